@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+#   make                      the tool and the init, in build/
+#   make check                unit tests and fuzz corpora
+#   make install              DESTDIR= PREFIX=/usr/local
+#   make help                 all targets
+#
+# Options:
+#   V=1                show the commands
+#   SAN=1              AddressSanitizer and UndefinedBehaviorSanitizer, objects in build/san
+#   WERROR=1           warnings are errors (CI sets it)
+#   WITH_GUESTFS=0     without libguestfs: no 'inspect'
+#   WITH_LIBVIRT=0     without libvirt: no 'boot', no 'test'
+# User flags always come last: make CFLAGS=-O0 LDFLAGS=...
+
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+LIBEXECDIR ?= $(PREFIX)/lib/mkappliance
+MANDIR     ?= $(PREFIX)/share/man
+DATADIR    ?= $(PREFIX)/share/mkappliance
+
+WITH_GUESTFS ?= 1
+WITH_LIBVIRT ?= 1
+SAN          ?= 0
+WERROR       ?= 0
+V            ?= 0
+
+B := build$(if $(filter 1,$(SAN)),/san)$(if $(filter 0,$(WITH_GUESTFS)),/no-guestfs)$(if $(filter 0,$(WITH_LIBVIRT)),/no-libvirt)
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
+
+CC         ?= cc
+MUSL_CC    ?= musl-gcc
+PKG_CONFIG ?= pkg-config
+INSTALL    ?= install
+CFLAGS     ?= -O2 -g
+
+# ---- libraries, and the Debian package that has each ----
+PKGS := ext2fs com_err libarchive fdisk libcrypto jansson
+DEBS := libext2fs-dev libarchive-dev libfdisk-dev libssl-dev libjansson-dev
+ifeq ($(WITH_LIBVIRT),1)
+PKGS += libvirt libxml-2.0 libcurl
+DEBS += libvirt-dev libxml2-dev libcurl4-openssl-dev
+endif
+ifeq ($(WITH_GUESTFS),1)
+PKGS += libguestfs
+DEBS += libguestfs-dev
+endif
+
+# Not needed to clean up or to ask for help.
+ifneq ($(filter-out clean help uninstall,$(or $(MAKECMDGOALS),all)),)
+missing := $(foreach p,$(PKGS),$(if $(shell $(PKG_CONFIG) --exists $(p) && echo y),,$(p)))
+ifneq ($(strip $(missing)),)
+$(error pkg-config does not find: $(missing). Run scripts/setup, or: apt-get install $(DEBS))
+endif
+ifeq ($(shell command -v $(MUSL_CC)),)
+$(error $(MUSL_CC) is not there (the init is static). Run scripts/setup, or: apt-get install musl-tools)
+endif
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS))
+PKG_LIBS   := $(shell $(PKG_CONFIG) --libs $(PKGS))
+endif
+
+WARN := -Wall -Wextra -Wshadow -Wpointer-arith -Wvla -Wstrict-prototypes -Wmissing-prototypes \
+	-Wformat=2 -Wundef -Wwrite-strings -Wcast-qual -Wswitch-enum -Wnull-dereference -Wimplicit-fallthrough
+ifeq ($(WERROR),1)
+WARN += -Werror
+endif
+ifeq ($(SAN),1)
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+
+DEFS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DLIBEXECDIR='"$(LIBEXECDIR)"' -DDATADIR='"$(DATADIR)"' \
+	$(if $(filter 1,$(WITH_GUESTFS)),-DWITH_GUESTFS) $(if $(filter 1,$(WITH_LIBVIRT)),-DWITH_LIBVIRT)
+ALL_CFLAGS  = -std=gnu11 -pthread -fstack-protector-strong $(WARN) $(DEFS) -Imkappliance $(PKG_CFLAGS) $(SANFLAGS) $(CFLAGS)
+ALL_LDFLAGS = -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
+ALL_LIBS    = $(PKG_LIBS) $(LIBS)
+
+INIT_CFLAGS  = -std=gnu11 -Os -g0 -static -fno-stack-protector -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
+	$(WARN) -D_GNU_SOURCE -Imkappliance -Ifirstboot
+INIT_LDFLAGS = -static -s -Wl,--gc-sections -Wl,--build-id=none
+
+# ---- sources ----
+SRC := $(wildcard mkappliance/*.c mkappliance/*/*.c)
+ifeq ($(WITH_LIBVIRT),0)
+SRC := $(filter-out mkappliance/vm/%.c mkappliance/cmd_boot.c mkappliance/cmd_test.c,$(SRC))
+endif
+ifeq ($(WITH_GUESTFS),0)
+SRC := $(filter-out mkappliance/check/inspect.c mkappliance/cmd_inspect.c,$(SRC))
+endif
+OBJ  := $(SRC:%.c=$(B)/obj/%.o)
+LIB  := $(filter-out $(B)/obj/mkappliance/main.o,$(OBJ))
+INIT_SRC := $(wildcard firstboot/*.c)
+
+TEST_SRC := $(wildcard tests/unit/test_*.c)
+ifeq ($(WITH_LIBVIRT),0)
+TEST_SRC := $(filter-out tests/unit/test_vm_%.c,$(TEST_SRC))
+endif
+TESTS    := $(TEST_SRC:tests/unit/%.c=$(B)/tests/%)
+FUZZ     := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+all: $(B)/mkappliance $(B)/mkappliance-init $(B)/hello
+
+# The objects depend on the flags they were made with.
+FLAGS_NOW := $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(ALL_LIBS) $(MUSL_CC) $(INIT_CFLAGS)
+$(B)/flags: force
+	$(Q)mkdir -p $(B)
+	$(Q)printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' > $@
+
+$(B)/obj/%.o: %.c $(B)/flags
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/mkappliance: $(OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(OBJ) $(ALL_LIBS)
+
+$(B)/mkappliance-init: $(INIT_SRC) $(wildcard firstboot/*.h) mkappliance/image/abi.h $(B)/flags
+	$(call say,MUSL,$@)
+	$(Q)$(MUSL_CC) $(INIT_CFLAGS) $(INIT_LDFLAGS) -o $@ $(INIT_SRC)
+
+# The web server of templates/hello.
+$(B)/hello: templates/hello/hello.c $(B)/flags
+	$(call say,MUSL,$@)
+	$(Q)$(MUSL_CC) $(INIT_CFLAGS) $(INIT_LDFLAGS) -o $@ $<
+
+# ---- tests ----
+$(B)/tests/%: $(B)/obj/tests/unit/%.o $(LIB)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(LIB) $(ALL_LIBS) -lcmocka
+
+# A fuzz target has LLVMFuzzerTestOneInput; here it is linked with a main that replays files.
+$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(LIB)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(B)/obj/tests/fuzz/replay.o $(LIB) $(ALL_LIBS)
+
+tests: all $(TESTS) $(FUZZ)
+
+check: tests
+	$(Q)scripts/unit $(B)
+
+install: all
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR)/templates $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5
+	$(INSTALL) -m 755 $(B)/mkappliance $(DESTDIR)$(BINDIR)/mkappliance
+	$(INSTALL) -m 755 $(B)/mkappliance-init $(DESTDIR)$(LIBEXECDIR)/mkappliance-init
+	$(INSTALL) -m 644 mkappliance/image/manifest.schema.json $(DESTDIR)$(DATADIR)/manifest.schema.json
+	$(INSTALL) -m 644 mkappliance/man/mkappliance.1 $(DESTDIR)$(MANDIR)/man1/mkappliance.1
+	$(INSTALL) -m 644 mkappliance/man/appliance.conf.5 $(DESTDIR)$(MANDIR)/man5/appliance.conf.5
+
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/mkappliance $(DESTDIR)$(MANDIR)/man1/mkappliance.1 $(DESTDIR)$(MANDIR)/man5/appliance.conf.5
+	rm -rf $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR)
+
+clean:
+	rm -rf build
+
+help:
+	@sed -n '/^#   /s/^#   /  /p' Makefile
+
+force:
+
+-include $(OBJ:.o=.d) $(patsubst tests/%.c,$(B)/obj/tests/%.d,$(wildcard tests/unit/*.c tests/fuzz/*.c))
+
+.PHONY: all tests check install uninstall clean help force
+.DELETE_ON_ERROR:
+.SECONDARY:

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a template to what the image is made of: base, packages and files merged to one tree, and the kernel.
+ */
+#ifndef MKAPPLIANCE_COMPOSE_COMPOSE_H
+#define MKAPPLIANCE_COMPOSE_COMPOSE_H
+
+#include "compose/tree.h"
+#include "lib/hash.h"
+#include "template/template.h"
+
+/* A kernel module, in loading order. */
+struct kernel_module {
+	char *name; /* "virtio_blk" */
+	char *path; /* in the tree that has it: "usr/lib/modules/6.1.0-1-amd64/kernel/.../virtio_blk.ko" */
+	void *data; /* its content (uncompressed) */
+	size_t len;
+};
+
+struct kernel {
+	char *release;     /* "6.1.0-56-cloud-amd64" */
+	void *image;       /* bytes of the PE kernel (bzImage with EFI stub) */
+	size_t image_len;
+	struct kernel_module *initrd; /* to find the disk: stage 1 loads them in this order */
+	size_t initrd_len;
+	struct kernel_module *root;   /* Mode=appliance: loaded by stage 2 from the verified root; they are in the tree */
+	size_t root_len;
+};
+
+/* Something that went into the image, for the manifest. */
+struct compose_input {
+	char *kind;   /* "template", "base", "package", "file", "kernel", "init", "stub" */
+	char *name;   /* path as the template says it, or "bookworm" */
+	struct sha256 digest; /* of the file, of the layer's tar, or of a directory's listing and content */
+	uint64_t size;
+};
+
+struct compose_result {
+	struct tree *tree;
+	struct kernel kernel;
+	struct compose_input *inputs;
+	size_t input_count;
+	size_t input_cap;
+	struct strlist packages; /* "name version arch" from the dpkg database, sorted */
+};
+
+struct compose_options {
+	const char *cache_dir; /* NULL: $XDG_CACHE_HOME/mkappliance or ~/.cache/mkappliance */
+	bool refresh;          /* do not use cached layers */
+	bool offline;          /* fail rather than call a package manager */
+};
+
+/* Everything is freed by compose_result_free(), which accepts a zeroed one. */
+int compose_run(const struct template *t, const struct compose_options *options, struct compose_result *ret,
+		struct error *err);
+void compose_result_free(struct compose_result *r);
+#define _cleanup_compose_ __attribute__((cleanup(compose_result_free)))
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The contract between the builder and the init: the one header that firstboot/ shares with the rest.
+ * Constants only, no types of the tool and no includes.
+ *
+ * /appliance.conf in the initrd: lines "Key=value\n", UTF-8 or bytes, no quoting, no comments, no blank lines, at most
+ * ABI_CONF_MAX bytes. The value is everything after the first '='. Keys in capitals below; an unknown key, a missing
+ * one or a second one where not said "repeats" makes the init refuse. The order of the repeated ones counts.
+ *
+ *   Format=1                 always the first line
+ *   Name= Version=           of the appliance
+ *   RootHash=                64 hex digits: the dm-verity root hash (SHA-256, format 1)
+ *   Salt=                    hex digits of the salt, 64
+ *   DataBlocks=              number of 4096-byte data blocks
+ *   HashStart=               first 4096-byte block of the tree on the hash device (1: behind the superblock)
+ *   Root= Verity=            PARTUUIDs of the two partitions, lower case
+ *   CommandLine=             what /proc/cmdline must say, to the byte
+ *   DeviceTimeout=           seconds to wait for the partitions
+ *   OnCorruption=            poweroff | reboot | panic
+ *   Verify=                  lazy | full
+ *   Module=                  repeats: path in the initrd, in loading order
+ *   Mode=                    appliance | system
+ *   Init=                    Mode=system: path in the root
+ * Mode=appliance:
+ *   RootModule=              repeats: absolute path in the root, in loading order
+ *   Hostname=
+ *   Arg=                     repeats: the argv of the application; the first is an absolute path
+ *   Uid= Gid=                decimal
+ *   GroupId=                 repeats: supplementary groups
+ *   Env=                     repeats: NAME=value
+ *   WorkingDirectory=        absolute
+ *   Writable=                repeats: directory of the root that gets a tmpfs
+ *   Network=                 dhcp | none
+ *   ReadyPort=               decimal; 0: ready when started
+ *   ReadyPath=               of the HTTP probe; absent: TCP
+ *   ReadyTimeout=            seconds
+ *   StopSignal=              decimal
+ *   StopTimeout=             seconds
+ *
+ * Console records. Each is one line that begins with ABI_RECORD_PREFIX followed by one JSON object with at least
+ *   "event"  one of the names below,
+ *   "t"      seconds since the kernel started (CLOCK_MONOTONIC), three decimals.
+ *
+ *   init      the init runs: "name", "version"
+ *   verified  root is mounted through dm-verity: "root_hash", "ms" since init, "verify" ("lazy"|"full")
+ *   started   the application runs: "pid"
+ *   ready     the readiness probe answers: "ms" since started
+ *   stopping  "reason": "power-button" | "signal" | "exited"
+ *   stopped   the application ended: "reason" as above, "status" (exit code) or "signal"; the machine goes off
+ *   failed    the application could not be started or never became ready: "reason", "detail"; the machine goes off
+ *   refused   integrity: "reason" (a name below), "detail"; the machine goes the way of OnCorruption
+ */
+#ifndef MKAPPLIANCE_IMAGE_ABI_H
+#define MKAPPLIANCE_IMAGE_ABI_H
+
+#define ABI_FORMAT 1
+#define ABI_CONF_PATH "/appliance.conf"
+#define ABI_CONF_MAX 65536
+#define ABI_BLOCK_SIZE 4096
+#define ABI_SALT_SIZE 32
+#define ABI_RECORD_PREFIX "mkappliance: "
+
+#define ABI_EVENT_INIT     "init"
+#define ABI_EVENT_VERIFIED "verified"
+#define ABI_EVENT_STARTED  "started"
+#define ABI_EVENT_READY    "ready"
+#define ABI_EVENT_STOPPING "stopping"
+#define ABI_EVENT_STOPPED  "stopped"
+#define ABI_EVENT_FAILED   "failed"
+#define ABI_EVENT_REFUSED  "refused"
+
+/* Reasons of "refused". */
+#define ABI_REFUSED_CONFIG     "config"       /* /appliance.conf is not what this init understands */
+#define ABI_REFUSED_CMDLINE    "command-line" /* /proc/cmdline differs */
+#define ABI_REFUSED_MODULE     "module"       /* a kernel module does not load */
+#define ABI_REFUSED_NO_ROOT    "no-root"      /* the partitions did not appear in time */
+#define ABI_REFUSED_SIZE       "size"         /* a partition is smaller than the table needs */
+#define ABI_REFUSED_VERITY     "verity"       /* the kernel refuses the dm-verity table */
+#define ABI_REFUSED_MOUNT      "mount"        /* the root does not mount */
+#define ABI_REFUSED_CORRUPTION "corruption"   /* a block does not match the root hash: "block" */
+
+#endif

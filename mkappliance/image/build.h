@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The image half: from (template, composed tree and kernel) to disk, manifest and block list. A pure function of its
+ * inputs: no root, no mount, no clock, no randomness, no network, no shell.
+ */
+#ifndef MKAPPLIANCE_IMAGE_BUILD_H
+#define MKAPPLIANCE_IMAGE_BUILD_H
+
+#include "compose/compose.h"
+#include "image/manifest.h"
+#include "template/template.h"
+
+struct image_options {
+	const char *output_dir;  /* is created */
+	const char *init_path;   /* the static init; NULL: where this program was installed or built */
+	unsigned threads;        /* 0: one a processor */
+};
+
+struct image_result {
+	char *image_path;
+	char *manifest_path;
+	char *blocks_path;
+	struct manifest *manifest;
+};
+
+/* All outputs appear together, the image last; on failure none of them does and older ones stay. */
+int image_build(const struct template *t, struct compose_result *c, const struct image_options *o,
+		struct image_result *ret, struct error *err);
+void image_result_free(struct image_result *r);
+#define _cleanup_image_ __attribute__((cleanup(image_result_free)))
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where the partitions lie: pure arithmetic. GPT with 512-byte sectors (UEFI 2.10, section 5.3); types of the UAPI
+ * group's Discoverable Partitions Specification.
+ */
+#ifndef MKAPPLIANCE_IMAGE_LAYOUT_H
+#define MKAPPLIANCE_IMAGE_LAYOUT_H
+
+#include <stdint.h>
+
+#include "lib/error.h"
+#include "lib/guid.h"
+#include "lib/hash.h"
+#include "template/template.h"
+
+#define LAYOUT_SECTOR       512u
+#define LAYOUT_ALIGN        (1024u * 1024u)
+#define LAYOUT_BLOCK        (512u * 1024u)         /* of .blocks and of EBS */
+#define LAYOUT_ESP_SIZE     (64ull * 1024 * 1024)  /* more only when the UKI needs it */
+#define LAYOUT_DISK_ROUND   (1024ull * 1024 * 1024) /* cloud volumes are whole GiB; the backup GPT must be at their end */
+
+enum layout_index { PART_ESP, PART_ROOT, PART_VERITY, PART_COUNT };
+
+struct partition {
+	const char *name;  /* GPT name: "esp", "root", "root-verity" */
+	struct guid type;
+	struct guid uuid;
+	uint64_t offset;   /* bytes */
+	uint64_t size;     /* bytes, whole MiB */
+	uint64_t used;     /* bytes from its start that have meaning */
+};
+
+struct layout {
+	struct guid disk_guid;
+	uint64_t size; /* bytes of the whole disk */
+	struct partition part[PART_COUNT];
+};
+
+/* Offsets and sizes only; UUIDs of root and verity come with layout_set_root_hash(). @root_used and @verity_used are whole 4096-byte blocks. */
+int layout_plan(const char *name, enum architecture arch, uint64_t esp_used, uint64_t root_used,
+		uint64_t verity_used, struct layout *ret, struct error *err);
+
+/* PARTUUID of root: the first 128 bits of the root hash; of its hash tree: the last 128 bits. */
+void layout_set_root_hash(struct layout *l, const struct sha256 *root_hash);
+
+#endif

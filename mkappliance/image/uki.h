@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Unified Kernel Image of an appliance: stub + kernel + command line + initrd. */
+#ifndef MKAPPLIANCE_IMAGE_UKI_H
+#define MKAPPLIANCE_IMAGE_UKI_H
+
+#include "compose/compose.h"
+#include "lib/error.h"
+#include "lib/mem.h"
+
+struct uki_params {
+	const char *stub_path;     /* of linuxx64.efi.stub */
+	const char *os_release;    /* content of .osrel */
+	const char *command_line;  /* content of .cmdline */
+	const struct kernel *kernel;
+	const void *initrd;
+	size_t initrd_len;
+};
+
+/* Appends to @ret. @ret_stub_digest: SHA-256 of the stub, for the manifest. */
+int uki_build(const struct uki_params *p, struct buf *ret, struct sha256 *ret_stub_digest, struct error *err);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A file name may hold a newline; a message stays one line whatever it quotes. */
+static void one_line(char *text)
+{
+	for (char *p = text; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+}
+
+static int set_v(struct error *err, enum exit_code exit, int code, const char *format, va_list ap)
+{
+	err->exit = exit;
+	err->code = code;
+	vsnprintf(err->text, sizeof(err->text), format, ap);
+	one_line(err->text);
+	return code;
+}
+
+int error_set(struct error *err, int code, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	set_v(err, EXIT_FAILED, code, format, ap);
+	va_end(ap);
+	return code;
+}
+
+int error_errno(struct error *err, int code, const char *format, ...)
+{
+	va_list ap;
+	size_t len;
+
+	va_start(ap, format);
+	set_v(err, EXIT_FAILED, code, format, ap);
+	va_end(ap);
+	len = strlen(err->text);
+	snprintf(err->text + len, sizeof(err->text) - len, ": %s", strerror(-code));
+	return code;
+}
+
+int error_usage(struct error *err, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	set_v(err, EXIT_USAGE, -EINVAL, format, ap);
+	va_end(ap);
+	return -EINVAL;
+}
+
+int error_refuse(struct error *err, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	set_v(err, EXIT_REFUSED, -EBADMSG, format, ap);
+	va_end(ap);
+	return -EBADMSG;
+}
+
+int error_prefix(struct error *err, const char *format, ...)
+{
+	char old[sizeof(err->text)];
+	va_list ap;
+	size_t len;
+
+	memcpy(old, err->text, sizeof(old));
+	va_start(ap, format);
+	vsnprintf(err->text, sizeof(err->text), format, ap);
+	va_end(ap);
+	len = strlen(err->text);
+	snprintf(err->text + len, sizeof(err->text) - len, ": %s", old);
+	one_line(err->text);
+	return err->code;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/hash.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/mem.h"
+
+struct hasher {
+	EVP_MD_CTX *ctx;
+};
+
+/* EVP fails only when SHA-256 is switched off or memory is gone; neither leaves anything to do. */
+static void must(int ok)
+{
+	if (ok != 1) {
+		fputs("mkappliance: libcrypto cannot compute SHA-256\n", stderr);
+		abort();
+	}
+}
+
+struct hasher *hasher_new(void)
+{
+	struct hasher *h = xcalloc(1, sizeof(*h));
+
+	h->ctx = EVP_MD_CTX_new();
+	must(h->ctx != NULL);
+	must(EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL));
+	return h;
+}
+
+void hasher_add(struct hasher *h, const void *data, size_t len)
+{
+	must(EVP_DigestUpdate(h->ctx, data, len));
+}
+
+void hasher_final(struct hasher *h, struct sha256 *ret)
+{
+	must(EVP_DigestFinal_ex(h->ctx, ret->b, NULL));
+	must(EVP_DigestInit_ex(h->ctx, NULL, NULL));
+}
+
+void hasher_free(struct hasher *h)
+{
+	if (!h)
+		return;
+	EVP_MD_CTX_free(h->ctx);
+	free(h);
+}
+
+void hasher_freep(struct hasher **h)
+{
+	hasher_free(*h);
+}
+
+void sha256_of(const void *data, size_t len, struct sha256 *ret)
+{
+	must(EVP_Digest(data, len, ret->b, NULL, EVP_sha256(), NULL));
+}
+
+int sha256_of_fd(int fd, const char *name, struct sha256 *ret, uint64_t *ret_size,
+		 struct error *err)
+{
+	_cleanup_hasher_ struct hasher *h = hasher_new();
+	_cleanup_free_ char *buf = xmalloc(256 * 1024);
+	uint64_t offset = 0;
+
+	for (;;) {
+		ssize_t n = pread(fd, buf, 256 * 1024, (off_t)offset);
+
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return error_errno(err, -errno, "%s: reading", name);
+		}
+		if (n == 0)
+			break;
+		hasher_add(h, buf, (size_t)n);
+		offset += (uint64_t)n;
+	}
+	hasher_final(h, ret);
+	if (ret_size)
+		*ret_size = offset;
+	return 0;
+}
+
+void hex_encode(const void *data, size_t len, char *hex)
+{
+	static const char digits[] = "0123456789abcdef";
+	const uint8_t *p = data;
+
+	for (size_t i = 0; i < len; i++) {
+		hex[2 * i] = digits[p[i] >> 4];
+		hex[2 * i + 1] = digits[p[i] & 15];
+	}
+	hex[2 * len] = 0;
+}
+
+static int digit_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+bool hex_decode(const char *hex, void *data, size_t len)
+{
+	uint8_t *p = data;
+
+	if (strnlen(hex, 2 * len + 1) != 2 * len)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		int high = digit_value(hex[2 * i]), low = digit_value(hex[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		p[i] = (uint8_t)(high << 4 | low);
+	}
+	return true;
+}

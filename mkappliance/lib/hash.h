@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SHA-256 (FIPS 180-4) and its hexadecimal form. libcrypto stays inside hash.c.
+ * None of these can fail but for lack of memory, which ends the program.
+ */
+#ifndef MKAPPLIANCE_LIB_HASH_H
+#define MKAPPLIANCE_LIB_HASH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/error.h"
+
+#define SHA256_SIZE 32
+#define SHA256_HEX_SIZE (2 * SHA256_SIZE + 1)
+
+struct sha256 {
+	uint8_t b[SHA256_SIZE];
+};
+
+/* One shot. */
+void sha256_of(const void *data, size_t len, struct sha256 *ret);
+
+/* In parts: hasher_new, hasher_add..., hasher_final (which leaves it ready for the next message). */
+struct hasher;
+struct hasher *hasher_new(void);
+void hasher_add(struct hasher *h, const void *data, size_t len);
+void hasher_final(struct hasher *h, struct sha256 *ret);
+void hasher_free(struct hasher *h);
+void hasher_freep(struct hasher **h);
+#define _cleanup_hasher_ __attribute__((cleanup(hasher_freep)))
+
+/* SHA-256 of a whole file, from its start. @name is for messages. */
+int sha256_of_fd(int fd, const char *name, struct sha256 *ret, uint64_t *ret_size,
+		 struct error *err);
+
+/* Lower-case hexadecimal; @hex has room for 2 * len + 1 bytes. */
+void hex_encode(const void *data, size_t len, char *hex);
+
+/* Exactly 2 * len digits of either case, or false. */
+bool hex_decode(const char *hex, void *data, size_t len);
+
+#endif

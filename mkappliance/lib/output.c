@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Output files that appear whole or not at all; declared in lib/io.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/io.h"
+
+static char *directory_of(const char *path)
+{
+	_cleanup_free_ char *copy = xstrdup(path);
+
+	return xstrdup(dirname(copy));
+}
+
+static char *temp_name(const char *path)
+{
+	return xasprintf("%s.%ld.part", path, (long)getpid());
+}
+
+int output_open(const char *path, struct output *ret, struct error *err)
+{
+	_cleanup_free_ char *dir = directory_of(path);
+	_cleanup_free_ char *temp = NULL;
+	struct stat st;
+	int fd;
+
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return error_set(err, -EISDIR, "%s: is a directory, a file was to be written there",
+				 path);
+	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0644);
+	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+		temp = temp_name(path);
+		fd = open(temp, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0644);
+	}
+	if (fd < 0)
+		return error_errno(err, -errno, "%s: creating a file there", dir);
+	ret->fd = fd;
+	ret->path = xstrdup(path);
+	ret->temp = steal_pointer(&temp);
+	return 0;
+}
+
+/* Gives a file without a name its temporary one; rename() then replaces the old file atomically. */
+static int give_name(struct output *out, struct error *err)
+{
+	_cleanup_free_ char *temp = NULL;
+	char proc[64];
+
+	if (out->temp)
+		return 0;
+	temp = temp_name(out->path);
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", out->fd);
+	if (linkat(AT_FDCWD, proc, AT_FDCWD, temp, AT_SYMLINK_FOLLOW) < 0)
+		return error_errno(err, -errno, "%s: creating", temp);
+	out->temp = steal_pointer(&temp);
+	return 0;
+}
+
+int output_commit(struct output *out, bool sync, struct error *err)
+{
+	int r;
+
+	if (sync && fsync(out->fd) < 0)
+		return error_errno(err, -errno, "%s: writing to the disk", out->path);
+	r = give_name(out, err);
+	if (r < 0)
+		return r;
+	if (close(steal_fd(&out->fd)) < 0)
+		return error_errno(err, -errno, "%s: closing", out->path);
+	/* Point of no return. */
+	if (rename(out->temp, out->path) < 0)
+		return error_errno(err, -errno, "%s: renaming to '%s'", out->temp, out->path);
+	free(steal_pointer(&out->temp));
+	output_abort(out);
+	return 0;
+}
+
+void output_abort(struct output *out)
+{
+	int saved = errno;
+
+	if (out->fd >= 0)
+		(void)close(out->fd);
+	if (out->temp)
+		(void)unlink(out->temp);
+	free(out->temp);
+	free(out->path);
+	*out = OUTPUT_INIT;
+	errno = saved;
+}
+
+int output_write_file(const char *path, const void *data, size_t len, struct error *err)
+{
+	_cleanup_output_ struct output out = OUTPUT_INIT;
+	int r;
+
+	r = output_open(path, &out, err);
+	if (r < 0)
+		return r;
+	r = io_write_full(out.fd, path, data, len, err);
+	if (r < 0)
+		return r;
+	return output_commit(&out, true, err);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mkappliance: from an application package to a golden image that cannot change once built. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "lib/error.h"
+#include "lib/interrupt.h"
+#include "lib/log.h"
+#include "version.h"
+
+static const struct command *const commands[] = {
+	&cmd_build,
+	&cmd_verify,
+#ifdef WITH_GUESTFS
+	&cmd_inspect,
+#endif
+#ifdef WITH_LIBVIRT
+	&cmd_boot,
+	&cmd_test,
+#endif
+};
+
+static void print_usage(FILE *f)
+{
+	fputs("Usage: mkappliance COMMAND [OPTION...]\n\n"
+	      "Builds golden machine images that cannot change once built.\n\nCommands:\n",
+	      f);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		fprintf(f, "  %-10s %-24s %s\n", commands[i]->name, commands[i]->arguments,
+			commands[i]->summary);
+	fputs("\n'mkappliance COMMAND --help' lists a command's options; see mkappliance(1).\n", f);
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	return NULL;
+}
+
+/* After an interrupt the shell must see that we died of it, so that a script around us stops too. */
+static int finish(int r, const struct error *err)
+{
+	if (r >= 0)
+		return r > 0 ? 0 : EXIT_DONE;
+	log_error(err->text);
+	if (interrupt_pending())
+		return 128 + interrupt_signal();
+	return err->exit;
+}
+
+int main(int argc, char **argv)
+{
+	struct error err = ERROR_INIT;
+	const struct command *command;
+
+	interrupt_setup();
+	if (argc < 2) {
+		print_usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+		print_usage(stdout);
+		return EXIT_DONE;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("mkappliance %s\n", MKAPPLIANCE_VERSION);
+		return EXIT_DONE;
+	}
+	command = find_command(argv[1]);
+	if (!command)
+		return finish(error_usage(&err, "unknown command '%s' (see 'mkappliance --help')", argv[1]),
+			      &err);
+	return finish(command->run(command, argc - 1, argv + 1, &err), &err);
+}

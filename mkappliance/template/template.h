@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A template (appliance.conf, see appliance.conf(5)): parsed, defaults filled in, paths made absolute
+ * against the template's directory, and checked. After template_load() nothing below has to check a value again.
+ */
+#ifndef MKAPPLIANCE_TEMPLATE_TEMPLATE_H
+#define MKAPPLIANCE_TEMPLATE_TEMPLATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/error.h"
+#include "lib/mem.h"
+
+enum base_source { BASE_NONE, BASE_DEBIAN, BASE_DIRECTORY, BASE_TAR };
+enum init_mode { INIT_APPLIANCE, INIT_SYSTEM };
+enum on_corruption { ON_CORRUPTION_POWEROFF, ON_CORRUPTION_REBOOT, ON_CORRUPTION_PANIC };
+enum verify_mode { VERIFY_LAZY, VERIFY_FULL };
+enum architecture { ARCH_X86_64, ARCH_ARM64 };
+
+/* One Copy= line of [Files]: "SOURCE:TARGET [mode=0644] [owner=root|0] [group=root|0]". */
+struct template_file {
+	char *source; /* absolute path on the host: a file or a directory */
+	char *target; /* absolute path in the image */
+	bool has_mode;
+	mode_t mode;  /* 07777; of the files below when source is a directory */
+	char *owner;  /* name (looked up in the image's /etc/passwd) or number; NULL: 0 */
+	char *group;
+	unsigned line; /* of the template, for messages */
+};
+
+/* One probe of [Test]. */
+struct template_probe {
+	enum { PROBE_HTTP, PROBE_TCP } kind;
+	uint16_t port;       /* in the guest */
+	char *path;          /* of the URL, "/" at least */
+	int status;          /* expected, 200 unless said */
+	char *body;          /* text that the body must contain; NULL: anything */
+	unsigned line;
+};
+
+struct template {
+	char *path; /* of the file itself */
+	char *dir;  /* absolute, where relative paths start */
+
+	struct {
+		char *name;    /* [a-z0-9][a-z0-9-]{0,62}: also the hostname */
+		char *version; /* [A-Za-z0-9.+~_-]{1,64} */
+		enum architecture arch;
+		int64_t epoch; /* seconds; SOURCE_DATE_EPOCH of the environment, else Epoch=, else 1 */
+	} appliance;
+
+	struct {
+		enum base_source source;
+		char *suite;               /* debian; "bookworm" */
+		char *mirror;              /* NULL: what the host's package manager uses */
+		char *snapshot;            /* YYYYMMDDTHHMMSSZ; NULL: none. Needs mirror with @SNAPSHOT@ in it */
+		char *keyring;             /* absolute path; NULL: the host's */
+		struct strlist packages;
+		struct strlist components; /* "main" */
+		char *path;                /* directory, tar */
+		char *checksum;            /* "sha256:HEX" of the tar, NULL: not checked */
+	} base;
+
+	struct strlist package_paths; /* [Package] Path=, absolute: .deb, .tar(.gz|.zst|.xz), directory */
+
+	struct {
+		struct template_file *ptr;
+		size_t len;
+		size_t cap;
+	} files;
+
+	struct {
+		char *package;            /* of the base's distribution; NULL */
+		char *image;              /* absolute path of a bzImage/PE kernel; NULL */
+		char *modules_dir;        /* absolute path of lib/modules/RELEASE that goes with image; NULL */
+		char *command_line;       /* "" at least; what else the tool needs is put after it */
+		struct strlist initrd_modules; /* names; the tool's defaults come first */
+		struct strlist modules;        /* for the running system (Mode=appliance), from the root */
+		char *stub;               /* absolute path of the systemd-stub; NULL: the host's */
+	} kernel;
+
+	struct {
+		enum init_mode mode;
+		char *init;              /* Mode=system: "/sbin/init" */
+		struct strlist exec;     /* Mode=appliance: the argv */
+		char *user;              /* name or number, "0" */
+		char *group;             /* NULL: the user's */
+		struct strlist environment; /* "NAME=value" */
+		char *working_directory; /* "/" */
+		char *hostname;          /* the name unless said */
+		bool dhcp;               /* Network=dhcp|none */
+		char *ready_path;        /* Ready=http://:PORT/PATH: path; NULL when tcp or none */
+		uint16_t ready_port;     /* Ready=http or tcp; 0: ready as soon as it was started */
+		unsigned ready_timeout;  /* seconds, 60 */
+		unsigned stop_timeout;   /* seconds, 10 */
+		int stop_signal;         /* SIGTERM */
+		unsigned device_timeout; /* seconds to wait for the disk, 30 */
+		enum on_corruption on_corruption;
+		enum verify_mode verify;
+		struct strlist writable; /* directories that get a tmpfs besides /tmp /run /var/tmp ... */
+	} init;
+
+	struct {
+		struct template_probe *ptr;
+		size_t len;
+		size_t cap;
+		unsigned timeout;  /* seconds for the whole boot and all probes, 120 */
+		unsigned memory;   /* MiB, 512 */
+		unsigned cpus;     /* 1 */
+	} test;
+};
+
+/*
+ * Loads @path: the file, or a directory that holds appliance.conf. @version, when not NULL, replaces Version=.
+ * Every error has file:line and, for an unknown key or section, the nearest known name. Warnings: none; what is not right is an error.
+ * The result is freed by template_free().
+ */
+int template_load(const char *path, const char *version, struct template **ret, struct error *err);
+
+/* The same from memory: @dir is where relative paths start, @name stands in messages. Files named are not looked for. */
+int template_parse(const char *text, size_t len, const char *name, const char *dir, struct template **ret,
+		   struct error *err);
+
+void template_free(struct template *t);
+void template_freep(struct template **t);
+#define _cleanup_template_ __attribute__((cleanup(template_freep)))
+
+/* Every "Section.Key" that the parser knows, in the order of the manual; ends in NULL. The tests compare it with appliance.conf(5). */
+const char *const *template_known_keys(void);
+
+const char *architecture_name(enum architecture arch); /* "x86_64", "arm64" */
+
+#endif
