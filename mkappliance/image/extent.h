@@ -25,6 +25,7 @@ struct extent_list {
 	size_t cap;
 };
 
+/* Each joins what continues the extent added last, and ignores a @length of 0. Memory is borrowed. */
 void extent_add_memory(struct extent_list *l, uint64_t offset, uint64_t length, const void *memory);
 void extent_add_file(struct extent_list *l, uint64_t offset, uint64_t length, const struct tree_entry *e,
 		     uint64_t file_offset);
