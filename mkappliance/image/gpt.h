@@ -37,4 +37,7 @@ struct gpt {
  */
 int gpt_parse(const uint8_t *primary, const uint8_t *backup, uint64_t disk_size, struct gpt *ret, struct error *err);
 
+/* CRC-32 of UEFI 2.10 section 5.3.2 (the one of Ethernet and zlib). */
+uint32_t gpt_crc32(const void *data, size_t len);
+
 #endif

@@ -28,7 +28,10 @@ struct partition {
 	uint64_t offset;   /* bytes */
 	uint64_t size;     /* bytes, whole MiB */
 	uint64_t used;     /* bytes from its start that have meaning */
+	uint64_t attributes; /* GPT attribute bits: PARTITION_READ_ONLY or 0 */
 };
+
+#define PARTITION_READ_ONLY (1ull << 60) /* Discoverable Partitions Specification: mounted read only */
 
 struct layout {
 	struct guid disk_guid;
@@ -36,7 +39,11 @@ struct layout {
 	struct partition part[PART_COUNT];
 };
 
-/* Offsets and sizes only; UUIDs of root and verity come with layout_set_root_hash(). @root_used and @verity_used are whole 4096-byte blocks. */
+/*
+ * Everything but the UUIDs of root and verity, which come with layout_set_root_hash(). Ids derive from @name, so they are the same for
+ * every version. @esp_used: bytes that the ESP needs (esp_size_for()); the builder lowers part[PART_ESP].used to what was written.
+ * @root_used and @verity_used are whole 4096-byte blocks.
+ */
 int layout_plan(const char *name, enum architecture arch, uint64_t esp_used, uint64_t root_used,
 		uint64_t verity_used, struct layout *ret, struct error *err);
 

@@ -28,6 +28,7 @@ struct writer {
 	unsigned threads;       /* 0: one a processor */
 	struct block_digests *blocks;
 	struct progress *progress; /* bytes; may be NULL */
+	uint64_t *nonzero;      /* raised by the bytes of the 4096-byte blocks that are not all zero; may be NULL */
 };
 
 /* Writes @extents at @offset (a multiple of 512 KiB); records the block digests. The last block counts to its end. */
