@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Offline proof: reads an image again with readers that trust no length they read, and compares every byte with
- * what the manifest says was built.
+ * what the manifest says was built. Nothing is mounted, nothing is run.
  */
 #ifndef MKAPPLIANCE_CHECK_VERIFY_H
 #define MKAPPLIANCE_CHECK_VERIFY_H
@@ -11,28 +11,35 @@
 #include "image/manifest.h"
 #include "lib/error.h"
 
+#define VERIFY_MAX_STEPS 16
+
 /* One line of the report. */
 struct verify_step {
-	const char *name;   /* "partition table", "ESP", "UKI", "initrd", "superblock", "hash tree", "data", "blocks" */
+	const char *name; /* "disk size", "partition table", "UKI", ... */
 	bool ok;
-	char *detail;       /* what was checked, or what differs and where; owned */
+	char *detail; /* what was checked, or what differs and where; owned */
 };
 
 struct verify_report {
-	struct verify_step steps[16];
+	struct verify_step steps[VERIFY_MAX_STEPS];
 	size_t count;
 	bool ok;
-	/* The first difference, when there is one in a place that has one. */
-	const char *partition; /* "root", ... or NULL */
-	uint64_t block;        /* 4096-byte block inside the partition */
-	char *owner;           /* file that owns it; owned, may be NULL */
+	/* The first difference inside a partition; partition is NULL when there is none. */
+	const char *partition; /* "esp", "root", "root-verity" */
+	uint64_t block;	       /* 4096-byte block from the start of the partition */
+	char *owner;	       /* of a block of root: the file, "inode table", ...; owned; NULL elsewhere */
+	uint64_t differing;    /* data blocks of root that differ */
 };
 
 /*
- * Checks @image against @m. Goes on after a difference where that makes sense, so that the report is whole. Returns 0 when everything was
- * looked at (see ret->ok), -errno when it could not be (unreadable, interrupted).
+ * Checks @image against @m. @blocks_path names the list of block digests, which tells where a difference
+ * outside root lies; it may be NULL, and a list that does not belong to @m is not believed. Goes on after a difference where
+ * that makes sense, so that the report is whole. Returns 0 when everything was looked at (see ret->ok), or a negative errno value
+ * when it could not be (unreadable, interrupted). @ret is freed by verify_report_free() in either case.
  */
-int verify_image(const char *image, const struct manifest *m, struct verify_report *ret, struct error *err);
+int verify_image(const char *image, const struct manifest *m, const char *blocks_path, unsigned threads,
+		 struct verify_report *ret, struct error *err);
 void verify_report_free(struct verify_report *r);
+#define _cleanup_report_ __attribute__((cleanup(verify_report_free)))
 
 #endif
