@@ -43,7 +43,8 @@ struct tree_entry {
 	dev_t rdev;      /* character and block devices */
 	char *target;    /* symbolic links */
 	uint32_t nlink;  /* names of this file in the tree: 1, or more for the first of hard links */
-	struct tree_entry *hardlink; /* the entry (first in path order) whose file this one is another name of; NULL */
+	struct tree_entry *hardlink; /* the entry (first in path order) whose file this one is another name of; NULL.
+				      * Metadata and size are then a copy of it, bytes and xattrs only there */
 	struct tree_xattr *xattrs;   /* sorted by name */
 	size_t xattr_count;
 
@@ -77,6 +78,7 @@ struct tree {
 struct tree *tree_new(void);
 void tree_free(struct tree *t);
 void tree_freep(struct tree **t);
+void tree_entry_free(struct tree_entry *e); /* accepts NULL */
 #define _cleanup_tree_ __attribute__((cleanup(tree_freep)))
 
 /* The order of entries. */
