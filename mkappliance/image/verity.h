@@ -50,12 +50,31 @@ struct verity_hasher *verity_hasher_new(const uint8_t salt[VERITY_SALT_SIZE]); /
 void verity_hash_blocks(struct verity_hasher *h, const void *data, size_t count, struct sha256 *out,
 			struct sha256 *ret_plain);
 void verity_hasher_free(struct verity_hasher *h);
+void verity_hasher_freep(struct verity_hasher **h);
+#define _cleanup_verity_hasher_ __attribute__((cleanup(verity_hasher_freep)))
 
 /*
- * Computes levels 1.. from level 0 in memory and the root hash. @tree is the whole hash device after the superblock, (hash_blocks - 1) blocks, with
- * level 0 filled in (and zero padded). With one data block the root hash is the digest of the data block itself.
+ * A hash tree on its way. Level 0 is never held: whoever hashes the data hands each of its blocks over and stores it; in memory are the levels above,
+ * 1/16384 of the data.
  */
-void verity_finish_tree(struct verity_hasher *h, const struct verity_geometry *g, uint8_t *tree,
-			struct sha256 *ret_root);
+struct verity_tree {
+	struct verity_geometry geometry;
+	uint8_t *upper;        /* blocks 1 to level_start[0] - 1 of the hash device */
+	uint64_t upper_blocks; /* 0 with fewer than two levels */
+	struct sha256 root;    /* valid after verity_tree_finish() */
+};
+
+int verity_tree_init(struct verity_tree *t, uint64_t data_blocks, struct error *err);
+void verity_tree_free(struct verity_tree *t);
+#define _cleanup_verity_tree_ __attribute__((cleanup(verity_tree_free)))
+
+/*
+ * Block @index of level 0: VERITY_HASHES_PER_BLOCK digests, those behind the last data block zero. Threads may call it at the same time for
+ * different blocks.
+ */
+void verity_tree_set(struct verity_tree *t, struct verity_hasher *h, uint64_t index, const struct sha256 *digests);
+
+/* Computes the levels above and the root hash, once all of level 0 was set. With one data block the root hash is its digest. */
+void verity_tree_finish(struct verity_tree *t, struct verity_hasher *h);
 
 #endif

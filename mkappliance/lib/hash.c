@@ -44,6 +44,11 @@ void hasher_final(struct hasher *h, struct sha256 *ret)
 	must(EVP_DigestInit_ex(h->ctx, NULL, NULL));
 }
 
+void hasher_copy(struct hasher *to, const struct hasher *from)
+{
+	must(EVP_MD_CTX_copy_ex(to->ctx, from->ctx));
+}
+
 void hasher_free(struct hasher *h)
 {
 	if (!h)

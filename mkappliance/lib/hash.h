@@ -27,6 +27,8 @@ struct hasher;
 struct hasher *hasher_new(void);
 void hasher_add(struct hasher *h, const void *data, size_t len);
 void hasher_final(struct hasher *h, struct sha256 *ret);
+/* Makes @to continue where @from stands: for many messages that begin alike. */
+void hasher_copy(struct hasher *to, const struct hasher *from);
 void hasher_free(struct hasher *h);
 void hasher_freep(struct hasher **h);
 #define _cleanup_hasher_ __attribute__((cleanup(hasher_freep)))
