@@ -1,7 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * NAME-VERSION.manifest.json: the contract between build and everything after it (JSON Schema in image/manifest.schema.json),
- * and NAME-VERSION.blocks: the raw 32-byte SHA-256 of every 512 KiB block of the disk, in order, behind a 64-byte header.
+ * What stands beside an image.
+ *
+ * NAME-VERSION.manifest.json is the contract between build and everything after it; JSON Schema in
+ * image/manifest.schema.json. Members may be added within one format; readers ignore those that they do not know.
+ *
+ * NAME-VERSION.blocks holds the SHA-256 of every 512 KiB block of the disk, in order. Little endian:
+ *   0  8  "MKABLOCK"
+ *   8  4  version of this format, 1
+ *  12  4  bytes a block, 524288
+ *  16  8  bytes of the image
+ *  24  8  number of blocks
+ *  32 32  SHA-256 of all that follows
+ *  64     32 bytes for each block
+ *
+ * There is no SHA-256 of the whole image in the manifest: partition table and ESP stand at its front and depend on the root hash,
+ * which is known last, so it would cost a second pass over every byte. The SHA-256 over the block digests (EBS calls that
+ * aggregation LINEAR) commits to every byte as well and costs nothing.
  */
 #ifndef MKAPPLIANCE_IMAGE_MANIFEST_H
 #define MKAPPLIANCE_IMAGE_MANIFEST_H
@@ -27,7 +42,7 @@ struct manifest {
 	char *init_mode;
 	char *command_line;
 	char *kernel_release;
-	struct layout layout;
+	struct layout layout;           /* partition[].name is borrowed from constants */
 	uint64_t data_blocks;
 	uint64_t hash_blocks;           /* with the superblock */
 	uint8_t salt[VERITY_SALT_SIZE];
@@ -48,7 +63,14 @@ struct manifest {
 	struct strlist packages;        /* "name version arch" */
 };
 
+/* The JSON; to be freed. */
+char *manifest_text(const struct manifest *m);
 int manifest_write(const struct manifest *m, const char *path, struct error *err);
+/*
+ * Fills in dont_care from the layout: free clusters of the ESP, what lies between the partitions' used parts, and the tail before
+ * the backup partition table. Everything else has to be written on upload, zero or not.
+ */
+void manifest_set_dont_care(struct manifest *m);
 /* Reads and checks every field and their consistency. Parser of untrusted bytes. Freed by manifest_free(). */
 int manifest_read(const char *path, struct manifest **ret, struct error *err);
 int manifest_parse(const char *text, size_t len, const char *name, struct manifest **ret, struct error *err);
@@ -60,6 +82,14 @@ void manifest_freep(struct manifest **m);
 char *manifest_path_for(const char *image_path);
 char *blocks_path_for(const char *image_path);
 
+#define BLOCKS_HEADER_SIZE 64
+
+/* SHA-256 over the digests. */
+void blocks_digest(const struct block_digests *d, struct sha256 *ret);
+/* The bytes of the file; appends to @ret. @image_size is d->count whole blocks. */
+void blocks_encode(const struct block_digests *d, uint64_t image_size, struct buf *ret);
+/* Parser of untrusted bytes. Freed by block_digests_free(). */
+int blocks_parse(const void *data, size_t len, const char *name, struct block_digests *ret, struct error *err);
 int blocks_write(const struct block_digests *d, uint64_t image_size, const char *path, struct error *err);
 int blocks_read(const char *path, struct block_digests *ret, struct error *err);
 
