@@ -6,6 +6,8 @@
 #ifndef MKAPPLIANCE_IMAGE_BUILD_H
 #define MKAPPLIANCE_IMAGE_BUILD_H
 
+#include <stdbool.h>
+
 #include "compose/compose.h"
 #include "image/manifest.h"
 #include "template/template.h"
@@ -14,12 +16,14 @@ struct image_options {
 	const char *output_dir;  /* is created */
 	const char *init_path;   /* the static init; NULL: where this program was installed or built */
 	unsigned threads;        /* 0: one a processor */
+	bool sha256;             /* also NAME-VERSION.raw.sha256, for sha256sum -c */
 };
 
 struct image_result {
 	char *image_path;
 	char *manifest_path;
 	char *blocks_path;
+	char *sha256_path; /* NULL unless asked for */
 	struct manifest *manifest;
 };
 

@@ -55,6 +55,12 @@ struct output {
 int output_open(const char *path, struct output *ret, struct error *err);
 
 /*
+ * Brings it to the disk without giving it its name: whatever can fail for lack of space fails here, so that several files can
+ * appear together (output_sync() all, then output_commit() all without fsync).
+ */
+int output_sync(struct output *out, struct error *err);
+
+/*
  * Point of no return: fsync, then the file replaces what had its name. @sync false leaves out the fsync
  * (for a cache, whose readers check what they find).
  */

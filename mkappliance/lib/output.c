@@ -62,12 +62,19 @@ static int give_name(struct output *out, struct error *err)
 	return 0;
 }
 
+int output_sync(struct output *out, struct error *err)
+{
+	if (fsync(out->fd) < 0)
+		return error_errno(err, -errno, "%s: writing to the disk", out->path);
+	return 0;
+}
+
 int output_commit(struct output *out, bool sync, struct error *err)
 {
-	int r;
+	int r = sync ? output_sync(out, err) : 0;
 
-	if (sync && fsync(out->fd) < 0)
-		return error_errno(err, -errno, "%s: writing to the disk", out->path);
+	if (r < 0)
+		return r;
 	r = give_name(out, err);
 	if (r < 0)
 		return r;

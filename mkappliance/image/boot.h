@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the machine boots: command line, /appliance.conf with the root hash, initrd, and the Unified Kernel Image around
+ * them. Everything in it is measured and, when signed, verified by the firmware.
+ */
+#ifndef MKAPPLIANCE_IMAGE_BOOT_H
+#define MKAPPLIANCE_IMAGE_BOOT_H
+
+#include "compose/compose.h"
+#include "image/layout.h"
+#include "image/verity.h"
+#include "lib/mem.h"
+
+/* The parts that come from the host, loaded once. */
+struct boot_parts {
+	char *stub_path;
+	uint64_t stub_size;
+	struct buf init; /* the static init's bytes */
+};
+
+/*
+ * Finds the init (@init_path, else $MKAPPLIANCE_INIT, else beside this program, else where it was installed) and the systemd-stub
+ * (Stub= of the template, else where Debian's systemd-boot-efi puts it).
+ */
+int boot_parts_load(const struct template *t, const char *init_path, struct boot_parts *ret, struct error *err);
+void boot_parts_free(struct boot_parts *p);
+#define _cleanup_boot_parts_ __attribute__((cleanup(boot_parts_free)))
+
+/* The kernel's whole command line; to be freed. */
+char *boot_command_line(const struct template *t);
+
+struct boot {
+	struct buf initrd;
+	struct buf uki;
+	struct sha256 stub_digest;
+};
+
+/* Its sizes do not depend on the values of @root_hash nor of @l. Freed by boot_free(), which accepts a zeroed one. */
+int boot_build(const struct template *t, const struct compose_result *c, const struct boot_parts *parts,
+	       const struct layout *l, const struct verity_superblock *sb, const struct sha256 *root_hash,
+	       struct boot *ret, struct error *err);
+void boot_free(struct boot *b);
+#define _cleanup_boot_ __attribute__((cleanup(boot_free)))
+
+#endif
