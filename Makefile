@@ -75,8 +75,10 @@ ALL_CFLAGS  = -std=gnu11 -pthread -fstack-protector-strong $(WARN) $(DEFS) -Imka
 ALL_LDFLAGS = -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 ALL_LIBS    = $(PKG_LIBS) $(LIBS)
 
+# musl-gcc looks into musl's headers only; those of the kernel's interface come after them.
+KERNEL_HEADERS := -idirafter /usr/include $(addprefix -idirafter /usr/include/,$(shell $(CC) -print-multiarch 2>/dev/null))
 INIT_CFLAGS  = -std=gnu11 -Os -g0 -static -fno-stack-protector -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
-	$(WARN) -D_GNU_SOURCE -Imkappliance -Ifirstboot
+	$(WARN) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Imkappliance -Ifirstboot $(KERNEL_HEADERS)
 INIT_LDFLAGS = -static -s -Wl,--gc-sections -Wl,--build-id=none
 
 # ---- sources ----

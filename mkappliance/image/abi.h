@@ -47,8 +47,16 @@
  *   ready     the readiness probe answers: "ms" since started
  *   stopping  "reason": "power-button" | "signal" | "exited"
  *   stopped   the application ended: "reason" as above, "status" (exit code) or "signal"; the machine goes off
- *   failed    the application could not be started or never became ready: "reason", "detail"; the machine goes off
- *   refused   integrity: "reason" (a name below), "detail"; the machine goes the way of OnCorruption
+ *   failed    the application could not be started or never became ready: "reason" (a name below), "detail"; the machine goes off
+ *   refused   integrity: "reason" (a name below), "detail", with "corruption" also "block" where it is known; the machine
+ *             goes the way of OnCorruption
+ *
+ * With OnCorruption=reboot and panic the kernel itself acts on a corrupted block, before any record can be written; then its own
+ * line "device-mapper: verity: ... block N is corrupted" is all there is. Every other refusal has its record.
+ *
+ * What the application writes to standard output and error comes out line by line behind ABI_APP_PREFIX, with control characters
+ * replaced, so that no line of its own can be taken for a record. Other lines on the console are the kernel's (and in
+ * Mode=system those of the base, which is as trusted as the init and not held back).
  */
 #ifndef MKAPPLIANCE_IMAGE_ABI_H
 #define MKAPPLIANCE_IMAGE_ABI_H
@@ -59,6 +67,7 @@
 #define ABI_BLOCK_SIZE 4096
 #define ABI_SALT_SIZE 32
 #define ABI_RECORD_PREFIX "mkappliance: "
+#define ABI_APP_PREFIX "app: "
 
 #define ABI_EVENT_INIT     "init"
 #define ABI_EVENT_VERIFIED "verified"
@@ -78,5 +87,13 @@
 #define ABI_REFUSED_VERITY     "verity"       /* the kernel refuses the dm-verity table */
 #define ABI_REFUSED_MOUNT      "mount"        /* the root does not mount */
 #define ABI_REFUSED_CORRUPTION "corruption"   /* a block does not match the root hash: "block" */
+
+/* Reasons of "failed". */
+#define ABI_FAILED_SETUP   "setup"   /* a mount, the hostname or another preparation */
+#define ABI_FAILED_MODULE  "module"  /* a RootModule= does not load */
+#define ABI_FAILED_NETWORK "network" /* no interface, or no address in time */
+#define ABI_FAILED_EXEC    "exec"    /* the application, or Init=, cannot be executed */
+#define ABI_FAILED_EXITED  "exited"  /* the application ended before it was ready */
+#define ABI_FAILED_TIMEOUT "timeout" /* not ready within ReadyTimeout */
 
 #endif

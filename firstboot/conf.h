@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /appliance.conf: the only thing the init believes (format: image/abi.h). A pure parser. */
+#ifndef FIRSTBOOT_CONF_H
+#define FIRSTBOOT_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "line.h"
+
+#define CONF_LIST_MAX 96
+
+enum conf_on_corruption { CONF_POWEROFF, CONF_REBOOT, CONF_PANIC };
+
+/* All text points into the buffer that was parsed. */
+struct conf_list {
+	const char *ptr[CONF_LIST_MAX + 1]; /* ends in NULL, as argv and envp do */
+	size_t len;
+};
+
+struct conf {
+	const char *name;
+	const char *version;
+	const char *root_hash;
+	const char *salt;
+	uint64_t data_blocks;
+	uint64_t hash_start;
+	const char *root;   /* PARTUUID */
+	const char *verity; /* PARTUUID */
+	const char *command_line;
+	uint64_t device_timeout; /* seconds */
+	unsigned on_corruption;	 /* enum conf_on_corruption */
+	unsigned verify_full;	 /* 0 lazy, 1 full */
+	struct conf_list modules;
+	unsigned system; /* 0: Mode=appliance, 1: Mode=system */
+
+	const char *init; /* Mode=system */
+
+	/* Mode=appliance */
+	struct conf_list root_modules;
+	const char *hostname;
+	struct conf_list args;
+	uint64_t uid;
+	uint64_t gid;
+	struct conf_list groups; /* decimal, checked */
+	struct conf_list env;
+	const char *working_directory;
+	struct conf_list writable;
+	unsigned dhcp; /* 0 none, 1 dhcp */
+	uint64_t ready_port;
+	const char *ready_path; /* NULL: TCP */
+	uint64_t ready_timeout; /* seconds */
+	uint64_t stop_signal;
+	uint64_t stop_timeout; /* seconds */
+};
+
+/*
+ * Parses @text in place (line ends become NULs; @text must outlive @ret). On failure -EINVAL, and @detail says which line and
+ * why; *ret may then be half filled.
+ */
+int conf_parse(char *text, size_t len, struct conf *ret, struct line *detail);
+
+/* A decimal number without sign, blanks or leading zeros, from @min to @max. */
+bool conf_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <sys/reboot.h>
+#include <unistd.h>
+
+#include "end.h"
+#include "file.h"
+#include "guard.h"
+#include "image/abi.h"
+#include "line.h"
+#include "record.h"
+
+static enum end_way end_policy = END_POWEROFF;
+static struct line end_detail;
+
+void end_set_policy(enum end_way way)
+{
+	end_policy = way;
+}
+
+_Noreturn void end_machine(enum end_way way)
+{
+	if (way == END_PANIC)
+		/* Works whatever kernel.sysrq says; where there is no sysrq at all, PID 1 that exits is a panic too. */
+		if (file_write_text("/proc/sysrq-trigger", "c") < 0)
+			_exit(1);
+	if (way == END_REBOOT)
+		(void)reboot(RB_AUTOBOOT);
+	else
+		(void)reboot(RB_POWER_OFF);
+	/* A machine that cannot switch itself off must at least do nothing more. */
+	(void)reboot(RB_HALT_SYSTEM);
+	for (;;)
+		pause();
+}
+
+_Noreturn void end_by_policy(void)
+{
+	end_machine(end_policy);
+}
+
+_Noreturn void refuse(const char *reason, const char *format, ...)
+{
+	va_list ap;
+
+	guard_check();
+	line_reset(&end_detail);
+	va_start(ap, format);
+	line_vprintf(&end_detail, format, ap);
+	va_end(ap);
+
+	record_begin(ABI_EVENT_REFUSED);
+	record_text("reason", reason);
+	record_text("detail", end_detail.text);
+	record_end();
+	end_by_policy();
+}
+
+_Noreturn void fail(const char *reason, const char *format, ...)
+{
+	va_list ap;
+
+	guard_check();
+	line_reset(&end_detail);
+	va_start(ap, format);
+	line_vprintf(&end_detail, format, ap);
+	va_end(ap);
+
+	record_begin(ABI_EVENT_FAILED);
+	record_text("reason", reason);
+	record_text("detail", end_detail.text);
+	record_end();
+	end_machine(END_POWEROFF);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The init of an appliance: PID 1 in the initrd, and in Mode=appliance for the rest of the machine's life.
+ * No allocation, no stdio, no threads; all buffers are static. main() is the table of contents.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmdline.h"
+#include "conf.h"
+#include "console.h"
+#include "disk.h"
+#include "end.h"
+#include "file.h"
+#include "guard.h"
+#include "image/abi.h"
+#include "module.h"
+#include "record.h"
+#include "root.h"
+#include "uevent.h"
+#include "verity.h"
+
+static struct conf conf;
+static char conf_text[ABI_CONF_MAX + 1];
+static uint64_t init_started; /* ms */
+static int uevent_fd = -1;
+
+/* No signal may end or interrupt us; those that matter are read from a signalfd in stage 2. */
+static void block_signals(sigset_t *ret_before)
+{
+	sigset_t all;
+
+	(void)sigfillset(&all);
+	/* Cannot fail with a valid first argument. */
+	(void)sigprocmask(SIG_SETMASK, &all, ret_before);
+}
+
+/* The kernel opens 0, 1 and 2 only when the initrd has a console node; nothing else of ours may get these numbers. */
+static void open_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
+}
+
+static void load_conf(void)
+{
+	struct line detail = {.len = 0};
+	size_t len = 0;
+	int r = file_read(AT_FDCWD, ABI_CONF_PATH, conf_text, sizeof conf_text, &len);
+
+	if (r < 0)
+		refuse(ABI_REFUSED_CONFIG, "%s: %s", ABI_CONF_PATH, strerror(-r));
+	if (conf_parse(conf_text, len, &conf, &detail) < 0)
+		refuse(ABI_REFUSED_CONFIG, "%s: %s", ABI_CONF_PATH, detail.text);
+	end_set_policy(conf.on_corruption == CONF_REBOOT  ? END_REBOOT
+		       : conf.on_corruption == CONF_PANIC ? END_PANIC
+							  : END_POWEROFF);
+}
+
+static void record_init(void)
+{
+	record_begin(ABI_EVENT_INIT);
+	record_text("name", conf.name);
+	record_text("version", conf.version);
+	record_end();
+}
+
+static void load_modules(void)
+{
+	for (size_t i = 0; i < conf.modules.len; i++) {
+		int r = module_load(conf.modules.ptr[i]);
+
+		if (r < 0)
+			refuse(ABI_REFUSED_MODULE, "%s: %s", conf.modules.ptr[i], strerror(-r));
+	}
+}
+
+static void open_root(void)
+{
+	struct disk_partition data, hash;
+	struct verity_device device;
+
+	disk_wait(conf.root, conf.verity, conf.device_timeout, uevent_fd, &data, &hash);
+	verity_open(&conf, &data, &hash, &device);
+	guard_start(uevent_fd, &device);
+	if (conf.verify_full)
+		verity_read_all(&conf, &device);
+	root_mount(device.path);
+}
+
+static void record_verified(void)
+{
+	record_begin(ABI_EVENT_VERIFIED);
+	record_text("root_hash", conf.root_hash);
+	record_number("ms", clock_ms() - init_started);
+	record_text("verify", conf.verify_full ? "full" : "lazy");
+	record_end();
+}
+
+/* Mode=system: the root's own init, as any initrd would start it. */
+static _Noreturn void become_system_init(char **argv, const sigset_t *signals)
+{
+	char *const args[] = {(char *)(uintptr_t)conf.init, NULL};
+	char *const env[] = {NULL};
+	int r = conf.on_corruption == CONF_POWEROFF ? guard_leave_behind(argv[0]) : 0;
+
+	if (r < 0)
+		refuse(ABI_REFUSED_VERITY, "the guard against corruption does not start: %s", strerror(-r));
+	(void)sigprocmask(SIG_SETMASK, signals, NULL);
+	(void)execve(conf.init, args, env);
+	fail(ABI_FAILED_EXEC, "%s: %s", conf.init, strerror(errno));
+}
+
+int main(int argc, char **argv)
+{
+	sigset_t signals;
+	int r;
+
+	(void)argc;
+	block_signals(&signals);
+	if (getpid() != 1)
+		return 1;
+	init_started = clock_ms();
+	(void)umask(022);
+
+	/* Stage 1, in the initrd: whatever fails ends in refuse(). */
+	r = root_mount_early();
+	open_standard_fds();
+	console_open();
+	load_conf();
+	record_init();
+	if (r < 0)
+		refuse(ABI_REFUSED_MOUNT, "/dev, /proc or /sys of the initrd: %s", strerror(-r));
+	cmdline_check(conf.command_line);
+	uevent_fd = uevent_open();
+	if (uevent_fd < 0)
+		refuse(ABI_REFUSED_NO_ROOT, "no socket for uevents: %s", strerror(-uevent_fd));
+	load_modules();
+	open_root();
+	record_verified();
+	root_switch();
+
+	/* Stage 2. */
+	if (conf.system)
+		become_system_init(argv, &signals);
+	fail(ABI_FAILED_SETUP, "Mode=appliance is not there yet");
+}

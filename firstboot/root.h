@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* File systems of stage 1 and the change of root. */
+#ifndef FIRSTBOOT_ROOT_H
+#define FIRSTBOOT_ROOT_H
+
+/* /proc, /sys and /dev of the initrd. 0 or -errno. */
+int root_mount_early(void);
+
+/* Mounts @device read only below the initrd. Refuses when that does not work. */
+void root_mount(const char *device);
+
+/* Makes it "/", takes /proc, /sys and /dev along and frees the initrd's memory. Refuses when that does not work. */
+void root_switch(void);
+
+#endif

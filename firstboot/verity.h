@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The dm-verity device, from /appliance.conf alone: the superblock on the disk is never read. */
+#ifndef FIRSTBOOT_VERITY_H
+#define FIRSTBOOT_VERITY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conf.h"
+#include "disk.h"
+
+struct verity_device {
+	char path[32];	   /* "/dev/dm-0" */
+	char name[16];	   /* "dm-0" */
+	unsigned major;
+	unsigned minor;
+};
+
+/* Makes the device, read only. Refuses when a partition is too small for the table or the kernel does not take it. */
+void verity_open(const struct conf *c, const struct disk_partition *data, const struct disk_partition *hash,
+		 struct verity_device *ret);
+
+/* Verify=full: reads every data block once, and so checks each. Refuses at the first bad one. */
+void verity_read_all(const struct conf *c, const struct verity_device *v);
+
+/* Whether the kernel has seen a corrupted block since the device was made: 1, 0 or -errno. */
+int verity_is_corrupted(void);
+
+/* Bytes that the data and the hash device must have; false when they cannot be told in 64 bits. Pure. */
+bool verity_sizes(uint64_t data_blocks, uint64_t hash_start, uint64_t *ret_data, uint64_t *ret_hash);
+
+#endif
