@@ -47,6 +47,7 @@ int verity_superblock_decode(const uint8_t *in, size_t len, struct verity_superb
  */
 struct verity_hasher;
 struct verity_hasher *verity_hasher_new(const uint8_t salt[VERITY_SALT_SIZE]); /* one a thread */
+struct verity_hasher *verity_hasher_new_portable(const uint8_t salt[VERITY_SALT_SIZE]); /* by libcrypto alone */
 void verity_hash_blocks(struct verity_hasher *h, const void *data, size_t count, struct sha256 *out,
 			struct sha256 *ret_plain);
 void verity_hasher_free(struct verity_hasher *h);
