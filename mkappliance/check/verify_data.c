@@ -14,6 +14,7 @@
 #include "lib/interrupt.h"
 #include "lib/io.h"
 #include "lib/log.h"
+#include "lib/workers.h"
 
 #define PIECE_BLOCKS (LAYOUT_BLOCK / VERITY_BLOCK)
 
@@ -103,35 +104,11 @@ struct content {
 	const struct verity_geometry *g;
 	bool tree_trusted;
 	struct block_digests got;
-	uint64_t next; /* piece to take; atomic */
-	pthread_mutex_t lock;
-	/* Under the lock: */
-	uint64_t first_bad;  /* data block of root, none while all match */
-	uint64_t bad_blocks; /* of root */
-	int code;
-	struct error err;
 	struct progress progress;
+	pthread_mutex_t lock; /* of the two below */
+	uint64_t first_bad;   /* data block of root, none while all match */
+	uint64_t bad_blocks;  /* of root */
 };
-
-static void content_fail(struct content *c, int code, const struct error *err)
-{
-	pthread_mutex_lock(&c->lock);
-	if (c->code == 0) {
-		c->code = code;
-		c->err = *err;
-	}
-	pthread_mutex_unlock(&c->lock);
-}
-
-static bool content_failed(struct content *c)
-{
-	bool failed;
-
-	pthread_mutex_lock(&c->lock);
-	failed = c->code != 0;
-	pthread_mutex_unlock(&c->lock);
-	return failed;
-}
 
 static void note_bad(struct content *c, uint64_t block)
 {
@@ -208,48 +185,21 @@ static bool piece_is_hole(const struct content *c, uint64_t index)
 	return data < 0 ? errno == ENXIO : (uint64_t)data >= offset + LAYOUT_BLOCK;
 }
 
-static void *content_thread(void *arg)
+static int content_worker(struct workers *w, void *user, struct error *err)
 {
-	struct content *c = arg;
+	struct content *c = user;
 	struct verity_hasher *h = verity_hasher_new(c->v->m->salt);
 	_cleanup_free_ uint8_t *data = xmalloc(LAYOUT_BLOCK);
-	struct error err = ERROR_INIT;
+	uint64_t index;
 	int r = 0;
 
-	while (!content_failed(c)) {
-		uint64_t index = __atomic_fetch_add(&c->next, 1, __ATOMIC_RELAXED);
-
-		if (index >= c->got.count)
-			break;
-		r = interrupt_check(&err);
-		if (r >= 0 && !piece_is_hole(c, index))
-			r = check_piece(c, h, index, data, &err);
-		if (r < 0) {
-			content_fail(c, r, &err);
-			break;
-		}
+	while (r >= 0 && workers_next(w, &index)) {
+		if (!piece_is_hole(c, index))
+			r = check_piece(c, h, index, data, err);
 		progress_add(&c->progress, LAYOUT_BLOCK);
 	}
 	verity_hasher_free(h);
-	return NULL;
-}
-
-static int content_run(struct content *c, struct error *err)
-{
-	long online = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned count = c->v->threads ? c->v->threads : online > 0 ? (unsigned)online : 1;
-	_cleanup_free_ pthread_t *threads = xcalloc(count, sizeof(*threads));
-	unsigned started = 0;
-
-	for (; started + 1 < count; started++)
-		if (pthread_create(&threads[started], NULL, content_thread, c) != 0)
-			break;
-	(void)content_thread(c);
-	for (unsigned i = 0; i < started; i++)
-		(void)pthread_join(threads[i], NULL);
-	if (c->code < 0)
-		*err = c->err;
-	return c->code;
+	return r;
 }
 
 static void report_data(struct content *c)
@@ -331,7 +281,7 @@ int verify_content(struct verify *v, const struct verity_geometry *g, bool tree_
 	pthread_mutex_init(&c.lock, NULL);
 	block_digests_init(&c.got, v->m->layout.size);
 	progress_start(&c.progress, "reading every block", "B", v->m->layout.size);
-	r = content_run(&c, err);
+	r = workers_run(v->threads, c.got.count, content_worker, &c, err);
 	if (r >= 0) {
 		progress_end(&c.progress, NULL);
 		report_data(&c);
