@@ -106,13 +106,13 @@ char *boot_command_line(const struct template *t)
 	static const char *const defaults = "loglevel=4";
 	/*
 	 * Behind, so that it stands whatever the template says. A kernel that panics for a reason of its own must not leave a
-	 * machine that neither works nor is seen to be dead: it restarts, except where a panic is what the operator asked
-	 * to see (OnCorruption=panic), which stays on the console.
+	 * machine that neither works nor is seen to be dead: it restarts. With OnCorruption=panic somebody wants to look
+	 * at the console, so the template decides, and the kernel stays where it is unless told otherwise.
 	 */
-	const char *needed = t->init.on_corruption == ON_CORRUPTION_PANIC ? "panic=0" : "panic=5";
+	const char *needed = t->init.on_corruption == ON_CORRUPTION_PANIC ? "" : " panic=5";
 	const char *own = t->kernel.command_line;
 
-	return xasprintf("%s%s%s %s", defaults, *own ? " " : "", own, needed);
+	return xasprintf("%s%s%s%s", defaults, *own ? " " : "", own, needed);
 }
 
 /* ---- initrd and UKI ---- */

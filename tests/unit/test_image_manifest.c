@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "image/gpt.h"
+#include "image/manifest.h"
+#include "lib/cleanup.h"
+#include "lib/io.h"
+#include "lib/spawn.h"
+
+#define MIB 1048576ull
+
+static struct manifest *make_manifest(void)
+{
+	struct manifest *m = xcalloc(1, sizeof(*m));
+	struct error err = ERROR_INIT;
+	struct verity_geometry g;
+
+	m->name = xstrdup("hello");
+	m->version = xstrdup("1.4.0~rc1");
+	m->arch = xstrdup("x86_64");
+	m->tool_version = xstrdup("0.1.0");
+	m->epoch = 1700000000;
+	m->init_mode = xstrdup("appliance");
+	m->command_line = xstrdup("console=ttyS0 panic=5");
+	m->kernel_release = xstrdup("6.1.0-1-cloud-amd64");
+	m->data_blocks = 5000;
+	assert_int_equal(verity_geometry(m->data_blocks, &g, &err), 0);
+	m->hash_blocks = g.hash_blocks;
+	assert_int_equal(layout_plan("hello", ARCH_X86_64, 64 * MIB, 5000 * 4096, g.hash_blocks * 4096, &m->layout,
+				     &err),
+			 0);
+	sha256_of("root", 4, &m->root_hash);
+	layout_set_root_hash(&m->layout, &m->root_hash);
+	m->layout.part[PART_ESP].used = 16 * MIB;
+	guid_derive("fs", "hello", &m->fs_uuid);
+	guid_derive("verity", "hello", &m->verity_uuid);
+	m->salt[0] = 1;
+	m->uki_size = 15 * MIB;
+	m->initrd_size = MIB;
+	m->block_count = m->layout.size / LAYOUT_BLOCK;
+	m->nonzero_bytes = 20 * MIB;
+	manifest_set_dont_care(m);
+	m->inputs = xcalloc(1, sizeof(*m->inputs));
+	m->inputs[m->input_count++] =
+		(struct compose_input){.kind = xstrdup("base"), .name = xstrdup("bookworm"), .size = 42};
+	strlist_add(&m->packages, "adduser 3.134 all");
+	strlist_add(&m->packages, "libc6 2.36-9+deb12u9 amd64");
+	return m;
+}
+
+static void test_round_trip(void **state)
+{
+	_cleanup_manifest_ struct manifest *m = make_manifest(), *again = NULL;
+	_cleanup_free_ char *text = manifest_text(m), *text_again = NULL;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	if (manifest_parse(text, strlen(text), "m.json", &again, &err) < 0)
+		fail_msg("%s", err.text);
+	text_again = manifest_text(again);
+	assert_string_equal(text, text_again);
+	assert_string_equal(again->command_line, m->command_line);
+	assert_int_equal(again->layout.part[PART_VERITY].offset, m->layout.part[PART_VERITY].offset);
+	assert_true(again->layout.part[PART_ROOT].attributes == PARTITION_READ_ONLY);
+	assert_int_equal(again->dont_care_count, m->dont_care_count);
+	assert_string_equal(again->packages.ptr[1], "libc6 2.36-9+deb12u9 amd64");
+}
+
+/* All but the used parts and both partition tables, in order. */
+static void test_dont_care(void **state)
+{
+	_cleanup_manifest_ struct manifest *m = make_manifest();
+	const struct partition *p = m->layout.part;
+	const struct byte_range want[] = {
+		{34 * 512, MIB - 34 * 512},
+		{17 * MIB, 48 * MIB},
+		{p[PART_ROOT].offset + 5000 * 4096, p[PART_VERITY].offset - p[PART_ROOT].offset - 5000 * 4096},
+		{p[PART_VERITY].offset + p[PART_VERITY].used,
+		 1024 * MIB - 33 * 512 - p[PART_VERITY].offset - p[PART_VERITY].used},
+	};
+
+	(void)state;
+	assert_int_equal(m->dont_care_count, 4);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(m->dont_care[i].offset, want[i].offset);
+		assert_int_equal(m->dont_care[i].length, want[i].length);
+	}
+	/* A partition that is used to its end leaves no range behind it. */
+	m->layout.part[PART_ESP].used = m->layout.part[PART_ESP].size;
+	manifest_set_dont_care(m);
+	assert_int_equal(m->dont_care_count, 3);
+}
+
+/* @from in the text becomes @to; the manifest must be refused, with @why in the message. */
+static void test_every_field_counts(void **state)
+{
+	static const struct {
+		const char *from, *to, *why;
+	} cases[] = {
+		{"\"format\": 1,\n  \"name\"", "\"format\": 2,\n  \"name\"", "format"},
+		{"\"hello\"", "\"../hello\"", "name"},
+		{"\"hello\"", "\"\"", "name"},
+		{"\"1.4.0~rc1\"", "\"1/4\"", "version"},
+		{"\"1.4.0~rc1\"", "14", "version"},
+		{"\"x86_64\"", "\"riscv\"", "arch"},
+		{"\"x86_64\"", "\"arm64\"", "type"},
+		{"\"appliance\"", "\"other\"", "init_mode"},
+		{"1700000000", "1.5", "epoch"},
+		{"\"sector_size\": 512", "\"sector_size\": 4096", "sector_size"},
+		{"\"size\": 1073741824", "\"size\": 1073741825", "disk.size"},
+		{"\"size\": 1073741824", "\"size\": 90177536", "disk.size"},
+		{"\"size\": 1073741824", "\"size\": -1", "disk.size"},
+		{"\"size\": 1073741824", "\"size\": 9000000000000000000", "disk.size"},
+		{"\"offset\": 1048576", "\"offset\": 1048577", "partition 'esp'"},
+		{"\"offset\": 1048576", "\"offset\": 0", "partition 'esp'"},
+		{"\"offset\": 68157440", "\"offset\": 67108864", "partition 'root'"},
+		{"\"used\": 16777216", "\"used\": 0", "partition 'esp'"},
+		{"\"used\": 16777216", "\"used\": 90000000", "partition 'esp'"},
+		{"\"used\": 20480000", "\"used\": 20484096", "used bytes"},
+		{"\"root-verity\"", "\"verity\"", "name"},
+		{"\"read_only\": false", "\"read_only\": true", "read_only"},
+		{"\"ext4\"", "\"xfs\"", "root.type"},
+		{"\"sha256\",", "\"sha1\",", "verity.algorithm"},
+		{"\"data_block_size\": 4096", "\"data_block_size\": 512", "data_block_size"},
+		{"\"data_blocks\": 5000", "\"data_blocks\": 5001", "used bytes"},
+		{"\"data_blocks\": 5000", "\"data_blocks\": 0", "block"},
+		{"\"hash_blocks\": 42", "\"hash_blocks\": 41", "hash blocks"},
+		{"\"root_hash\": \"48", "\"root_hash\": \"49", "root hash"},
+		{"\"root_hash\": \"48", "\"root_hash\": \"", "root_hash"},
+		{"\"count\": 2048", "\"count\": 2047", "blocks"},
+		{"\"nonzero_bytes\": 20971520", "\"nonzero_bytes\": 1073741825", "blocks"},
+		{"\"size\": 15728640", "\"size\": 16777217", "uki"},
+		{"\"size\": 15728640", "\"size\": 0", "uki"},
+		{"\"length\": 1031168", "\"length\": 1031169", "dont_care[0]"},
+		{"\"offset\": 17408", "\"offset\": 17407", "dont_care[0]"},
+		{"\"length\": 1031168", "\"length\": 0", "dont_care[0]"},
+		{"\"offset\": 17825792", "\"offset\": 17408", "dont_care[1]"},
+		{"\"kind\": \"base\"", "\"kind\": null", "inputs[0]"},
+		{"\"version\": \"3.134\"", "\"version\": 3", "packages[0]"},
+		{"\"packages\": [", "\"packages\": {}, \"x\": [", "packages"},
+		{"\"dont_care\": [", "\"dont_care\": 1, \"x\": [", "dont_care"},
+		{"\"disk\": {", "\"disk\": 1, \"x\": {", "disk"},
+		{"{\n  \"format\"", "[\n  \"format\"", "valid JSON"},
+	};
+	_cleanup_manifest_ struct manifest *m = make_manifest();
+	_cleanup_free_ char *text = manifest_text(m);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		_cleanup_manifest_ struct manifest *got = NULL;
+		const char *at = strstr(text, cases[i].from);
+		_cleanup_free_ char *changed = NULL;
+		struct error err = ERROR_INIT;
+
+		if (!at)
+			fail_msg("not in the text: %s\n%s", cases[i].from, text);
+		changed = xasprintf("%.*s%s%s", (int)(at - text), text, cases[i].to, at + strlen(cases[i].from));
+		if (manifest_parse(changed, strlen(changed), "m.json", &got, &err) == 0)
+			fail_msg("not seen: %s -> %s", cases[i].from, cases[i].to);
+		if (err.exit != EXIT_REFUSED || strncmp(err.text, "m.json", 6) != 0 || !strstr(err.text, cases[i].why))
+			fail_msg("%s -> %s: %s", cases[i].from, cases[i].to, err.text);
+	}
+}
+
+/* Every prefix is refused; none reads further than it may. */
+static void test_truncated(void **state)
+{
+	_cleanup_manifest_ struct manifest *m = make_manifest();
+	_cleanup_free_ char *text = manifest_text(m);
+
+	(void)state;
+	for (size_t len = 0; len + 2 < strlen(text); len++) {
+		_cleanup_manifest_ struct manifest *got = NULL;
+		_cleanup_free_ char *exact = xmemdup(text, len);
+		struct error err = ERROR_INIT;
+
+		assert_true(manifest_parse(exact, len, "m.json", &got, &err) < 0);
+	}
+}
+
+static void test_paths(void **state)
+{
+	_cleanup_free_ char *a = manifest_path_for("out/hello-1.raw"), *b = blocks_path_for("hello-1.raw"),
+			    *c = manifest_path_for("disk");
+
+	(void)state;
+	assert_string_equal(a, "out/hello-1.manifest.json");
+	assert_string_equal(b, "hello-1.blocks");
+	assert_string_equal(c, "disk.manifest.json");
+}
+
+static void test_blocks(void **state)
+{
+	struct block_digests d = {0}, again = {0};
+	_cleanup_buf_ struct buf b = {0};
+	struct error err = ERROR_INIT;
+	struct sha256 digest;
+
+	(void)state;
+	block_digests_init(&d, 4 * LAYOUT_BLOCK);
+	sha256_of("x", 1, &d.ptr[2]);
+	blocks_encode(&d, 4 * LAYOUT_BLOCK, &b);
+	assert_int_equal(b.len, BLOCKS_HEADER_SIZE + 4 * 32);
+	assert_memory_equal(b.ptr, "MKABLOCK\1\0\0\0\0\0\x08\0\0\0\x20\0\0\0\0\0\4\0\0\0\0\0\0\0", 32);
+	blocks_digest(&d, &digest);
+	assert_memory_equal(b.ptr + 32, digest.b, 32);
+	assert_memory_equal(b.ptr + 64 + 2 * 32, d.ptr[2].b, 32);
+	assert_int_equal(blocks_parse(b.ptr, b.len, "b", &again, &err), 0);
+	assert_int_equal(again.count, 4);
+	assert_memory_equal(again.ptr, d.ptr, 4 * 32);
+	block_digests_free(&again);
+
+	/* Whatever byte changes is seen, and so is every other length. */
+	for (size_t i = 0; i < b.len; i++) {
+		b.ptr[i] ^= 1;
+		assert_true(blocks_parse(b.ptr, b.len, "b", &again, &err) < 0);
+		b.ptr[i] ^= 1;
+	}
+	for (size_t len = 0; len < b.len; len++) {
+		_cleanup_free_ void *exact = xmemdup(b.ptr, len);
+
+		assert_true(blocks_parse(exact, len, "b", &again, &err) < 0);
+	}
+	buf_add_zero(&b, 1);
+	assert_true(blocks_parse(b.ptr, b.len, "b", &again, &err) < 0);
+	block_digests_free(&d);
+}
+
+/* The schema says the same: what we write is valid, and what lacks a member is not. */
+static void test_schema(void **state)
+{
+	static const char *const script =
+		"import json, sys\n"
+		"import jsonschema\n"
+		"schema = json.load(open('mkappliance/image/manifest.schema.json'))\n"
+		"check = jsonschema.Draft202012Validator(schema)\n"
+		"check.check_schema(schema)\n"
+		"m = json.load(open(sys.argv[1]))\n"
+		"check.validate(m)\n"
+		"for key in list(m):\n"
+		"    assert not check.is_valid({k: v for k, v in m.items() if k != key}), key\n"
+		"m['disk']['partitions'].append(m['disk']['partitions'][0])\n"
+		"assert not check.is_valid(m)\n";
+	char dir[] = "/tmp/mkappliance-test-XXXXXX";
+	_cleanup_manifest_ struct manifest *m = make_manifest();
+	_cleanup_free_ char *path = NULL;
+	struct error err = ERROR_INIT;
+	int r;
+
+	(void)state;
+	if (access("mkappliance/image/manifest.schema.json", R_OK) < 0 || !spawn_available("python3") ||
+	    spawn_run(&(struct spawn){.argv = (const char *[]){"python3", "-c", "import jsonschema", NULL}}, &err) < 0)
+		skip();
+	assert_non_null(mkdtemp(dir));
+	path = xasprintf("%s/m.json", dir);
+	assert_int_equal(manifest_write(m, path, &err), 0);
+	r = spawn_run(&(struct spawn){.argv = (const char *[]){"python3", "-W", "ignore", "-c", script, path, NULL}},
+		      &err);
+	if (r < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(io_remove_tree(dir, &err), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_dont_care),
+		cmocka_unit_test(test_every_field_counts),
+		cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_blocks),
+		cmocka_unit_test(test_schema),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
