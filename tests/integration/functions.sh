@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# What every integration test begins with:
+#
+#   . "$(dirname "$0")/functions.sh"
+#   requires sfdisk fdisk               program, and the Debian package that has it
+#   check "name of the check" command   one line each: "ok NAME" or "not ok NAME" and what the command said
+#
+# $tmp is a directory of the test's own that goes away with it; the working directory is the root of the project.
+# A test ends by its last line; its exit code is 0, 1 when a check failed, 77 when it was skipped.
+
+set -u
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+
+# The program under test. MKAPPLIANCE=... tests another one than build/mkappliance.
+mkappliance=$(realpath -m "${MKAPPLIANCE:-build/mkappliance}")
+export LC_ALL=C
+unset SOURCE_DATE_EPOCH MKAPPLIANCE_INIT
+
+failed=0
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/mkappliance-test.XXXXXX") || exit 1
+chmod 755 "$tmp"
+
+remove_tmp() {
+	chmod -R u+rwX "$tmp" 2>/dev/null
+	rm -rf "$tmp"
+}
+cleanup_functions=(remove_tmp)
+
+# Runs a function of the test's own when it ends, before $tmp goes.
+at_exit() {
+	cleanup_functions=("$1" "${cleanup_functions[@]}")
+}
+
+finish() {
+	local status=$? f
+	for f in "${cleanup_functions[@]}"; do "$f"; done
+	[ $status -ne 0 ] || status=$failed
+	exit $status
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+skip() {
+	echo "skip $(basename "$0" .sh): $*"
+	exit 77
+}
+
+# requires PROGRAM [PACKAGE]
+requires() {
+	command -v "$1" >/dev/null || skip "$1 is not installed (apt-get install ${2:-$1})"
+}
+
+check() {
+	local name=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		echo "ok $name"
+	else
+		echo "not ok $name"
+		printf '%s\n' "$output" | tail -n 20 | sed 's/^/    /'
+		failed=1
+		return 1
+	fi
+}
+
+# check_skip NAME WHY: a check that this machine cannot do, counted.
+check_skip() {
+	echo "skip $1: $2"
+}
+
+# fails_with CODE TEXT COMMAND...: the command must end with that exit code and say TEXT on a line that begins with "mkappliance: ".
+fails_with() {
+	local code=$1 text=$2 output status=0
+	shift 2
+	output=$("$@" 2>&1 >/dev/null) || status=$?
+	if [ "$status" -ne "$code" ]; then
+		echo "exit code $status, expected $code: $output"
+		return 1
+	fi
+	grep -F "mkappliance: " <<<"$output" | grep -qF -- "$text" && return
+	echo "expected '$text' in: $output"
+	return 1
+}
+
+# The value of a member of a JSON file, by a path like verity.root_hash or disk.partitions.1.offset.
+json_get() {
+	python3 -c '
+import json, sys
+v = json.load(open(sys.argv[1]))
+for key in sys.argv[2].split("."):
+    v = v[int(key)] if isinstance(v, list) else v[key]
+print(json.dumps(v) if isinstance(v, (dict, list, bool)) else v)' "$1" "$2"
+}
+
+[ -x "$mkappliance" ] || skip "$mkappliance is not built (make)"
