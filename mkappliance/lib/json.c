@@ -224,6 +224,14 @@ bool js_int(const struct json *j, int64_t *ret)
 	return true;
 }
 
+bool js_real(const struct json *j, double *ret)
+{
+	if (!j || !json_is_number(in(j)))
+		return false;
+	*ret = json_number_value(in(j));
+	return true;
+}
+
 bool js_bool(const struct json *j, bool *ret)
 {
 	if (!j || (json_typeof(in(j)) != JSON_TRUE && json_typeof(in(j)) != JSON_FALSE))

@@ -51,6 +51,8 @@ const struct json *js_array_get(const struct json *array, size_t i);
 const char *js_string(const struct json *j); /* NULL when it is not a string */
 /* False when it is not an integer. */
 bool js_int(const struct json *j, int64_t *ret);
+/* Of an integer too. */
+bool js_real(const struct json *j, double *ret);
 bool js_bool(const struct json *j, bool *ret);
 
 /* The same by path, with an error that names @path and what was expected. */

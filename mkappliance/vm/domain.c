@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vm/domain.h"
+
+#include <errno.h>
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/io.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+
+#define TICK_MS 200 /* how late the event thread notices that it is to end */
+
+struct hypervisor {
+	virConnectPtr connection;
+	pthread_t thread;
+	bool stop;  /* atomic */
+	int timer;  /* wakes the event loop now and then */
+	bool embed; /* domains live and die inside this process */
+};
+
+/* Held by its owner and, while registered, by libvirt's callback, which may just be running when the owner lets go. */
+struct domain {
+	unsigned refs; /* atomic */
+	struct hypervisor *h;
+	virDomainPtr domain;
+	int callback; /* -1: none registered */
+	pthread_mutex_t lock;
+	bool ended;
+	void (*on_end)(enum domain_end end, void *data);
+	void *data;
+};
+
+/* libvirt's last error as one line of ours. Its texts may have many lines: qemu's standard error is quoted in them. */
+static int virt_error(struct error *err, const char *what)
+{
+	const char *text = virGetLastErrorMessage();
+	static const char noise[] = "internal error: ";
+	_cleanup_free_ char *copy = NULL;
+
+	if (strncmp(text, noise, strlen(noise)) == 0)
+		text += strlen(noise);
+	copy = xstrdup(text);
+	for (size_t n = strlen(copy); n > 0 && (copy[n - 1] == '\n' || copy[n - 1] == ' '); n--)
+		copy[n - 1] = 0;
+	for (char *p = copy; *p; p++)
+		if (*p == '\n')
+			*p = ' ';
+	return error_set(err, -EIO, "%s: %s", what, copy);
+}
+
+/* libvirt would print its errors itself. */
+static void be_silent(void *data, virErrorPtr error)
+{
+	(void)data;
+	log_debug("libvirt: %s", error && error->message ? error->message : "unknown error");
+}
+
+static void tick(int timer, void *data)
+{
+	(void)timer;
+	(void)data;
+}
+
+static void *run_events(void *data)
+{
+	struct hypervisor *h = data;
+
+	while (!__atomic_load_n(&h->stop, __ATOMIC_ACQUIRE))
+		if (virEventRunDefaultImpl() < 0)
+			break;
+	return NULL;
+}
+
+/* Signals belong to the main thread, whose poll() they end. */
+static int start_thread(struct hypervisor *h)
+{
+	sigset_t all, old;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(&h->thread, NULL, run_events, h);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return -r;
+}
+
+/* qemu.conf of the embedded driver: qemu runs as us, no security driver, no cgroups, no helper daemons. */
+static int write_settings(const char *dir, struct error *err)
+{
+	static const char text[] = "security_driver = \"none\"\n"
+				   "user = \"+0\"\n"
+				   "group = \"+0\"\n"
+				   "dynamic_ownership = 0\n"
+				   "remember_owner = 0\n"
+				   "namespaces = []\n"
+				   "cgroup_controllers = []\n"
+				   "stdio_handler = \"file\"\n";
+	_cleanup_free_ char *etc = xasprintf("%s/etc", dir);
+	_cleanup_free_ char *path = xasprintf("%s/qemu.conf", etc);
+	int r = io_make_dirs(etc, 0700, err);
+
+	return r < 0 ? r : output_write_file(path, text, strlen(text), err);
+}
+
+/*
+ * libvirt asks qemu what it can, which takes seconds, and keeps the answer in DIR/cache as long as qemu and libvirt stay the same. Kept
+ * for the next run in the user's cache; where that cannot be made it merely takes the seconds again.
+ */
+static void keep_cache(const char *dir)
+{
+	const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	_cleanup_free_ char *link = xasprintf("%s/cache", dir);
+	_cleanup_free_ char *cache = NULL;
+	struct error err = ERROR_INIT;
+
+	if (xdg && xdg[0] == '/')
+		cache = xasprintf("%s/mkappliance/libvirt", xdg);
+	else if (home && home[0] == '/')
+		cache = xasprintf("%s/.cache/mkappliance/libvirt", home);
+	else
+		return;
+	if (io_make_dirs(cache, 0700, &err) < 0 || access(cache, W_OK) < 0 || symlink(cache, link) < 0)
+		log_debug("libvirt's knowledge of qemu is not kept: %s", err.text[0] ? err.text : cache);
+}
+
+static int start_events(struct hypervisor *h, struct error *err)
+{
+	static bool registered; /* libvirt has one event loop a process, for ever */
+	int r;
+
+	if (!registered && virEventRegisterDefaultImpl() < 0)
+		return virt_error(err, "libvirt's event loop");
+	registered = true;
+	h->timer = virEventAddTimeout(TICK_MS, tick, NULL, NULL);
+	r = start_thread(h);
+	if (r < 0)
+		return error_errno(err, r, "starting a thread");
+	return 0;
+}
+
+static void stop_events(struct hypervisor *h)
+{
+	__atomic_store_n(&h->stop, true, __ATOMIC_RELEASE);
+	(void)pthread_join(h->thread, NULL);
+	(void)virEventRemoveTimeout(h->timer);
+}
+
+int hypervisor_open(const char *uri, const char *dir, struct hypervisor **ret, struct error *err)
+{
+	_cleanup_free_ char *own = xasprintf("qemu:///embed?root=%s", dir);
+	_cleanup_free_ char *what = xasprintf("libvirt (%s)", uri ? uri : "qemu:///embed");
+	_cleanup_free_ struct hypervisor *h = xcalloc(1, sizeof(*h));
+	int r;
+
+	virSetErrorFunc(NULL, be_silent);
+	/* Beside that it logs, to standard error unless told otherwise. */
+	(void)setenv("LIBVIRT_LOG_OUTPUTS", "4:file:/dev/null", 0);
+	if (virInitialize() < 0)
+		return virt_error(err, "libvirt");
+	h->embed = !uri;
+	r = uri ? 0 : write_settings(dir, err);
+	if (r < 0)
+		return r;
+	if (!uri)
+		keep_cache(dir);
+	r = start_events(h, err);
+	if (r < 0)
+		return r;
+	h->connection = virConnectOpen(uri ? uri : own);
+	if (!h->connection) {
+		r = virt_error(err, what);
+		stop_events(h);
+		return r;
+	}
+	*ret = steal_pointer(&h);
+	return 0;
+}
+
+void hypervisor_close(struct hypervisor *h)
+{
+	if (!h)
+		return;
+	(void)virConnectClose(h->connection);
+	stop_events(h);
+	free(h);
+}
+
+static enum domain_end end_of(int event, int detail)
+{
+	if (event == VIR_DOMAIN_EVENT_CRASHED)
+		return DOMAIN_CRASHED;
+	switch (detail) {
+	case VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN:
+		return DOMAIN_SHUT_DOWN;
+	case VIR_DOMAIN_EVENT_STOPPED_DESTROYED:
+		return DOMAIN_DESTROYED;
+	default:
+		return DOMAIN_CRASHED;
+	}
+}
+
+static int on_lifecycle(virConnectPtr connection, virDomainPtr domain, int event, int detail, void *data)
+{
+	struct domain *d = data;
+	bool first;
+
+	(void)connection;
+	(void)domain;
+	if (event != VIR_DOMAIN_EVENT_STOPPED && event != VIR_DOMAIN_EVENT_CRASHED)
+		return 0;
+	pthread_mutex_lock(&d->lock);
+	first = !d->ended;
+	d->ended = true;
+	if (first && d->on_end)
+		d->on_end(end_of(event, detail), d->data);
+	pthread_mutex_unlock(&d->lock);
+	return 0;
+}
+
+static void unref(void *data)
+{
+	struct domain *d = data;
+
+	if (__atomic_sub_fetch(&d->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	pthread_mutex_destroy(&d->lock);
+	free(d);
+}
+
+/*
+ * The embedded driver refuses AUTODESTROY (vm/workdir.c sees to its processes); any other one must not keep the domain when
+ * we die. It is started paused so that no event of its life comes before somebody listens.
+ */
+static int create(struct domain *d, const struct domain_config *c, struct error *err)
+{
+	unsigned flags = VIR_DOMAIN_START_PAUSED | (d->h->embed ? 0 : VIR_DOMAIN_START_AUTODESTROY);
+	_cleanup_free_ char *xml = domain_xml(c);
+
+	d->domain = virDomainCreateXML(d->h->connection, xml, flags);
+	if (!d->domain)
+		return virt_error(err, "starting the virtual machine");
+	__atomic_add_fetch(&d->refs, 1, __ATOMIC_RELAXED);
+	d->callback = virConnectDomainEventRegisterAny(d->h->connection, d->domain, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+						       VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), d, unref);
+	if (d->callback < 0) {
+		unref(d);
+		return virt_error(err, "starting the virtual machine");
+	}
+	if (virDomainResume(d->domain) < 0)
+		return virt_error(err, "starting the virtual machine");
+	return 0;
+}
+
+int domain_start(struct hypervisor *h, const struct domain_config *c, void (*on_end)(enum domain_end end, void *data),
+		 void *data, struct domain **ret, struct error *err)
+{
+	struct domain *d = xcalloc(1, sizeof(*d));
+	int r;
+
+	*d = (struct domain){.refs = 1, .h = h, .callback = -1, .on_end = on_end, .data = data};
+	pthread_mutex_init(&d->lock, NULL);
+	r = create(d, c, err);
+	if (r < 0) {
+		domain_free(d);
+		return r;
+	}
+	*ret = d;
+	return 0;
+}
+
+int domain_press_power(struct domain *d, struct error *err)
+{
+	if (virDomainShutdownFlags(d->domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0)
+		return virt_error(err, "pressing the power button");
+	return 0;
+}
+
+void domain_destroy(struct domain *d)
+{
+	(void)virDomainDestroy(d->domain);
+}
+
+void domain_free(struct domain *d)
+{
+	if (!d)
+		return;
+	pthread_mutex_lock(&d->lock);
+	d->on_end = NULL;
+	pthread_mutex_unlock(&d->lock);
+	if (d->domain) {
+		domain_destroy(d);
+		if (d->callback >= 0)
+			(void)virConnectDomainEventDeregisterAny(d->h->connection, d->callback);
+		(void)virDomainFree(d->domain);
+		d->domain = NULL;
+	}
+	unref(d);
+}

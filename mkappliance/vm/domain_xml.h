@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The libvirt domain of one appliance (https://libvirt.org/formatdomain.html). Pure: text from values. libxml2 stays
+ * inside domain_xml.c and does the escaping.
+ */
+#ifndef MKAPPLIANCE_VM_DOMAIN_XML_H
+#define MKAPPLIANCE_VM_DOMAIN_XML_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A port of the host's loopback address that leads to one of the guest. */
+struct forward {
+	uint16_t host;
+	uint16_t guest;
+};
+
+/* Everything is borrowed; paths are absolute. */
+struct domain_config {
+	const char *name;           /* unique on the connection */
+	bool kvm;                   /* else TCG */
+	const char *arch;           /* "x86_64" */
+	const char *machine;        /* "q35" */
+	const char *emulator;       /* the qemu program; NULL: libvirt chooses */
+	unsigned memory;            /* MiB */
+	unsigned cpus;
+	const char *firmware_code;  /* UEFI, mapped read only */
+	const char *firmware_vars;  /* this machine's own copy of the variables, mapped read and write */
+	const char *image;          /* raw disk, attached read only, the only thing to boot from */
+	const char *console_socket; /* Unix socket somebody listens on; the serial port connects to it */
+	bool reboot_ends;           /* a reboot of the guest ends the domain */
+	const struct forward *forwards;
+	size_t forward_count;
+};
+
+/* Whether a path can be written in XML at all: UTF-8 without control characters. All paths of a domain_config must be so. */
+bool domain_xml_can_hold(const char *text);
+
+/* To be freed. */
+char *domain_xml(const struct domain_config *c);
+
+#endif

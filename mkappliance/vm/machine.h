@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A virtual machine that runs an appliance: a domain, its firmware variables, its console and what was seen of both. A machine is
+ * watched by one thread; several may run at once.
+ */
+#ifndef MKAPPLIANCE_VM_MACHINE_H
+#define MKAPPLIANCE_VM_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/error.h"
+#include "lib/mem.h"
+#include "vm/console.h"
+#include "vm/domain.h"
+#include "vm/host.h"
+#include "vm/workdir.h"
+
+/* What machines are started with: a directory, a connection, a platform. One in a process. */
+struct machine_host {
+	struct workdir dir;
+	struct hypervisor *hypervisor;
+	struct platform platform;
+	bool kvm;
+	const char *accel; /* "KVM", or "TCG: " and why */
+	bool shared;       /* another user's qemu (any --connect) must get at the directory */
+};
+
+/* Call before there are threads. @uri: NULL for the embedded driver; @arch as in the manifest. Emptied by machine_host_close(). */
+int machine_host_open(const char *uri, const char *arch, struct machine_host *ret, struct error *err);
+void machine_host_close(struct machine_host *h);
+#define _cleanup_machine_host_ __attribute__((cleanup(machine_host_close)))
+#define MACHINE_HOST_INIT ((struct machine_host){.dir = WORKDIR_INIT})
+
+/* What was seen of a machine: one bit each, they stay. */
+enum machine_seen {
+	SEEN_INIT = 1 << 0,
+	SEEN_VERIFIED = 1 << 1,
+	SEEN_STARTED = 1 << 2,
+	SEEN_READY = 1 << 3,
+	SEEN_STOPPING = 1 << 4,
+	SEEN_STOPPED = 1 << 5,
+	SEEN_FAILED = 1 << 6,
+	SEEN_REFUSED = 1 << 7,
+	SEEN_CORRUPTED = 1 << 8, /* dm-verity said so */
+	SEEN_PANIC = 1 << 9,
+	SEEN_END = 1 << 10, /* the domain is gone and its console was read to the end */
+};
+
+struct machine_config {
+	const char *image; /* absolute */
+	unsigned memory;   /* MiB */
+	unsigned cpus;
+	const struct forward *forwards;
+	size_t forward_count;
+	bool reboot_ends;
+	const char *vars;         /* firmware variables to start from; NULL: the platform's empty ones */
+	const char *capture_path; /* file that gets the console's bytes as they are; NULL: none */
+	/* Each line as it comes, from the machine's own thread, which must not ask the machine anything; may be NULL. */
+	void (*on_line)(const struct console_line *line, void *data);
+	void *data;
+};
+
+struct machine_status {
+	unsigned seen;
+	enum domain_end end;
+	char reason[64];  /* of the last refused, failed or stopped record */
+	char detail[256]; /* the same, or the kernel's line */
+	uint64_t started_ns; /* CLOCK_MONOTONIC of the host */
+	uint64_t ready_ns;   /* 0: not yet */
+	uint64_t end_ns;     /* 0: runs */
+	double verified_t;   /* "t" of the records: seconds since the guest's kernel started */
+	double ready_t;
+};
+
+struct machine;
+
+int machine_start(struct machine_host *h, const struct machine_config *c, struct machine **ret, struct error *err);
+
+/*
+ * Waits until one of the bits of @mask was seen, or the end. 0; -ETIMEDOUT past @deadline (CLOCK_MONOTONIC, nanoseconds); -EINTR on
+ * Ctrl-C. The message of either says what was waited for: @what.
+ */
+int machine_wait(struct machine *m, unsigned mask, uint64_t deadline, const char *what, struct error *err);
+
+struct machine_status machine_status(struct machine *m);
+
+/* The last console lines, see console_tail(). */
+void machine_tail(struct machine *m, size_t max, struct strlist *ret);
+
+int machine_press_power(struct machine *m, struct error *err);
+
+/* Takes the power away when it still runs, and all it had. Accepts NULL. */
+void machine_free(struct machine *m);
+void machine_freep(struct machine **m);
+#define _cleanup_machine_ __attribute__((cleanup(machine_freep)))
+
+#endif
