@@ -293,6 +293,7 @@ static void describe(struct build *b)
 	m->block_count = b->blocks.count;
 	m->nonzero_bytes = b->nonzero;
 	manifest_set_dont_care(m);
+	manifest_set_test(m, b->t);
 	list_inputs(b, m);
 	for (size_t i = 0; i < b->c->packages.len; i++)
 		strlist_add(&m->packages, b->c->packages.ptr[i]);

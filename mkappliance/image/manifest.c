@@ -138,6 +138,7 @@ char *manifest_text(const struct manifest *m)
 {
 	_cleanup_json_ struct json *j = js_object_new();
 	struct json *kernel = js_object_new(), *root = js_object_new(), *packages = js_array_new();
+	struct json *test = manifest_test_json(&m->test);
 
 	js_set_int(j, "format", MANIFEST_FORMAT);
 	js_set_string(j, "name", m->name);
@@ -162,6 +163,8 @@ char *manifest_text(const struct manifest *m)
 	for (size_t i = 0; i < m->packages.len; i++)
 		js_append(packages, package_json(m->packages.ptr[i]));
 	js_set(j, "packages", packages);
+	if (test)
+		js_set(j, "test", test);
 	return js_text(j, false);
 }
 
@@ -229,6 +232,7 @@ void manifest_free(struct manifest *m)
 	}
 	free(m->inputs);
 	strlist_free(&m->packages);
+	manifest_test_free(&m->test);
 	free(m);
 }
 

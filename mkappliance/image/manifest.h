@@ -25,12 +25,22 @@
 #include "image/layout.h"
 #include "image/verity.h"
 #include "image/writer.h"
+#include "lib/json.h"
 
 #define MANIFEST_FORMAT 1
 
 struct byte_range {
 	uint64_t offset;
 	uint64_t length;
+};
+
+/* [Test] of the template, so that 'mkappliance test IMAGE' needs nothing but the image and its manifest. */
+struct manifest_test {
+	struct template_probe *probes; /* owned with their strings; .line is 0 */
+	size_t count;
+	unsigned timeout; /* seconds for the whole boot and all probes */
+	unsigned memory;  /* MiB */
+	unsigned cpus;
 };
 
 struct manifest {
@@ -61,6 +71,7 @@ struct manifest {
 	struct compose_input *inputs;   /* owned */
 	size_t input_count;
 	struct strlist packages;        /* "name version arch" */
+	struct manifest_test test;      /* defaults and no probes when the document has none */
 };
 
 /* The JSON; to be freed. */
@@ -71,6 +82,8 @@ int manifest_write(const struct manifest *m, const char *path, struct error *err
  * the backup partition table. Everything else has to be written on upload, zero or not.
  */
 void manifest_set_dont_care(struct manifest *m);
+/* Copies [Test]. */
+void manifest_set_test(struct manifest *m, const struct template *t);
 /* Reads and checks every field and their consistency. Parser of untrusted bytes. Freed by manifest_free(). */
 int manifest_read(const char *path, struct manifest **ret, struct error *err);
 int manifest_parse(const char *text, size_t len, const char *name, struct manifest **ret, struct error *err);
@@ -92,5 +105,10 @@ void blocks_encode(const struct block_digests *d, uint64_t image_size, struct bu
 int blocks_parse(const void *data, size_t len, const char *name, struct block_digests *ret, struct error *err);
 int blocks_write(const struct block_digests *d, uint64_t image_size, const char *path, struct error *err);
 int blocks_read(const char *path, struct block_digests *ret, struct error *err);
+
+/* The member "test": for manifest.c and manifest_read.c only; NULL when the builder did not set it. */
+struct json *manifest_test_json(const struct manifest_test *t);
+int manifest_test_read(const struct json *j, struct manifest_test *ret, struct error *err);
+void manifest_test_free(struct manifest_test *t);
 
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/kvm.h"
 #include "lib/spawn.h"
 
 /* Where distributions put firmware without Secure Boot: code, then the matching empty variable store. */
@@ -62,18 +63,6 @@ int host_platform(const char *arch, struct platform *ret, struct error *err)
 	return 0;
 }
 
-static bool cpu_has_virtualisation(void)
-{
-	_cleanup_fclose_ FILE *f = fopen("/proc/cpuinfo", "re");
-	_cleanup_free_ char *line = NULL;
-	size_t size = 0;
-
-	while (f && getline(&line, &size, f) > 0)
-		if (strncmp(line, "flags", 5) == 0)
-			return strstr(line, " vmx ") || strstr(line, " svm ");
-	return false;
-}
-
 bool host_has_kvm(const char *arch, const char **ret_why)
 {
 	bool arm = strcmp(arch, "arm64") == 0;
@@ -81,10 +70,8 @@ bool host_has_kvm(const char *arch, const char **ret_why)
 
 	if (uname(&u) < 0 || strcmp(u.machine, arm ? "aarch64" : "x86_64") != 0)
 		*ret_why = "TCG: the image is for another architecture";
-	else if (!arm && !cpu_has_virtualisation())
-		*ret_why = "TCG: this processor offers no vmx or svm";
-	else if (access("/dev/kvm", R_OK | W_OK) < 0)
-		*ret_why = "TCG: /dev/kvm may not be written";
+	else if (arm ? access("/dev/kvm", R_OK | W_OK) < 0 : !kvm_is_real())
+		*ret_why = "TCG: no hardware virtualisation, or /dev/kvm may not be written";
 	else
 		*ret_why = "KVM";
 	return strcmp(*ret_why, "KVM") == 0;

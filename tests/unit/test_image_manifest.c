@@ -53,6 +53,12 @@ static struct manifest *make_manifest(void)
 		(struct compose_input){.kind = xstrdup("base"), .name = xstrdup("bookworm"), .size = 42};
 	strlist_add(&m->packages, "adduser 3.134 all");
 	strlist_add(&m->packages, "libc6 2.36-9+deb12u9 amd64");
+	m->test = (struct manifest_test){.timeout = 90, .memory = 256, .cpus = 2, .count = 2};
+	m->test.probes = xcalloc(2, sizeof(*m->test.probes));
+	m->test.probes[0] = (struct template_probe){.kind = PROBE_HTTP, .port = 8080, .status = 204};
+	m->test.probes[0].path = xstrdup("/healthz");
+	m->test.probes[0].body = xstrdup("ok");
+	m->test.probes[1] = (struct template_probe){.kind = PROBE_TCP, .port = 53};
 	return m;
 }
 
@@ -72,6 +78,26 @@ static void test_round_trip(void **state)
 	assert_true(again->layout.part[PART_ROOT].attributes == PARTITION_READ_ONLY);
 	assert_int_equal(again->dont_care_count, m->dont_care_count);
 	assert_string_equal(again->packages.ptr[1], "libc6 2.36-9+deb12u9 amd64");
+	assert_int_equal(again->test.cpus, 2);
+	assert_int_equal(again->test.probes[0].status, 204);
+	assert_int_equal(again->test.probes[1].kind, PROBE_TCP);
+}
+
+/* "test" may be missing: then there is nothing to probe, and the limits have defaults. */
+static void test_no_test(void **state)
+{
+	_cleanup_manifest_ struct manifest *m = make_manifest(), *again = NULL;
+	_cleanup_free_ char *text = NULL;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	manifest_test_free(&m->test);
+	text = manifest_text(m);
+	assert_null(strstr(text, "\"test\""));
+	assert_int_equal(manifest_parse(text, strlen(text), "m.json", &again, &err), 0);
+	assert_int_equal(again->test.count, 0);
+	assert_int_equal(again->test.timeout, 120);
+	assert_int_equal(again->test.memory, 512);
 }
 
 /* All but the used parts and both partition tables, in order. */
@@ -148,6 +174,14 @@ static void test_every_field_counts(void **state)
 		{"\"packages\": [", "\"packages\": {}, \"x\": [", "packages"},
 		{"\"dont_care\": [", "\"dont_care\": 1, \"x\": [", "dont_care"},
 		{"\"disk\": {", "\"disk\": 1, \"x\": {", "disk"},
+		{"\"test\": {", "\"test\": [], \"x\": {", "test"},
+		{"\"timeout\": 90", "\"timeout\": 0", "test: 'timeout'"},
+		{"\"memory\": 256", "\"memory\": 2000000", "test: 'memory'"},
+		{"\"port\": 8080", "\"port\": 65536", "probe 1: 'port'"},
+		{"\"/healthz\"", "\"healthz\"", "probe 1: 'path'"},
+		{"\"/healthz\"", "\"/a b\"", "probe 1: 'path'"},
+		{"\"status\": 204", "\"status\": 99", "probe 1: 'status'"},
+		{"\"tcp\"", "\"udp\"", "probe 2: 'kind'"},
 		{"{\n  \"format\"", "[\n  \"format\"", "valid JSON"},
 	};
 	_cleanup_manifest_ struct manifest *m = make_manifest();
@@ -273,6 +307,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_no_test),
 		cmocka_unit_test(test_dont_care),
 		cmocka_unit_test(test_every_field_counts),
 		cmocka_unit_test(test_truncated),
