@@ -279,7 +279,7 @@ static void test_schema(void **state)
 		"check.check_schema(schema)\n"
 		"m = json.load(open(sys.argv[1]))\n"
 		"check.validate(m)\n"
-		"for key in list(m):\n"
+		"for key in set(m) - {'test'}:\n"
 		"    assert not check.is_valid({k: v for k, v in m.items() if k != key}), key\n"
 		"m['disk']['partitions'].append(m['disk']['partitions'][0])\n"
 		"assert not check.is_valid(m)\n";
