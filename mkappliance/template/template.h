@@ -24,8 +24,8 @@ struct template_file {
 	char *source; /* absolute path on the host: a file or a directory */
 	char *target; /* absolute path in the image */
 	bool has_mode;
-	mode_t mode;  /* 07777; of the files below when source is a directory */
-	char *owner;  /* name (looked up in the image's /etc/passwd) or number; NULL: 0 */
+	mode_t mode; /* 07777; of the files below when source is a directory */
+	char *owner; /* name (looked up in the image's /etc/passwd) or number; NULL: 0 */
 	char *group;
 	unsigned line; /* of the template, for messages */
 };
@@ -33,14 +33,15 @@ struct template_file {
 /* One probe of [Test]. */
 struct template_probe {
 	enum { PROBE_HTTP, PROBE_TCP } kind;
-	uint16_t port;       /* in the guest */
-	char *path;          /* of the URL, "/" at least */
-	int status;          /* expected, 200 unless said */
-	char *body;          /* text that the body must contain; NULL: anything */
+	uint16_t port; /* in the guest */
+	char *path;    /* of the URL, "/" at least */
+	int status;    /* expected, 200 unless said */
+	char *body;    /* text that the body must contain; NULL: anything */
 	unsigned line;
 };
 
-struct template {
+struct template
+{
 	char *path; /* of the file itself */
 	char *dir;  /* absolute, where relative paths start */
 
@@ -53,14 +54,14 @@ struct template {
 
 	struct {
 		enum base_source source;
-		char *suite;               /* debian; "bookworm" */
-		char *mirror;              /* NULL: what the host's package manager uses */
-		char *snapshot;            /* YYYYMMDDTHHMMSSZ; NULL: none. Needs mirror with @SNAPSHOT@ in it */
-		char *keyring;             /* absolute path; NULL: the host's */
+		char *suite;	/* debian; "bookworm" */
+		char *mirror;	/* NULL: what the host's package manager uses */
+		char *snapshot; /* YYYYMMDDTHHMMSSZ; NULL: none. Needs mirror with @SNAPSHOT@ in it */
+		char *keyring;	/* absolute path; NULL: the host's */
 		struct strlist packages;
 		struct strlist components; /* "main" */
-		char *path;                /* directory, tar */
-		char *checksum;            /* "sha256:HEX" of the tar, NULL: not checked */
+		char *path;		   /* directory, tar */
+		char *checksum;		   /* "sha256:HEX" of the tar, NULL: not checked */
 	} base;
 
 	struct strlist package_paths; /* [Package] Path=, absolute: .deb, .tar(.gz|.zst|.xz), directory */
@@ -72,31 +73,31 @@ struct template {
 	} files;
 
 	struct {
-		char *package;            /* of the base's distribution; NULL */
-		char *image;              /* absolute path of a bzImage/PE kernel; NULL */
-		char *modules_dir;        /* absolute path of lib/modules/RELEASE that goes with image; NULL */
-		char *command_line;       /* "" at least; what else the tool needs is put after it */
+		char *package;	    /* of the base's distribution; NULL */
+		char *image;	    /* absolute path of a bzImage/PE kernel; NULL */
+		char *modules_dir;  /* absolute path of lib/modules/RELEASE that goes with image; NULL */
+		char *command_line; /* "" at least; what else the tool needs is put after it */
 		struct strlist initrd_modules; /* names; the tool's defaults come first */
-		struct strlist modules;        /* for the running system (Mode=appliance), from the root */
-		char *stub;               /* absolute path of the systemd-stub; NULL: the host's */
+		struct strlist modules;	       /* for the running system (Mode=appliance), from the root */
+		char *stub;		       /* absolute path of the systemd-stub; NULL: the host's */
 	} kernel;
 
 	struct {
 		enum init_mode mode;
-		char *init;              /* Mode=system: "/sbin/init" */
-		struct strlist exec;     /* Mode=appliance: the argv */
-		char *user;              /* name or number, "0" */
-		char *group;             /* NULL: the user's */
+		char *init;		    /* Mode=system: "/sbin/init" */
+		struct strlist exec;	    /* Mode=appliance: the argv */
+		char *user;		    /* name or number, "0" */
+		char *group;		    /* NULL: the user's */
 		struct strlist environment; /* "NAME=value" */
-		char *working_directory; /* "/" */
-		char *hostname;          /* the name unless said */
-		bool dhcp;               /* Network=dhcp|none */
-		char *ready_path;        /* Ready=http://:PORT/PATH: path; NULL when tcp or none */
-		uint16_t ready_port;     /* Ready=http or tcp; 0: ready as soon as it was started */
-		unsigned ready_timeout;  /* seconds, 60 */
-		unsigned stop_timeout;   /* seconds, 10 */
-		int stop_signal;         /* SIGTERM */
-		unsigned device_timeout; /* seconds to wait for the disk, 30 */
+		char *working_directory;    /* "/" */
+		char *hostname;		    /* the name unless said */
+		bool dhcp;		    /* Network=dhcp|none */
+		char *ready_path;	    /* Ready=http://:PORT/PATH: path; NULL when tcp or none */
+		uint16_t ready_port;	    /* Ready=http or tcp; 0: ready as soon as it was started */
+		unsigned ready_timeout;	    /* seconds, 60 */
+		unsigned stop_timeout;	    /* seconds, 10 */
+		int stop_signal;	    /* SIGTERM */
+		unsigned device_timeout;    /* seconds to wait for the disk, 30 */
 		enum on_corruption on_corruption;
 		enum verify_mode verify;
 		struct strlist writable; /* directories that get a tmpfs besides /tmp /run /var/tmp ... */
@@ -106,9 +107,9 @@ struct template {
 		struct template_probe *ptr;
 		size_t len;
 		size_t cap;
-		unsigned timeout;  /* seconds for the whole boot and all probes, 120 */
-		unsigned memory;   /* MiB, 512 */
-		unsigned cpus;     /* 1 */
+		unsigned timeout; /* seconds for the whole boot and all probes, 120 */
+		unsigned memory;  /* MiB, 512 */
+		unsigned cpus;	  /* 1 */
 	} test;
 };
 

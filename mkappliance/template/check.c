@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "template/check.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "template/setters.h"
+
+#define SNAPSHOT_MARK "@SNAPSHOT@"
+
+/* "FILE: MESSAGE" for what is missing. */
+static int missing(const struct parse *p, const char *what, struct error *err)
+{
+	return error_usage(err, "%s: %s", p->name, what);
+}
+
+/* "FILE:LINE: MESSAGE" for the line that set @key. */
+static int wrong(const struct parse *p, const char *key, const char *what, struct error *err)
+{
+	return error_usage(err, "%s:%u: %s", p->name, key_line(p, key), what);
+}
+
+static int check_present(const struct parse *p, struct error *err)
+{
+	if (!p->t->appliance.name)
+		return missing(p, "[Appliance] Name= is missing", err);
+	if (!p->t->appliance.version)
+		return missing(p, "[Appliance] Version= is missing (or give --version)", err);
+	if (!key_line(p, "Base.Source"))
+		return missing(p, "[Base] Source= is missing: debian, directory, tar or none", err);
+	return 0;
+}
+
+/* A setting that nothing would read is an error: an ignored setting is an outage. */
+static int check_conditions(const struct parse *p, struct error *err)
+{
+	for (size_t i = 0; keys[i].name; i++)
+		if (p->set_at[i] && keys[i].only && !keys[i].only->holds(p->t))
+			return error_usage(err, "%s:%u: %s= works only with %s; remove the line", p->name,
+					   p->set_at[i], key_short_name(&keys[i]), keys[i].only->text);
+	return 0;
+}
+
+/* What is needed to fetch from a distribution's archive. */
+static int check_archive(const struct parse *p, struct error *err)
+{
+	const struct template *t = p->t;
+	bool marked = t->base.mirror && strstr(t->base.mirror, SNAPSHOT_MARK);
+
+	if (!t->base.suite)
+		return missing(
+			p,
+			t->base.source == BASE_DEBIAN
+				? "[Base] Suite= is missing: which Debian, such as bookworm"
+				: "[Base] Suite= is missing: which Debian [Kernel] Package= comes from",
+			err);
+	if (t->base.snapshot && !marked)
+		return wrong(p, "Base.Snapshot",
+			     "Snapshot= needs a Mirror= that says where the time goes: "
+			     "http://mirror.example.org/archive/debian/" SNAPSHOT_MARK,
+			     err);
+	if (marked && !t->base.snapshot)
+		return wrong(p, "Base.Mirror",
+			     "Mirror= holds " SNAPSHOT_MARK ", but there is no Snapshot=", err);
+	return 0;
+}
+
+static int check_base(const struct parse *p, struct error *err)
+{
+	const struct template *t = p->t;
+	enum path_kind kind = t->base.source == BASE_TAR ? PATH_FILE : PATH_DIRECTORY;
+	int r;
+
+	if (t->base.source == BASE_DEBIAN || t->kernel.package)
+		return check_archive(p, err);
+	if (t->base.source == BASE_NONE)
+		return 0;
+	if (!t->base.path)
+		return missing(p, "[Base] Path= is missing: the directory or tar of the base", err);
+	if (!p->look_for_files)
+		return 0;
+	r = path_must_be(t->base.path, kind, err);
+	if (r < 0)
+		return error_prefix(err, "%s:%u: Path=", p->name, key_line(p, "Base.Path"));
+	return 0;
+}
+
+static int check_kernel(const struct parse *p, struct error *err)
+{
+	const struct template *t = p->t;
+
+	if (t->kernel.package && t->kernel.image)
+		return wrong(p, "Kernel.Image",
+			     "Image= and Package= both choose the kernel; remove one of them", err);
+	if (t->base.source == BASE_NONE && !t->kernel.package && !t->kernel.image)
+		return missing(p, "with Source=none the kernel needs [Kernel] Package= or Image=", err);
+	return 0;
+}
+
+static int check_init(const struct parse *p, struct error *err)
+{
+	if (p->t->init.mode == INIT_APPLIANCE && p->t->init.exec.len == 0)
+		return missing(p, "[Init] Exec= is missing: the program to run (or choose Mode=system)", err);
+	return 0;
+}
+
+int check_template(const struct parse *p, struct error *err)
+{
+	int r = check_present(p, err);
+
+	if (r >= 0)
+		r = check_conditions(p, err);
+	if (r >= 0)
+		r = check_base(p, err);
+	if (r >= 0)
+		r = check_kernel(p, err);
+	if (r >= 0)
+		r = check_init(p, err);
+	return r;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of all settings: one line a key says where its value goes, how it is read, what is allowed and when the key
+ * has a meaning at all. A new key is a line here, a field in template.h and a paragraph in appliance.conf(5).
+ */
+#ifndef MKAPPLIANCE_TEMPLATE_KEYS_H
+#define MKAPPLIANCE_TEMPLATE_KEYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/error.h"
+#include "template/names.h"
+#include "template/template.h"
+
+#define KEY_LIMIT 64 /* at least the number of keys; keys.c checks */
+
+/* A template while it is being read. */
+struct parse {
+	struct template *t;
+	const char *name;	    /* of the template in messages */
+	bool look_for_files;	    /* false: paths are not looked for */
+	unsigned line;		    /* of the setting at hand */
+	unsigned set_at[KEY_LIMIT]; /* by the key's index: the line that set it last, 0: it has its default */
+};
+
+/* When a key means something. @text completes "works only with ..." and "with ...". */
+struct condition {
+	bool (*holds)(const struct template *t);
+	const char *text;
+};
+
+/* What must be at a path of the host. */
+enum path_kind { PATH_ANY, PATH_FILE, PATH_DIRECTORY, PATH_PACKAGE };
+
+struct key {
+	const char *name; /* "Section.Key" */
+	size_t field;	  /* offset in struct template */
+	/* Reads @value into the field. Its messages do not say where: the caller does. */
+	int (*set)(struct parse *p, const struct key *key, const char *value, struct error *err);
+	void (*release)(void *field); /* frees what the field owns and empties it; NULL: it owns nothing */
+	bool list;		      /* repeats append, an empty value empties; otherwise it is set once */
+	name_check *check;	      /* of each string; NULL: any */
+	const char *const *choices;   /* the names of an enum in its order */
+	unsigned min, max;	      /* of a number */
+	enum path_kind kind;	      /* of a path */
+	const struct condition *only; /* NULL: always */
+};
+
+extern const struct key keys[]; /* ends in a NULL name */
+
+/* The key of "[section] name=", or a usage error that proposes the nearest name. */
+int key_find(const char *section, const char *name, const struct key **ret, struct error *err);
+
+/* 0 when there is such a section, else a usage error that proposes the nearest name. */
+int key_find_section(const char *section, struct error *err);
+
+/* The line that set "Section.Key", 0 when it has its default. */
+unsigned key_line(const struct parse *p, const char *name);
+
+/* Sets or, with an empty value, resets. The message begins with "Key=". */
+int key_set(struct parse *p, const struct key *key, const char *value, struct error *err);
+
+/* "Key" of "Section.Key". */
+const char *key_short_name(const struct key *key);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How the fields of a template are set from text: one setter a kind of value, used by the table in keys.c. */
+#ifndef MKAPPLIANCE_TEMPLATE_SETTERS_H
+#define MKAPPLIANCE_TEMPLATE_SETTERS_H
+
+#include "template/keys.h"
+
+typedef int key_setter(struct parse *p, const struct key *key, const char *value, struct error *err);
+
+key_setter set_string;	     /* char * */
+key_setter set_words;	     /* struct strlist: blanks part words */
+key_setter set_path;	     /* char *, made absolute */
+key_setter set_path_list;    /* struct strlist: one path a line */
+key_setter set_choice;	     /* enum */
+key_setter set_number;	     /* unsigned */
+key_setter set_seconds;	     /* unsigned */
+key_setter set_mebibytes;    /* unsigned */
+key_setter set_epoch;	     /* int64_t */
+key_setter set_signal;	     /* int */
+key_setter set_network;	     /* bool */
+key_setter set_command_line; /* char *, repeats are joined by a space */
+key_setter set_exec;	     /* struct strlist: an argv */
+key_setter set_environment;  /* struct strlist: "NAME=value", each name once */
+key_setter set_copy;	     /* template.files */
+key_setter set_ready;	     /* template.init.ready_* */
+key_setter set_probe;	     /* template.test.ptr */
+
+/* Free what a field owns and empty it. Get= and Connect= share a list: each takes its own probes out. */
+void release_string(void *field);
+void release_strlist(void *field);
+void release_files(void *field);
+void release_http_probes(void *field);
+void release_tcp_probes(void *field);
+
+/* Usage error unless @path on the host is what @kind says. */
+int path_must_be(const char *path, enum path_kind kind, struct error *err);
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "template/template.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/cleanup.h"
+#include "lib/io.h"
+#include "template/check.h"
+#include "template/ini.h"
+#include "template/keys.h"
+#include "template/names.h"
+#include "template/values.h"
+
+#define FILE_NAME "appliance.conf"
+
+/* With the defaults of what is not a string. */
+static struct template *template_new(const char *path, const char *dir)
+{
+	struct template *t = xcalloc(1, sizeof(*t));
+
+	t->path = xstrdup(path);
+	t->dir = xstrdup(dir);
+	t->appliance.arch =
+		ARCH_X86_64; /* not the host's: the same template gives the same bytes everywhere */
+	t->appliance.epoch = 1;
+	t->init.mode = INIT_APPLIANCE;
+	t->init.dhcp = true;
+	t->init.ready_timeout = 60;
+	t->init.stop_timeout = 10;
+	t->init.stop_signal = SIGTERM;
+	t->init.device_timeout = 30;
+	t->init.on_corruption = ON_CORRUPTION_POWEROFF;
+	t->init.verify = VERIFY_LAZY;
+	t->test.timeout = 120;
+	t->test.memory = 512;
+	t->test.cpus = 1;
+	return t;
+}
+
+static void set_default(char **field, const char *value)
+{
+	if (!*field)
+		*field = xstrdup(value);
+}
+
+/* The defaults of strings and lists, once it is known that the template is whole. */
+static void fill_in(struct template *t)
+{
+	if (t->base.components.len == 0)
+		strlist_add(&t->base.components, "main");
+	set_default(&t->kernel.command_line, "");
+	if (t->init.mode == INIT_SYSTEM)
+		set_default(&t->init.init, "/sbin/init");
+	set_default(&t->init.user, "0");
+	set_default(&t->init.working_directory, "/");
+	set_default(&t->init.hostname, t->appliance.name);
+}
+
+static int read_items(struct parse *p, const struct ini *ini, struct error *err)
+{
+	for (size_t i = 0; i < ini->len; i++) {
+		const struct ini_item *item = &ini->items[i];
+		const struct key *key;
+		int r;
+
+		p->line = item->line;
+		r = item->key ? key_find(item->section, item->key, &key, err)
+			      : key_find_section(item->section, err);
+		if (r >= 0 && item->key)
+			r = key_set(p, key, item->value, err);
+		if (r < 0)
+			return error_prefix(err, "%s:%u", p->name, item->line);
+	}
+	return 0;
+}
+
+/* SOURCE_DATE_EPOCH (https://reproducible-builds.org/specs/source-date-epoch/) stands above Epoch=. */
+static int read_environment(struct template *t, struct error *err)
+{
+	const char *value = getenv("SOURCE_DATE_EPOCH");
+	uint64_t n;
+	int r;
+
+	if (!value)
+		return 0;
+	r = value_number(value, 1, UINT32_MAX, &n, err);
+	if (r < 0)
+		return error_prefix(err, "SOURCE_DATE_EPOCH of the environment");
+	t->appliance.epoch = (int64_t)n;
+	return 0;
+}
+
+static int replace_version(struct template *t, const char *version, struct error *err)
+{
+	int r = name_version(version, err);
+
+	if (r < 0)
+		return r;
+	free(t->appliance.version);
+	t->appliance.version = xstrdup(version);
+	return 0;
+}
+
+/* What template_load() and template_parse() have in common. @p->name is set, @p->t is new. */
+static int parse_text(struct parse *p, const char *text, size_t len, const char *version, struct error *err)
+{
+	_cleanup_ini_ struct ini ini = {0};
+	int r;
+
+	r = ini_parse(text, len, p->name, &ini, err);
+	if (r < 0)
+		return r;
+	r = read_items(p, &ini, err);
+	if (r < 0)
+		return r;
+	r = version ? replace_version(p->t, version, err) : 0;
+	if (r < 0)
+		return r;
+	r = read_environment(p->t, err);
+	if (r < 0)
+		return r;
+	r = check_template(p, err);
+	if (r < 0)
+		return r;
+	fill_in(p->t);
+	return 0;
+}
+
+int template_parse(const char *text, size_t len, const char *name, const char *dir, struct template **ret,
+		   struct error *err)
+{
+	_cleanup_template_ struct template *t = template_new(name, dir);
+	struct parse p = {.t = t, .name = name};
+	int r;
+
+	r = parse_text(&p, text ? text : "", len, NULL, err);
+	if (r < 0)
+		return r;
+	*ret = steal_pointer(&t);
+	return 0;
+}
+
+/* The file that @path means: itself, or appliance.conf in it. To be freed. */
+static int find_file(const char *path, char **ret, struct error *err)
+{
+	struct stat st;
+	char *file;
+
+	if (stat(path, &st) < 0)
+		return error_usage(
+			err, "%s: %s; a template is a directory that holds " FILE_NAME ", or such a file",
+			path, strerror(errno));
+	if (!S_ISDIR(st.st_mode)) {
+		*ret = xstrdup(path);
+		return 0;
+	}
+	file = xasprintf("%s%s" FILE_NAME, path, path[strlen(path) - 1] == '/' ? "" : "/");
+	if (stat(file, &st) < 0) {
+		int code = errno;
+
+		free(file);
+		return error_usage(err, "%s: no template, it holds no " FILE_NAME " (%s)", path,
+				   strerror(code));
+	}
+	*ret = file;
+	return 0;
+}
+
+int template_load(const char *path, const char *version, struct template **ret, struct error *err)
+{
+	_cleanup_template_ struct template *t = NULL;
+	_cleanup_free_ char *file = NULL, *copy = NULL, *dir = NULL;
+	_cleanup_buf_ struct buf text = {0};
+	struct parse p;
+	int r;
+
+	r = find_file(path, &file, err);
+	if (r < 0)
+		return r;
+	r = io_read_file(AT_FDCWD, file, INI_MAX_SIZE, &text, err);
+	if (r < 0)
+		return r;
+	copy = xstrdup(file);
+	dir = realpath(dirname(copy), NULL);
+	if (!dir)
+		return error_errno(err, -errno, "%s: its directory", file);
+	t = template_new(file, dir);
+	p = (struct parse){.t = t, .name = file, .look_for_files = true};
+	r = parse_text(&p, text.ptr ? text.ptr : "", text.len, version, err);
+	if (r < 0)
+		return r;
+	*ret = steal_pointer(&t);
+	return 0;
+}
+
+void template_free(struct template *t)
+{
+	if (!t)
+		return;
+	free(t->path);
+	free(t->dir);
+	for (const struct key *k = keys; k->name; k++)
+		if (k->release)
+			k->release((char *)t + k->field);
+	free(t);
+}
+
+void template_freep(struct template **t)
+{
+	template_free(*t);
+}
