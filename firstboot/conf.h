@@ -7,9 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "image/abi.h"
 #include "line.h"
 
-#define CONF_LIST_MAX 96
+#define CONF_LIST_MAX ABI_CONF_LIST_MAX
 
 enum conf_on_corruption { CONF_POWEROFF, CONF_REBOOT, CONF_PANIC };
 

@@ -64,6 +64,7 @@
 #define ABI_FORMAT 1
 #define ABI_CONF_PATH "/appliance.conf"
 #define ABI_CONF_MAX 65536
+#define ABI_CONF_LIST_MAX 96 /* a repeated key comes at most so often */
 #define ABI_BLOCK_SIZE 4096
 #define ABI_SALT_SIZE 32
 #define ABI_RECORD_PREFIX "mkappliance: "
