@@ -14,6 +14,7 @@
 #define KLOG_CONSOLE_ON	 7
 
 static int console_fd = -1;
+static bool console_torn; /* the last line was cut off */
 
 void console_open(void)
 {
@@ -44,12 +45,17 @@ static int console_wait(uint64_t deadline)
 	return 0;
 }
 
-int console_write(const char *line, size_t len)
+bool console_ready(void)
+{
+	struct pollfd p = {.fd = console_fd, .events = POLLOUT};
+
+	return console_fd >= 0 && poll(&p, 1, 0) > 0;
+}
+
+static int console_put(const char *line, size_t len)
 {
 	uint64_t deadline = clock_ms() + CONSOLE_PATIENCE_MS;
 
-	if (console_fd < 0)
-		return -ENODEV;
 	while (len) {
 		ssize_t n = write(console_fd, line, len);
 
@@ -66,6 +72,19 @@ int console_write(const char *line, size_t len)
 		}
 	}
 	return 0;
+}
+
+int console_write(const char *line, size_t len)
+{
+	int r;
+
+	if (console_fd < 0)
+		return -ENODEV;
+	r = console_torn ? console_put("\n", 1) : 0;
+	if (r == 0)
+		r = console_put(line, len);
+	console_torn = r < 0;
+	return r;
 }
 
 /*

@@ -3,6 +3,7 @@
 #ifndef FIRSTBOOT_CONSOLE_H
 #define FIRSTBOOT_CONSOLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define CONSOLE_PATIENCE_MS 1000
@@ -15,6 +16,9 @@ void console_open(void);
 
 /* One whole line; @line ends in '\n'. 0 or -errno; -EAGAIN when the console did not take it in time. */
 int console_write(const char *line, size_t len);
+
+/* Whether it would take something now. */
+bool console_ready(void);
 
 /* The same, with the kernel's own messages held back meanwhile and the line sent before this returns. */
 int console_write_record(const char *line, size_t len);

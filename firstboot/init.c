@@ -21,6 +21,7 @@
 #include "module.h"
 #include "record.h"
 #include "root.h"
+#include "service.h"
 #include "uevent.h"
 #include "verity.h"
 
@@ -152,5 +153,5 @@ int main(int argc, char **argv)
 	/* Stage 2. */
 	if (conf.system)
 		become_system_init(argv, &signals);
-	fail(ABI_FAILED_SETUP, "Mode=appliance is not there yet");
+	service_run(&conf, uevent_fd);
 }

@@ -21,15 +21,18 @@
  *   Module=                  repeats: path in the initrd, in loading order
  *   Mode=                    appliance | system
  *   Init=                    Mode=system: path in the root
+ *                            The root must have /dev /proc /sys in either mode, and /run in Mode=appliance
  * Mode=appliance:
- *   RootModule=              repeats: absolute path in the root, in loading order
+ *   RootModule=              repeats: absolute path in the root, in loading order. The power button needs the kernel's button.ko
+ *                            (where it is a module), and nothing else: no evdev
  *   Hostname=
  *   Arg=                     repeats: the argv of the application; the first is an absolute path
  *   Uid= Gid=                decimal
  *   GroupId=                 repeats: supplementary groups
  *   Env=                     repeats: NAME=value
  *   WorkingDirectory=        absolute
- *   Writable=                repeats: directory of the root that gets a tmpfs
+ *   Writable=                repeats: directory of the root that gets a tmpfs with the directories and links, not the files, that the root
+ *                            has there; besides /run /tmp /var/tmp /var/log
  *   Network=                 dhcp | none
  *   ReadyPort=               decimal; 0: ready when started
  *   ReadyPath=               of the HTTP probe; absent: TCP
@@ -45,8 +48,8 @@
  *   verified  root is mounted through dm-verity: "root_hash", "ms" since init, "verify" ("lazy"|"full")
  *   started   the application runs: "pid"
  *   ready     the readiness probe answers: "ms" since started
- *   stopping  "reason": "power-button" | "signal" | "exited"
- *   stopped   the application ended: "reason" as above, "status" (exit code) or "signal"; the machine goes off
+ *   stopping  "reason": "power-button" | "signal"
+ *   stopped   the application ended: "reason" as above or "exited", "status" (exit code) or "signal"; the machine goes off
  *   failed    the application could not be started or never became ready: "reason" (a name below), "detail"; the machine goes off
  *   refused   integrity: "reason" (a name below), "detail", with "corruption" also "block" where it is known; the machine
  *             goes the way of OnCorruption
@@ -88,6 +91,11 @@
 #define ABI_REFUSED_VERITY     "verity"       /* the kernel refuses the dm-verity table */
 #define ABI_REFUSED_MOUNT      "mount"        /* the root does not mount */
 #define ABI_REFUSED_CORRUPTION "corruption"   /* a block does not match the root hash: "block" */
+
+/* Reasons of "stopping" and "stopped". */
+#define ABI_STOP_BUTTON "power-button"
+#define ABI_STOP_SIGNAL "signal"
+#define ABI_STOP_EXITED "exited" /* by itself, after it was ready */
 
 /* Reasons of "failed". */
 #define ABI_FAILED_SETUP   "setup"   /* a mount, the hostname or another preparation */
