@@ -248,6 +248,9 @@ static int read_packages(const struct json *j, struct manifest *m, struct error 
 		    (r = js_need_string(item, "version", &version, err)) < 0 ||
 		    (r = js_need_string(item, "arch", &arch, err)) < 0)
 			return error_prefix(err, "packages[%zu]", i);
+		/* They share one string with a space between them. */
+		if (!*name || strchr(name, ' ') || strchr(version, ' ') || strchr(arch, ' ') || (*arch && !*version))
+			return error_set(err, -EINVAL, "packages[%zu]: not a name, a version and an architecture", i);
 		strlist_addf(&m->packages, "%s%s%s%s%s", name, *version ? " " : "", version, *arch ? " " : "", arch);
 	}
 	return 0;

@@ -171,6 +171,7 @@ static void test_every_field_counts(void **state)
 		{"\"offset\": 17825792", "\"offset\": 17408", "dont_care[1]"},
 		{"\"kind\": \"base\"", "\"kind\": null", "inputs[0]"},
 		{"\"version\": \"3.134\"", "\"version\": 3", "packages[0]"},
+		{"\"version\": \"3.134\"", "\"version\": \"3 134\"", "packages[0]"},
 		{"\"packages\": [", "\"packages\": {}, \"x\": [", "packages"},
 		{"\"dont_care\": [", "\"dont_care\": 1, \"x\": [", "dont_care"},
 		{"\"disk\": {", "\"disk\": 1, \"x\": {", "disk"},
