@@ -9,15 +9,15 @@
 #include "image/fat.h"
 #include "lib/mem.h"
 
-#define MIB      (1024ull * 1024)
-#define SIZE_MIN (64 * MIB)
-#define SIZE_MAX_512 (260 * MIB)  /* specification, table of sectors per cluster: up to here 512 bytes */
+#define MIB	      (1024ull * 1024)
+#define SIZE_MIN      (64 * MIB)
+#define SIZE_MAX_512  (260 * MIB)  /* specification, table of sectors per cluster: up to here 512 bytes */
 #define SIZE_MAX_4096 (8192 * MIB) /* and up to here 4096 */
 
 #define FAT_COUNT     2u
 #define INFO_SECTOR   1u
-#define BACKUP_SECTOR 6u  /* the backup of FSInfo follows it */
-#define HEAD_SECTORS  8u  /* the part of the reserved sectors that is written */
+#define BACKUP_SECTOR 6u /* the backup of FSInfo follows it */
+#define HEAD_SECTORS  8u /* the part of the reserved sectors that is written */
 #define RESERVED_MIN  32u
 #define FILE_ALIGN    4096u
 
@@ -33,8 +33,8 @@ struct geometry {
 	uint32_t per_cluster;
 	uint32_t cluster; /* bytes */
 	uint32_t reserved;
-	uint32_t fat;     /* of one copy of the table */
-	uint32_t data;    /* first of the first cluster */
+	uint32_t fat;  /* of one copy of the table */
+	uint32_t data; /* first of the first cluster */
 	uint32_t clusters;
 };
 
@@ -195,15 +195,17 @@ static void put_table(uint32_t file_clusters, uint8_t *table)
 	const uint32_t head[CLUSTER_FILE] = {0x0ffffff8, FAT_END, FAT_END, FAT_END, FAT_END};
 
 	for (uint32_t i = 0; i < CLUSTER_FILE + file_clusters; i++, table += FAT_ENTRY) {
-		uint32_t next = i < CLUSTER_FILE ? head[i] : i + 1 < CLUSTER_FILE + file_clusters ? i + 1 : FAT_END;
+		uint32_t next = i < CLUSTER_FILE		       ? head[i]
+				: i + 1 < CLUSTER_FILE + file_clusters ? i + 1
+								       : FAT_END;
 
 		next = htole32(next);
 		memcpy(table, &next, sizeof(next));
 	}
 }
 
-static struct fat_entry entry(const char name[FAT_NAME_SIZE], uint8_t attributes, uint32_t cluster, uint32_t size,
-			      const struct fat_time *t)
+static struct fat_entry entry(const char name[FAT_NAME_SIZE], uint8_t attributes, uint32_t cluster,
+			      uint32_t size, const struct fat_time *t)
 {
 	struct fat_entry e = {
 		.attributes = attributes,
@@ -255,18 +257,23 @@ static int check_params(const struct esp_params *p, char file_name[FAT_NAME_SIZE
 	struct geometry g;
 
 	if (p->size < SIZE_MIN || p->size > SIZE_MAX_4096 || p->size % FAT_SECTOR != 0)
-		return error_set(err, -EINVAL, "ESP of %ju bytes: 64 MiB to 8 GiB in whole sectors are possible",
+		return error_set(err, -EINVAL,
+				 "ESP of %ju bytes: 64 MiB to 8 GiB in whole sectors are possible",
 				 (uintmax_t)p->size);
 	if (p->offset % FAT_SECTOR != 0 || p->offset / FAT_SECTOR > UINT32_MAX)
-		return error_set(err, -EINVAL, "ESP at byte %ju of the disk: not a sector that FAT32 can count",
+		return error_set(err, -EINVAL,
+				 "ESP at byte %ju of the disk: not a sector that FAT32 can count",
 				 (uintmax_t)p->offset);
 	if (fat_name(p->file_name, file_name) < 0)
-		return error_set(err, -EINVAL, "ESP: '%s' is no file name of the form NAME.EFI in capitals", p->file_name);
+		return error_set(err, -EINVAL, "ESP: '%s' is no file name of the form NAME.EFI in capitals",
+				 p->file_name);
 	if (p->file_len == 0 || p->file_len > UINT32_MAX)
-		return error_set(err, -EFBIG, "ESP: a file of %zu bytes; FAT32 holds 1 byte to 4 GiB", p->file_len);
+		return error_set(err, -EFBIG, "ESP: a file of %zu bytes; FAT32 holds 1 byte to 4 GiB",
+				 p->file_len);
 	g = plan(p->size);
 	if (!file_fits(&g, p->file_len))
-		return error_set(err, -ENOSPC, "ESP of %ju MiB has no room for %s of %zu bytes; it needs %ju MiB",
+		return error_set(err, -ENOSPC,
+				 "ESP of %ju MiB has no room for %s of %zu bytes; it needs %ju MiB",
 				 (uintmax_t)(p->size / MIB), p->file_name, p->file_len,
 				 (uintmax_t)(esp_size_for(p->file_len) / MIB));
 	return 0;
@@ -276,7 +283,8 @@ int esp_build(const struct esp_params *p, struct esp *ret, struct error *err)
 {
 	const struct geometry g = plan(p->size);
 	const uint32_t file_clusters = (uint32_t)clusters_for(&g, p->file_len);
-	const size_t head_len = HEAD_SECTORS * FAT_SECTOR, table_len = ((size_t)CLUSTER_FILE + file_clusters) * FAT_ENTRY;
+	const size_t head_len = HEAD_SECTORS * FAT_SECTOR,
+		     table_len = ((size_t)CLUSTER_FILE + file_clusters) * FAT_ENTRY;
 	const size_t directories_len = (size_t)DIRECTORIES * g.cluster;
 	const uint64_t data = (uint64_t)g.data * FAT_SECTOR;
 	char file_name[FAT_NAME_SIZE];
@@ -297,7 +305,8 @@ int esp_build(const struct esp_params *p, struct esp *ret, struct error *err)
 
 	extent_add_memory(&e.extents, 0, head_len, head);
 	for (unsigned i = 0; i < FAT_COUNT; i++)
-		extent_add_memory(&e.extents, (uint64_t)(g.reserved + i * g.fat) * FAT_SECTOR, table_len, table);
+		extent_add_memory(&e.extents, (uint64_t)(g.reserved + i * g.fat) * FAT_SECTOR, table_len,
+				  table);
 	extent_add_memory(&e.extents, data, directories_len, directories);
 	extent_add_memory(&e.extents, data + directories_len, p->file_len, p->file);
 	e.used = data + directories_len + (uint64_t)file_clusters * g.cluster;

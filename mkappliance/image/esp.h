@@ -16,19 +16,20 @@
 #include "template/template.h"
 
 struct esp_params {
-	uint64_t offset;     /* of the partition on the disk, for the hidden sectors field */
-	uint64_t size;       /* bytes; 64 MiB to 8 GiB */
+	uint64_t offset; /* of the partition on the disk, for the hidden sectors field */
+	uint64_t size;	 /* bytes; 64 MiB to 8 GiB */
 	uint32_t volume_id;
 	const char *file_name; /* "BOOTX64.EFI": 8.3, upper case; lies in /EFI/BOOT */
-	const void *file;    /* borrowed as long as the result lives */
-	size_t file_len;     /* not 0, under 4 GiB */
-	int64_t epoch;       /* times of the entries (UTC); before 1980 becomes 1980-01-01, after 2107 its last second */
+	const void *file;      /* borrowed as long as the result lives */
+	size_t file_len;       /* not 0, under 4 GiB */
+	int64_t epoch; /* times of the entries (UTC); before 1980 becomes 1980-01-01, after 2107 its last second */
 };
 
 struct esp {
 	struct extent_list extents;
 	void *memory; /* metadata */
-	uint64_t used; /* bytes from the start up to the end of the file's last cluster; the rest is free clusters */
+	uint64_t
+		used; /* bytes from the start up to the end of the file's last cluster; the rest is free clusters */
 };
 
 /* Bytes of the smallest ESP (whole MiB, at least 64 MiB) that holds a file of @file_len bytes (esp_build() refuses 4 GiB and more). */
@@ -45,7 +46,7 @@ const char *esp_boot_file_name(enum architecture arch);
  * A file system that does not hold together, or without the file, is -EBADMSG (error_refuse()); what the reading itself says (-EIO, -ENODATA)
  * passes through. @name is for messages.
  */
-int esp_read_file(int fd, const char *name, uint64_t offset, uint64_t size, const char *file_name, size_t limit,
-		  void **ret, size_t *ret_len, struct error *err);
+int esp_read_file(int fd, const char *name, uint64_t offset, uint64_t size, const char *file_name,
+		  size_t limit, void **ret, size_t *ret_len, struct error *err);
 
 #endif

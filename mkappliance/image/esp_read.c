@@ -18,8 +18,8 @@ struct volume {
 	const char *name;
 	uint64_t offset;   /* of the partition in @fd, bytes */
 	uint32_t cluster;  /* bytes */
-	uint32_t table;    /* first sector of the first copy of the allocation table */
-	uint32_t data;     /* first sector of the first cluster */
+	uint32_t table;	   /* first sector of the first copy of the allocation table */
+	uint32_t data;	   /* first sector of the first cluster */
 	uint32_t clusters; /* each of them has an entry in the table */
 	uint32_t root;
 	uint32_t window_sector; /* of the table, that @window holds */
@@ -104,7 +104,8 @@ static int next_cluster(struct volume *v, uint32_t cluster, uint32_t *ret, struc
 		return 0;
 	}
 	if (!valid_cluster(v, next))
-		return error_refuse(err, "%s: ESP: a chain leads from cluster %u to %u, which is none", v->name, cluster, next);
+		return error_refuse(err, "%s: ESP: a chain leads from cluster %u to %u, which is none",
+				    v->name, cluster, next);
 	*ret = next;
 	return 0;
 }
@@ -133,7 +134,8 @@ static enum scan scan_cluster(const uint8_t *data, size_t len, const char name[F
 		if ((e.attributes & kind) != (directory ? FAT_ATTRIBUTE_DIRECTORY : 0) ||
 		    memcmp(e.name, name, FAT_NAME_SIZE) != 0)
 			continue;
-		ret->cluster = ((uint32_t)le16toh(e.cluster_high) << 16 | le16toh(e.cluster_low)) & FAT_ENTRY_MASK;
+		ret->cluster =
+			((uint32_t)le16toh(e.cluster_high) << 16 | le16toh(e.cluster_low)) & FAT_ENTRY_MASK;
 		ret->size = le32toh(e.size);
 		return SCAN_FOUND;
 	}
@@ -150,8 +152,8 @@ static int find(struct volume *v, uint32_t cluster, const char *text, bool direc
 	if (fat_name(text, name) < 0)
 		return error_set(err, -EINVAL, "'%s' is no file name of the form NAME.EFI in capitals", text);
 	if (!valid_cluster(v, cluster))
-		return error_refuse(err, "%s: ESP: the directory of %s begins at cluster %u, which is none", v->name, text,
-				    cluster);
+		return error_refuse(err, "%s: ESP: the directory of %s begins at cluster %u, which is none",
+				    v->name, text, cluster);
 	for (uint64_t seen = 0; cluster && seen < FAT_DIRECTORY_MAX; seen += v->cluster) {
 		enum scan state;
 		int r = read_clusters(v, cluster, data, v->cluster, err);
@@ -201,21 +203,21 @@ static int read_chain(struct volume *v, const struct found *f, uint8_t *to, stru
 	return 0;
 }
 
-int esp_read_file(int fd, const char *name, uint64_t offset, uint64_t size, const char *file_name, size_t limit,
-		  void **ret, size_t *ret_len, struct error *err)
+int esp_read_file(int fd, const char *name, uint64_t offset, uint64_t size, const char *file_name,
+		  size_t limit, void **ret, size_t *ret_len, struct error *err)
 {
 	struct volume v = {.fd = fd, .name = name, .offset = offset, .window_sector = NO_SECTOR};
 	_cleanup_free_ uint8_t *data = NULL;
 	struct found f = {0};
 	int r;
 
-	if ((r = open_volume(&v, size, err)) < 0 ||
-	    (r = find(&v, v.root, "EFI", true, &f, err)) < 0 ||
+	if ((r = open_volume(&v, size, err)) < 0 || (r = find(&v, v.root, "EFI", true, &f, err)) < 0 ||
 	    (r = find(&v, f.cluster, "BOOT", true, &f, err)) < 0 ||
 	    (r = find(&v, f.cluster, file_name, false, &f, err)) < 0)
 		return r;
 	if (f.size > limit)
-		return error_refuse(err, "%s: ESP: %s has %u bytes, at most %zu are read", name, file_name, f.size, limit);
+		return error_refuse(err, "%s: ESP: %s has %u bytes, at most %zu are read", name, file_name,
+				    f.size, limit);
 	if (f.size == 0 || !valid_cluster(&v, f.cluster) || (f.size - 1) / v.cluster >= v.clusters)
 		return error_refuse(err, "%s: ESP: %s has no content", name, file_name);
 	data = xmalloc(f.size);

@@ -8,13 +8,13 @@
 
 #include <stdint.h>
 
-#define FAT_SECTOR          512u
-#define FAT_ENTRY           4u      /* bytes of an entry of the allocation table */
-#define FAT_ENTRY_MASK      0x0fffffffu
-#define FAT_FIRST_CLUSTER   2u      /* the two entries before it belong to no cluster */
-#define FAT_END             0x0fffffffu
-#define FAT_END_LEAST       0x0ffffff8u /* from here on: the last cluster of a chain */
-#define FAT32_CLUSTERS_LEAST 65525u /* with fewer a reader takes it for FAT16 */
+#define FAT_SECTOR	     512u
+#define FAT_ENTRY	     4u /* bytes of an entry of the allocation table */
+#define FAT_ENTRY_MASK	     0x0fffffffu
+#define FAT_FIRST_CLUSTER    2u /* the two entries before it belong to no cluster */
+#define FAT_END		     0x0fffffffu
+#define FAT_END_LEAST	     0x0ffffff8u /* from here on: the last cluster of a chain */
+#define FAT32_CLUSTERS_LEAST 65525u	 /* with fewer a reader takes it for FAT16 */
 #define FAT32_CLUSTERS_MOST  0x0ffffff5u
 
 #define FAT_DIRECTORY_MAX (65536u * sizeof(struct fat_entry)) /* bytes */
@@ -26,8 +26,8 @@ struct fat_boot_sector {
 	uint8_t sectors_per_cluster;
 	uint16_t reserved_sectors;
 	uint8_t fat_count;
-	uint16_t root_entries;   /* 0 on FAT32 */
-	uint16_t sectors_16;     /* 0 on FAT32 */
+	uint16_t root_entries; /* 0 on FAT32 */
+	uint16_t sectors_16;   /* 0 on FAT32 */
 	uint8_t media;
 	uint16_t fat_sectors_16; /* 0 on FAT32 */
 	uint16_t sectors_per_track;
@@ -63,12 +63,12 @@ struct fat_info_sector {
 } __attribute__((packed));
 _Static_assert(sizeof(struct fat_info_sector) == FAT_SECTOR, "FSInfo sector");
 
-#define FAT_ATTRIBUTE_VOLUME    0x08u
+#define FAT_ATTRIBUTE_VOLUME	0x08u
 #define FAT_ATTRIBUTE_DIRECTORY 0x10u
-#define FAT_ATTRIBUTE_ARCHIVE   0x20u
+#define FAT_ATTRIBUTE_ARCHIVE	0x20u
 
-#define FAT_NAME_SIZE    11u
-#define FAT_NAME_END     0x00 /* first byte of the name: no entry from here on */
+#define FAT_NAME_SIZE 11u
+#define FAT_NAME_END  0x00 /* first byte of the name: no entry from here on */
 
 struct fat_entry {
 	char name[FAT_NAME_SIZE]; /* "BOOTX64 EFI" */

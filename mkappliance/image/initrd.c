@@ -11,12 +11,12 @@
 #include "lib/cleanup.h"
 #include "lib/log.h"
 
-#define MAGIC       "070701"
+#define MAGIC	    "070701"
 #define HEADER_SIZE 110u /* the magic and 13 numbers of 8 hexadecimal digits */
-#define TRAILER     "TRAILER!!!"
+#define TRAILER	    "TRAILER!!!"
 
 /* Where a number stands in the header. */
-#define FIELD_MODE      14u
+#define FIELD_MODE	14u
 #define FIELD_FILE_SIZE 54u
 #define FIELD_NAME_SIZE 94u
 
@@ -34,7 +34,8 @@ static void encode_header(uint32_t ino, uint32_t mode, uint32_t file_size, uint3
 {
 	const uint32_t uid = 0, gid = 0, mtime = 0, dev = 0, check = 0;
 	const uint32_t nlink = S_ISDIR(mode) ? 2 : 1;
-	const uint32_t field[] = {ino, mode, uid, gid, nlink, mtime, file_size, dev, dev, dev, dev, name_size, check};
+	const uint32_t field[] = {ino, mode, uid, gid, nlink,	  mtime, file_size,
+				  dev, dev,  dev, dev, name_size, check};
 	char *p = out + sizeof(MAGIC) - 1;
 
 	memcpy(out, MAGIC, sizeof(MAGIC));
@@ -196,18 +197,22 @@ static int read_member(const uint8_t *data, size_t len, size_t *pos, uint32_t in
 		return error_refuse(err, "initrd: the name of the member at byte %zu is cut off", at);
 	name = head + HEADER_SIZE;
 	if (memchr(name, 0, name_size) != name + name_size - 1)
-		return error_refuse(err, "initrd: the name of the member at byte %zu does not end where it says", at);
+		return error_refuse(
+			err, "initrd: the name of the member at byte %zu does not end where it says", at);
 	content = take(data, len, pos, file_size);
 	if (!content)
-		return error_refuse(err, "initrd: '%s' is cut off or not padded with zeros", (const char *)name);
+		return error_refuse(err, "initrd: '%s' is cut off or not padded with zeros",
+				    (const char *)name);
 
 	/* The trailer has no number of its own. */
 	if (strcmp((const char *)name, TRAILER) == 0)
 		ino = 0;
 	encode_header(ino, mode, file_size, name_size, expected);
 	if (memcmp(head, expected, HEADER_SIZE) != 0)
-		return error_refuse(err, "initrd: the header of '%s' is not as this tool writes it", (const char *)name);
-	*ret = (struct initrd_file){.path = (const char *)name, .mode = mode, .data = content, .len = file_size};
+		return error_refuse(err, "initrd: the header of '%s' is not as this tool writes it",
+				    (const char *)name);
+	*ret = (struct initrd_file){
+		.path = (const char *)name, .mode = mode, .data = content, .len = file_size};
 	return 0;
 }
 

@@ -15,7 +15,7 @@
 
 struct initrd_file {
 	const char *path; /* without leading slash */
-	uint32_t mode;    /* with type: a regular file or a directory; directories have no data */
+	uint32_t mode;	  /* with type: a regular file or a directory; directories have no data */
 	const void *data;
 	size_t len;
 };

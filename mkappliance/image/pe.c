@@ -47,8 +47,8 @@ static int parse_headers(struct pe *pe, const char *name, struct error *err)
 		return bad(err, name, "PE: the data directories do not fit their header");
 	pe->section_count = le16toh(coff.section_count);
 	if (pe->section_count > PE_MAX_SECTIONS)
-		return error_set(err, -EBADMSG, "%s: PE: %u sections, at most %d are read", name, pe->section_count,
-				 PE_MAX_SECTIONS);
+		return error_set(err, -EBADMSG, "%s: PE: %u sections, at most %d are read", name,
+				 pe->section_count, PE_MAX_SECTIONS);
 	pe->size_of_headers = le32toh(opt.size_of_headers);
 	opt_end = (uint64_t)at + sizeof(coff) + le16toh(coff.optional_size);
 	table_end = opt_end + (uint64_t)pe->section_count * sizeof(struct pe_raw_section);
@@ -102,10 +102,13 @@ static int parse_section(const struct pe *pe, unsigned index, const char *name, 
 		s.file_offset = 0;
 	else if (s.file_offset < pe->size_of_headers || s.file_offset > pe->len ||
 		 s.file_size > pe->len - s.file_offset)
-		return error_set(err, -EBADMSG, "%s: PE section %s does not lie within the file", name, s.name);
-	if (s.virtual_size > 0 && (s.virtual_address < pe->size_of_headers || s.virtual_address > pe->size_of_image ||
-				   s.virtual_size > pe->size_of_image - s.virtual_address))
-		return error_set(err, -EBADMSG, "%s: PE section %s does not lie within the image in memory", name, s.name);
+		return error_set(err, -EBADMSG, "%s: PE section %s does not lie within the file", name,
+				 s.name);
+	if (s.virtual_size > 0 &&
+	    (s.virtual_address < pe->size_of_headers || s.virtual_address > pe->size_of_image ||
+	     s.virtual_size > pe->size_of_image - s.virtual_address))
+		return error_set(err, -EBADMSG, "%s: PE section %s does not lie within the image in memory",
+				 name, s.name);
 	*ret = s;
 	return 0;
 }
@@ -116,14 +119,17 @@ static bool overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
 	return a_len && b_len && a < b + b_len && b < a + a_len;
 }
 
-static int check_pair(const struct pe_section *a, const struct pe_section *b, const char *name, struct error *err)
+static int check_pair(const struct pe_section *a, const struct pe_section *b, const char *name,
+		      struct error *err)
 {
 	if (strcmp(a->name, b->name) == 0)
 		return error_set(err, -EBADMSG, "%s: two PE sections are called %s", name, a->name);
 	if (overlap(a->file_offset, a->file_size, b->file_offset, b->file_size))
-		return error_set(err, -EBADMSG, "%s: PE sections %s and %s overlap in the file", name, a->name, b->name);
+		return error_set(err, -EBADMSG, "%s: PE sections %s and %s overlap in the file", name,
+				 a->name, b->name);
 	if (overlap(a->virtual_address, a->virtual_size, b->virtual_address, b->virtual_size))
-		return error_set(err, -EBADMSG, "%s: PE sections %s and %s overlap in memory", name, a->name, b->name);
+		return error_set(err, -EBADMSG, "%s: PE sections %s and %s overlap in memory", name, a->name,
+				 b->name);
 	return 0;
 }
 

@@ -20,26 +20,27 @@
 #define PE_SUBSYSTEM_EFI_APPLICATION 10u
 
 struct pe_section {
-	char name[9];             /* printable ASCII */
+	char name[9]; /* printable ASCII */
 	uint32_t virtual_address;
-	uint32_t virtual_size;    /* in memory; what the file does not hold of it is zero */
+	uint32_t virtual_size; /* in memory; what the file does not hold of it is zero */
 	uint32_t file_offset;
-	uint32_t file_size;       /* with padding */
-	uint32_t data_size;       /* the meaningful bytes that the file holds: the smaller of virtual_size and file_size */
+	uint32_t file_size; /* with padding */
+	uint32_t
+		data_size; /* the meaningful bytes that the file holds: the smaller of virtual_size and file_size */
 	uint32_t flags;
 };
 
 struct pe {
 	const uint8_t *data; /* borrowed */
 	size_t len;
-	uint16_t machine;        /* PE_MACHINE_... */
+	uint16_t machine; /* PE_MACHINE_... */
 	uint16_t subsystem;
-	uint32_t header_offset;  /* of "PE\0\0" */
+	uint32_t header_offset; /* of "PE\0\0" */
 	uint32_t section_align;
 	uint32_t file_align;
 	uint32_t size_of_headers;
 	uint32_t size_of_image;
-	uint32_t section_table;  /* file offset */
+	uint32_t section_table; /* file offset */
 	unsigned section_count;
 	struct pe_section sections[PE_MAX_SECTIONS];
 };
@@ -59,7 +60,7 @@ const uint8_t *pe_section_data(const struct pe *pe, const struct pe_section *s);
 struct pe_addition {
 	const char *name; /* at most 8 bytes */
 	const void *data;
-	size_t len;       /* not 0 */
+	size_t len; /* not 0 */
 };
 
 /*

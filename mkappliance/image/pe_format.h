@@ -5,15 +5,15 @@
 
 #include <stdint.h>
 
-#define PE_DOS_SIZE        64u
-#define PE_DOS_HEADER_AT   0x3cu /* uint32_t: file offset of struct pe_coff */
-#define PE_SIGNATURE       "PE\0" /* and the closing 0 */
-#define PE_OPTIONAL_MAGIC  0x20bu
-#define PE_MAX_DIRECTORIES 16u
+#define PE_DOS_SIZE		  64u
+#define PE_DOS_HEADER_AT	  0x3cu	 /* uint32_t: file offset of struct pe_coff */
+#define PE_SIGNATURE		  "PE\0" /* and the closing 0 */
+#define PE_OPTIONAL_MAGIC	  0x20bu
+#define PE_MAX_DIRECTORIES	  16u
 #define PE_DIRECTORY_CERTIFICATES 4u
 
 #define PE_SECTION_INITIALIZED_DATA 0x00000040u
-#define PE_SECTION_READ             0x40000000u
+#define PE_SECTION_READ		    0x40000000u
 
 struct pe_coff {
 	char signature[4];

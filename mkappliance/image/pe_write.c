@@ -43,15 +43,19 @@ static int check_room(const struct pe *stub, size_t count, struct error *err)
 	uint64_t room = (stub->size_of_headers - at) / sizeof(struct pe_raw_section);
 
 	if (count > room || stub->section_count + count > PE_MAX_SECTIONS)
-		return error_set(err, -ENOSPC, "the PE headers have room for %ju more sections, %zu are needed",
+		return error_set(err, -ENOSPC,
+				 "the PE headers have room for %ju more sections, %zu are needed",
 				 (uintmax_t)room, count);
 	for (size_t i = 0; i < count * sizeof(struct pe_raw_section); i++)
 		if (stub->data[at + i] != 0)
-			return error_set(err, -ENOSPC, "something lies behind the PE section table; no room for more sections");
+			return error_set(
+				err, -ENOSPC,
+				"something lies behind the PE section table; no room for more sections");
 	return 0;
 }
 
-static int check_addition(const struct pe *stub, const struct pe_addition *add, size_t index, struct error *err)
+static int check_addition(const struct pe *stub, const struct pe_addition *add, size_t index,
+			  struct error *err)
 {
 	const char *name = add[index].name;
 	size_t n = strlen(name);
@@ -89,7 +93,8 @@ static int plan_sections(const struct pe *stub, const struct pe_addition *add, s
 		file_at = align_up(file_at, stub->file_align);
 		memory_at = align_up(memory_at, align);
 		if (add[i].len > INT32_MAX || file_at > INT32_MAX || memory_at > INT32_MAX)
-			return error_set(err, -EFBIG, "PE section %s: the file would be larger than 2 GiB", add[i].name);
+			return error_set(err, -EFBIG, "PE section %s: the file would be larger than 2 GiB",
+					 add[i].name);
 		file_size = align_up(add[i].len, stub->file_align);
 		memcpy(table[i].name, add[i].name, strlen(add[i].name));
 		table[i].virtual_size = htole32((uint32_t)add[i].len);
@@ -128,8 +133,9 @@ static void patch_headers(const struct pe *stub, uint8_t *image, size_t count, u
 	memcpy(at + sizeof(coff), &opt, sizeof(opt));
 	/* A signature of the stub alone would not hold for the whole. */
 	if (le32toh(opt.directory_count) > PE_DIRECTORY_CERTIFICATES)
-		memset(at + sizeof(coff) + sizeof(opt) + PE_DIRECTORY_CERTIFICATES * sizeof(struct pe_directory), 0,
-		       sizeof(struct pe_directory));
+		memset(at + sizeof(coff) + sizeof(opt) +
+			       PE_DIRECTORY_CERTIFICATES * sizeof(struct pe_directory),
+		       0, sizeof(struct pe_directory));
 }
 
 int pe_add_sections(const struct pe *stub, const struct pe_addition *add, size_t count, struct buf *out,
@@ -154,7 +160,8 @@ int pe_add_sections(const struct pe *stub, const struct pe_addition *add, size_t
 		memcpy(image + le32toh(table[i].file_offset), add[i].data, add[i].len);
 		added += le32toh(table[i].file_size);
 	}
-	memcpy(image + stub->section_table + stub->section_count * sizeof(table[0]), table, count * sizeof(table[0]));
+	memcpy(image + stub->section_table + stub->section_count * sizeof(table[0]), table,
+	       count * sizeof(table[0]));
 	patch_headers(stub, image, count, added, memory_end);
 	return 0;
 }

@@ -17,7 +17,8 @@ static int read_stub(const char *path, struct buf *ret, struct pe *ret_pe, struc
 	int r = io_read_file(AT_FDCWD, path, STUB_MAX, ret, err);
 
 	if (r == -ENOENT)
-		return error_set(err, r, "%s: the EFI stub is not installed; apt-get install systemd-boot-efi", path);
+		return error_set(err, r,
+				 "%s: the EFI stub is not installed; apt-get install systemd-boot-efi", path);
 	if (r < 0)
 		return r;
 	r = pe_parse(ret->ptr ? ret->ptr : "", ret->len, path, ret_pe, err);
@@ -25,13 +26,17 @@ static int read_stub(const char *path, struct buf *ret, struct pe *ret_pe, struc
 		return r;
 	magic = pe_find(ret_pe, ".sdmagic");
 	if (!magic || !memmem(pe_section_data(ret_pe, magic), magic->data_size, STUB_MARK, strlen(STUB_MARK)))
-		return error_set(err, -EINVAL, "%s: not a systemd-stub; linuxx64.efi.stub of systemd-boot-efi is one", path);
+		return error_set(err, -EINVAL,
+				 "%s: not a systemd-stub; linuxx64.efi.stub of systemd-boot-efi is one",
+				 path);
 	return 0;
 }
 
 static const char *machine_name(uint16_t machine)
 {
-	return machine == PE_MACHINE_X86_64 ? "x86_64" : machine == PE_MACHINE_ARM64 ? "arm64" : "another architecture";
+	return machine == PE_MACHINE_X86_64  ? "x86_64"
+	       : machine == PE_MACHINE_ARM64 ? "arm64"
+					     : "another architecture";
 }
 
 /* The stub starts the kernel through the firmware's LoadImage(), so it must be an EFI program itself. */
@@ -41,16 +46,20 @@ static int check_kernel(const struct kernel *kernel, const struct pe *stub, stru
 	struct pe pe;
 
 	if (kernel->image_len > sizeof(gzip) && memcmp(kernel->image, gzip, sizeof(gzip)) == 0)
-		return error_set(err, -EINVAL, "kernel %s: not an EFI kernel: it is compressed as a whole; unpack it with gunzip",
-				 kernel->release);
-	if (pe_parse(kernel->image, kernel->image_len, "not an EFI kernel (it needs CONFIG_EFI_STUB)", &pe, err) < 0)
+		return error_set(
+			err, -EINVAL,
+			"kernel %s: not an EFI kernel: it is compressed as a whole; unpack it with gunzip",
+			kernel->release);
+	if (pe_parse(kernel->image, kernel->image_len, "not an EFI kernel (it needs CONFIG_EFI_STUB)", &pe,
+		     err) < 0)
 		return error_prefix(err, "kernel %s", kernel->release);
 	if (pe.subsystem != PE_SUBSYSTEM_EFI_APPLICATION)
-		return error_set(err, -EINVAL, "kernel %s: not an EFI kernel: its PE subsystem is %u, not %u", kernel->release,
-				 pe.subsystem, PE_SUBSYSTEM_EFI_APPLICATION);
+		return error_set(err, -EINVAL, "kernel %s: not an EFI kernel: its PE subsystem is %u, not %u",
+				 kernel->release, pe.subsystem, PE_SUBSYSTEM_EFI_APPLICATION);
 	if (pe.machine != stub->machine)
-		return error_set(err, -EINVAL, "kernel %s is for %s (0x%04x), the EFI stub for %s (0x%04x)", kernel->release,
-				 machine_name(pe.machine), pe.machine, machine_name(stub->machine), stub->machine);
+		return error_set(err, -EINVAL, "kernel %s is for %s (0x%04x), the EFI stub for %s (0x%04x)",
+				 kernel->release, machine_name(pe.machine), pe.machine,
+				 machine_name(stub->machine), stub->machine);
 	return 0;
 }
 
@@ -63,13 +72,17 @@ static int check_command_line(const char *text, struct error *err)
 	size_t n = strlen(text);
 
 	if (n == 0)
-		return error_set(err, -EINVAL, "the kernel command line is empty: the EFI stub would take one from outside");
+		return error_set(
+			err, -EINVAL,
+			"the kernel command line is empty: the EFI stub would take one from outside");
 	if (n > UKI_COMMAND_LINE_MAX)
-		return error_set(err, -EINVAL, "the kernel command line has %zu bytes, the kernel takes %u", n,
-				 UKI_COMMAND_LINE_MAX);
+		return error_set(err, -EINVAL, "the kernel command line has %zu bytes, the kernel takes %u",
+				 n, UKI_COMMAND_LINE_MAX);
 	for (size_t i = 0; i < n; i++)
 		if (text[i] < 0x20 || text[i] > 0x7e)
-			return error_set(err, -EINVAL, "the kernel command line has a byte that is not printable ASCII at %zu", i);
+			return error_set(
+				err, -EINVAL,
+				"the kernel command line has a byte that is not printable ASCII at %zu", i);
 	if (text[0] == ' ' || text[n - 1] == ' ')
 		return error_set(err, -EINVAL, "the kernel command line begins or ends with a space");
 	return 0;

@@ -11,9 +11,10 @@
 #define UKI_COMMAND_LINE_MAX 2047u
 
 struct uki_params {
-	const char *stub_path;     /* of linuxx64.efi.stub */
-	const char *os_release;    /* content of .osrel */
-	const char *command_line;  /* content of .cmdline: printable ASCII, not empty, no space at either end */
+	const char *stub_path;	/* of linuxx64.efi.stub */
+	const char *os_release; /* content of .osrel */
+	const char
+		*command_line; /* content of .cmdline: printable ASCII, not empty, no space at either end */
 	const struct kernel *kernel;
 	const void *initrd;
 	size_t initrd_len;
