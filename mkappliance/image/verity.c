@@ -8,23 +8,23 @@
 
 #include "lib/mem.h"
 
-#define MAX_DATA_BLOCKS   (1ull << 40)
+#define MAX_DATA_BLOCKS	      (1ull << 40)
 #define HASHES_PER_BLOCK_BITS 7
 
 _Static_assert(VERITY_HASHES_PER_BLOCK == 1u << HASHES_PER_BLOCK_BITS, "a level shrinks by this factor");
 
 /* cryptsetup docs/on-disk-format-verity, "Verity superblock format"; numbers are little endian. */
 #define SUPERBLOCK_SIZE 512
-#define OFF_SIGNATURE   0
-#define OFF_VERSION     8
-#define OFF_HASH_TYPE   12
-#define OFF_UUID        16
-#define OFF_ALGORITHM   32
-#define OFF_DATA_BLOCK  64
-#define OFF_HASH_BLOCK  68
+#define OFF_SIGNATURE	0
+#define OFF_VERSION	8
+#define OFF_HASH_TYPE	12
+#define OFF_UUID	16
+#define OFF_ALGORITHM	32
+#define OFF_DATA_BLOCK	64
+#define OFF_HASH_BLOCK	68
 #define OFF_DATA_BLOCKS 72
-#define OFF_SALT_SIZE   80
-#define OFF_SALT        88
+#define OFF_SALT_SIZE	80
+#define OFF_SALT	88
 
 static const uint8_t signature[8] = "verity\0";
 static const char algorithm[32] = "sha256";
@@ -169,7 +169,8 @@ static uint8_t *level_in_memory(struct verity_tree *t, unsigned level)
 	return t->upper + (t->geometry.level_start[level] - 1) * VERITY_BLOCK;
 }
 
-void verity_tree_set(struct verity_tree *t, struct verity_hasher *h, uint64_t index, const struct sha256 *digests)
+void verity_tree_set(struct verity_tree *t, struct verity_hasher *h, uint64_t index,
+		     const struct sha256 *digests)
 {
 	const struct verity_geometry *g = &t->geometry;
 

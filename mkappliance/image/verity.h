@@ -13,16 +13,17 @@
 #include "lib/guid.h"
 #include "lib/hash.h"
 
-#define VERITY_BLOCK           4096u
+#define VERITY_BLOCK		4096u
 #define VERITY_HASHES_PER_BLOCK (VERITY_BLOCK / SHA256_SIZE)
-#define VERITY_MAX_LEVELS      10
-#define VERITY_SALT_SIZE       32
+#define VERITY_MAX_LEVELS	10
+#define VERITY_SALT_SIZE	32
 
 /* Where each level of the tree lies on the hash device. Level 0 holds the digests of the data blocks. */
 struct verity_geometry {
 	uint64_t data_blocks;
 	unsigned levels;
-	uint64_t level_start[VERITY_MAX_LEVELS];  /* in blocks from the start of the hash device (block 0: the superblock) */
+	uint64_t level_start
+		[VERITY_MAX_LEVELS]; /* in blocks from the start of the hash device (block 0: the superblock) */
 	uint64_t level_blocks[VERITY_MAX_LEVELS];
 	uint64_t hash_blocks; /* with the superblock */
 };
@@ -47,7 +48,8 @@ int verity_superblock_decode(const uint8_t *in, size_t len, struct verity_superb
  */
 struct verity_hasher;
 struct verity_hasher *verity_hasher_new(const uint8_t salt[VERITY_SALT_SIZE]); /* one a thread */
-struct verity_hasher *verity_hasher_new_portable(const uint8_t salt[VERITY_SALT_SIZE]); /* by libcrypto alone */
+struct verity_hasher *verity_hasher_new_portable(
+	const uint8_t salt[VERITY_SALT_SIZE]); /* by libcrypto alone */
 void verity_hash_blocks(struct verity_hasher *h, const void *data, size_t count, struct sha256 *out,
 			struct sha256 *ret_plain);
 void verity_hasher_free(struct verity_hasher *h);
@@ -60,7 +62,7 @@ void verity_hasher_freep(struct verity_hasher **h);
  */
 struct verity_tree {
 	struct verity_geometry geometry;
-	uint8_t *upper;        /* blocks 1 to level_start[0] - 1 of the hash device */
+	uint8_t *upper;	       /* blocks 1 to level_start[0] - 1 of the hash device */
 	uint64_t upper_blocks; /* 0 with fewer than two levels */
 	struct sha256 root;    /* valid after verity_tree_finish() */
 };
@@ -73,7 +75,8 @@ void verity_tree_free(struct verity_tree *t);
  * Block @index of level 0: VERITY_HASHES_PER_BLOCK digests, those behind the last data block zero. Threads may call it at the same time for
  * different blocks.
  */
-void verity_tree_set(struct verity_tree *t, struct verity_hasher *h, uint64_t index, const struct sha256 *digests);
+void verity_tree_set(struct verity_tree *t, struct verity_hasher *h, uint64_t index,
+		     const struct sha256 *digests);
 
 /* Computes the levels above and the root hash, once all of level 0 was set. With one data block the root hash is its digest. */
 void verity_tree_finish(struct verity_tree *t, struct verity_hasher *h);

@@ -57,8 +57,8 @@ static struct edges edges_of(const struct verity_hasher *h, const uint8_t *block
 	return e;
 }
 
-static void two_leaves(const struct verity_hasher *h, const uint8_t *p, struct sha256 *ret_p, const uint8_t *q,
-		       struct sha256 *ret_q)
+static void two_leaves(const struct verity_hasher *h, const uint8_t *p, struct sha256 *ret_p,
+		       const uint8_t *q, struct sha256 *ret_q)
 {
 	struct edges ep = edges_of(h, p), eq = edges_of(h, q);
 	struct sha256_state a = sha256_start, b = sha256_start;

@@ -13,7 +13,7 @@
 #include "lib/zero.h"
 
 /* A piece is a block of .blocks, and its digests fill one block of level 0 of the hash tree. */
-#define PIECE        LAYOUT_BLOCK
+#define PIECE	     LAYOUT_BLOCK
 #define PIECE_BLOCKS (PIECE / VERITY_BLOCK)
 
 _Static_assert(PIECE_BLOCKS == VERITY_HASHES_PER_BLOCK, "level 0 is written by whole blocks");
@@ -227,7 +227,8 @@ int writer_put_verity(const struct writer *w, uint64_t root_offset, uint64_t roo
 	int r;
 
 	if (root_size % VERITY_BLOCK != 0 || root_size / VERITY_BLOCK != sb->data_blocks)
-		return error_set(err, -EINVAL, "%s: the root has %ju bytes, its superblock says %ju blocks of %u", w->name,
+		return error_set(err, -EINVAL,
+				 "%s: the root has %ju bytes, its superblock says %ju blocks of %u", w->name,
 				 (uintmax_t)root_size, (uintmax_t)sb->data_blocks, VERITY_BLOCK);
 	r = verity_tree_init(&tree, sb->data_blocks, err);
 	if (r < 0)

@@ -22,13 +22,14 @@ void block_digests_init(struct block_digests *d, uint64_t disk_size);
 void block_digests_free(struct block_digests *d);
 
 struct writer {
-	int fd;                 /* the disk file, of its final size, all holes */
-	const char *name;       /* for messages */
+	int fd;		  /* the disk file, of its final size, all holes */
+	const char *name; /* for messages */
 	const struct tree *tree;
-	unsigned threads;       /* 0: one a processor */
+	unsigned threads; /* 0: one a processor */
 	struct block_digests *blocks;
 	struct progress *progress; /* bytes; may be NULL */
-	uint64_t *nonzero;      /* raised by the bytes of the 4096-byte blocks that are not all zero; may be NULL */
+	uint64_t
+		*nonzero; /* raised by the bytes of the 4096-byte blocks that are not all zero; may be NULL */
 };
 
 /* Writes @extents at @offset (a multiple of 512 KiB); records the block digests. The last block counts to its end. */

@@ -76,7 +76,8 @@ SHA_INLINE void lane_words(struct lane *l, const uint8_t *p)
 	const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0bll, 0x0405060700010203ll);
 
 	for (int i = 0; i < 4; i++)
-		l->w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i)), swap);
+		l->w[i] =
+			_mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i)), swap);
 }
 
 /* Rounds 4 * @group to 4 * @group + 3. */
@@ -98,8 +99,8 @@ SHA_INLINE void lane_schedule(struct lane *l, int group)
 	*w0 = _mm_sha256msg2_epu32(sum, w3);
 }
 
-SHA_TARGET void sha256_x2(struct sha256_state *a, const void *data_a, struct sha256_state *b, const void *data_b,
-			  size_t blocks)
+SHA_TARGET void sha256_x2(struct sha256_state *a, const void *data_a, struct sha256_state *b,
+			  const void *data_b, size_t blocks)
 {
 	const uint8_t *pa = data_a, *pb = data_b;
 	struct lane x, y;
@@ -158,7 +159,8 @@ bool sha256_x2_available(void)
 	return false;
 }
 
-void sha256_x2(struct sha256_state *a, const void *data_a, struct sha256_state *b, const void *data_b, size_t blocks)
+void sha256_x2(struct sha256_state *a, const void *data_a, struct sha256_state *b, const void *data_b,
+	       size_t blocks)
 {
 	(void)a, (void)data_a, (void)b, (void)data_b, (void)blocks;
 	abort();

@@ -30,7 +30,8 @@ extern const struct sha256_state sha256_start;
 bool sha256_x2_available(void);
 
 /* Takes @blocks blocks of each of two messages. */
-void sha256_x2(struct sha256_state *a, const void *data_a, struct sha256_state *b, const void *data_b, size_t blocks);
+void sha256_x2(struct sha256_state *a, const void *data_a, struct sha256_state *b, const void *data_b,
+	       size_t blocks);
 
 /* The same for one message. */
 void sha256_x1(struct sha256_state *s, const void *data, size_t blocks);

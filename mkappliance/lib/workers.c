@@ -17,7 +17,7 @@ struct workers {
 	int (*worker)(struct workers *w, void *user, struct error *err);
 	void *user;
 	pthread_mutex_t lock; /* of the two below */
-	int result;           /* 0, or the code of the first failure */
+	int result;	      /* 0, or the code of the first failure */
 	struct error *err;
 };
 
@@ -65,7 +65,8 @@ static unsigned processors(void)
 }
 
 int workers_run(unsigned threads, uint64_t pieces,
-		int (*worker)(struct workers *w, void *user, struct error *err), void *user, struct error *err)
+		int (*worker)(struct workers *w, void *user, struct error *err), void *user,
+		struct error *err)
 {
 	struct workers w = {
 		.pieces = pieces,

@@ -18,7 +18,8 @@ struct workers;
  * returns 0 or -errno; after the first failure, or Ctrl-C, the others get no more pieces. @threads 0: one a processor.
  */
 int workers_run(unsigned threads, uint64_t pieces,
-		int (*worker)(struct workers *w, void *user, struct error *err), void *user, struct error *err);
+		int (*worker)(struct workers *w, void *user, struct error *err), void *user,
+		struct error *err);
 
 /* The next piece, from 0 to pieces - 1; false when there is nothing left to do. */
 bool workers_next(struct workers *w, uint64_t *ret_piece);

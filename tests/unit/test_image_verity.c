@@ -57,9 +57,17 @@ static void test_superblock(void **state)
 		const char *what;
 		size_t offset;
 	} damage[] = {
-		{"signature", 0}, {"version", 8}, {"hash type", 12}, {"algorithm", 32}, {"data block", 64},
-		{"hash block", 69}, {"data blocks", 79}, {"salt size", 80}, {"padding", 82},
-		{"padding", 88 + VERITY_SALT_SIZE}, {"padding", VERITY_BLOCK - 1},
+		{"signature", 0},
+		{"version", 8},
+		{"hash type", 12},
+		{"algorithm", 32},
+		{"data block", 64},
+		{"hash block", 69},
+		{"data blocks", 79},
+		{"salt size", 80},
+		{"padding", 82},
+		{"padding", 88 + VERITY_SALT_SIZE},
+		{"padding", VERITY_BLOCK - 1},
 	};
 
 	(void)state;

@@ -19,9 +19,9 @@
 #include "lib/spawn.h"
 #include "lib/zero.h"
 
-#define MIB (1024ull * 1024)
+#define MIB	  (1024ull * 1024)
 #define DISK_SIZE (8 * MIB)
-#define ROOT_AT MIB
+#define ROOT_AT	  MIB
 #define ROOT_SIZE (3 * MIB + 5 * VERITY_BLOCK)
 #define VERITY_AT (5 * MIB)
 
@@ -154,7 +154,9 @@ static void test_put_verity(void **state)
 
 		setup(&f);
 		f.w.threads = threads;
-		assert_int_equal(writer_put_verity(&f.w, ROOT_AT, ROOT_SIZE, &f.extents, VERITY_AT, &sb, &root, &err), 0);
+		assert_int_equal(
+			writer_put_verity(&f.w, ROOT_AT, ROOT_SIZE, &f.extents, VERITY_AT, &sb, &root, &err),
+			0);
 		check_disk(&f, VERITY_AT);
 		if (threads > 1) {
 			assert_memory_equal(&root, &again, sizeof(root));
@@ -183,7 +185,8 @@ static void test_veritysetup(void **state)
 		skip();
 	fill(sb.salt, sizeof(sb.salt), 5);
 	setup(&f);
-	assert_int_equal(writer_put_verity(&f.w, ROOT_AT, ROOT_SIZE, &f.extents, VERITY_AT, &sb, &root, &err), 0);
+	assert_int_equal(writer_put_verity(&f.w, ROOT_AT, ROOT_SIZE, &f.extents, VERITY_AT, &sb, &root, &err),
+			 0);
 	hex_encode(&root, sizeof(root), hex);
 	assert_int_equal(io_pread_full(f.w.fd, "disk", copy, DISK_SIZE, 0, &err), 0);
 	assert_int_equal(output_write_file(data, copy + ROOT_AT, ROOT_SIZE, &err), 0);
@@ -230,10 +233,15 @@ static void test_failures(void **state)
 	(void)state;
 	setup(&f);
 	f.tree->sources = xcalloc(1, sizeof(*f.tree->sources));
-	f.tree->sources[0] = (struct tree_source){.fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), .name = xstrdup("source")};
+	f.tree->sources[0] = (struct tree_source){.fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+						  .name = xstrdup("source")};
 	f.tree->source_count = f.tree->source_cap = 1;
 	f.unreadable = (struct tree_entry){
-		.path = missing, .mode = S_IFREG | 0644, .size = 100, .origin = ORIGIN_PATH, .host = missing,
+		.path = missing,
+		.mode = S_IFREG | 0644,
+		.size = 100,
+		.origin = ORIGIN_PATH,
+		.host = missing,
 	};
 	extent_add_file(&f.extents, 2 * MIB, 100, &f.unreadable, 0);
 	extent_sort(&f.extents);
@@ -272,10 +280,8 @@ static int group_teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_put),
-		cmocka_unit_test(test_put_verity),
-		cmocka_unit_test(test_veritysetup),
-		cmocka_unit_test(test_rehash),
+		cmocka_unit_test(test_put),	    cmocka_unit_test(test_put_verity),
+		cmocka_unit_test(test_veritysetup), cmocka_unit_test(test_rehash),
 		cmocka_unit_test(test_failures),
 	};
 
