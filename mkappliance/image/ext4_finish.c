@@ -147,6 +147,7 @@ static uint8_t log2_up(uint32_t n)
 
 static int failed(errcode_t code, const char *what, struct error *err)
 {
+	initialize_ext2_error_table();
 	return error_set(err, -EIO, "ext4: %s: %s", what, error_message(code));
 }
 

@@ -99,7 +99,7 @@ static uint64_t put_content(struct ext4 *fs, const struct ext4_node *n, struct e
 
 static void put_xattrs(struct ext4 *fs, const struct ext4_node *n, uint8_t *in_inode)
 {
-	uint8_t unused[EXT4_BLOCK];
+	_Alignas(8) uint8_t unused[EXT4_BLOCK];
 	uint8_t *block = n->xattr_block ? ext4_small_block(fs, n->xattr_block, EXT4_BLOCK) : unused;
 	struct error err = ERROR_INIT;
 	bool needed;

@@ -15,6 +15,7 @@
 #include "image/ext4_internal.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "lib/mem.h"
@@ -114,8 +115,8 @@ int ext4_geometry(uint32_t inodes, uint64_t small_blocks, uint64_t data_blocks, 
 
 static int measure_xattrs(const struct tree_entry *e, bool *ret_block, struct error *err)
 {
-	uint8_t in_inode[EXT4_XATTR_SPACE] = {0};
-	uint8_t block[EXT4_BLOCK] = {0};
+	_Alignas(8) uint8_t in_inode[EXT4_XATTR_SPACE] = {0};
+	_Alignas(8) uint8_t block[EXT4_BLOCK] = {0};
 
 	return ext4_xattr_pack(e, in_inode, block, ret_block, err);
 }
@@ -129,7 +130,7 @@ static int measure_node(struct ext4 *fs, struct ext4_node *n, struct error *err)
 	if (S_ISDIR(e->mode))
 		r = ext4_dir_measure(fs, n, err);
 	else if (S_ISLNK(e->mode))
-		n->blocks = __builtin_strlen(e->target) >= EXT4_INLINE_SYMLINK;
+		n->blocks = strlen(e->target) >= EXT4_INLINE_SYMLINK;
 	if (r == 0)
 		r = ext4_map_measure(n, err);
 	if (r == 0 && e->xattr_count)

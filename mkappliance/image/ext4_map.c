@@ -30,14 +30,16 @@ struct span_iterator {
 };
 
 /*
- * The next span, or false. Runs of bytes that share a block, or touch, are one span. A node that is not a regular file has
- * all of its blocks.
+ * The next span, or false. Runs of bytes that share a block, or touch, are one span. A file without origin is one hole; a
+ * node that is not a regular file has all of its blocks.
  */
 static bool next_span(struct span_iterator *it, struct span *ret)
 {
 	const struct tree_entry *e = it->node->entry;
 	uint64_t end;
 
+	if (S_ISREG(e->mode) && e->origin == ORIGIN_NONE)
+		return false;
 	if (!e->runs || !S_ISREG(e->mode)) {
 		*ret = (struct span){.count = it->node->blocks};
 		return it->run++ == 0 && it->node->blocks > 0;
