@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# --help, the manual and the parser say the same; the pages render without a complaint.
+. "$(dirname "$0")/functions.sh"
+
+page=mkappliance/man/mkappliance.1
+
+# The options of one command in the manual: from its .Ss to the next heading.
+manual_options() {
+	awk -v want="$1" '/^\.S[sh] /{on = ($1 == ".Ss" && $2 == want)} on' "$page" |
+		sed -n 's/^\.It .*Fl -\([a-z0-9-]*\).*/\1/p' | sort
+}
+
+# Those of --help, without the ones that every command has.
+help_options() {
+	"$mkappliance" "$1" --help | sed -n 's/^  .*--\([a-z0-9-]*\).*/\1/p' |
+		grep -vxE 'json|quiet|verbose|help' | sort
+}
+
+same_options() {
+	diff <(manual_options "$1") <(help_options "$1")
+}
+
+# The parser knows each of them: an unknown one is named as such.
+parser_knows() {
+	local option
+	for option in $(help_options "$1"); do
+		"$mkappliance" "$1" "--$option" --help 2>&1 | grep -q 'unknown option' && {
+			echo "--$option is in --help but not known"
+			return 1
+		}
+	done
+	fails_with 2 "unknown option '--no-such'" "$mkappliance" "$1" --no-such
+}
+
+commands=$("$mkappliance" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
+check "the manual has the commands of --help" diff <(sed -n 's/^\.Ss \([a-z]*\).*/\1/p' "$page" | sort) \
+	<(tr ' ' '\n' <<<"$commands" | sort)
+for command in $commands; do
+	check "$command: manual and --help have the same options" same_options "$command"
+	check "$command: the parser knows them, and no others" parser_knows "$command"
+	check "$command: too many arguments" fails_with 2 'unexpected argument' "$mkappliance" "$command" a b c
+	check "$command: no argument" fails_with 2 'missing argument' "$mkappliance" "$command"
+done
+check "unknown command" fails_with 2 "unknown command 'frobnicate'" "$mkappliance" frobnicate
+
+for file in mkappliance/man/*.[15]; do
+	name=$(basename "$file")
+	if command -v mandoc >/dev/null; then
+		check "$name: mandoc has no complaint" mandoc -T lint -W warning "$file"
+	else
+		check_skip "$name: mandoc has no complaint" "mandoc is not installed"
+	fi
+done
