@@ -122,7 +122,7 @@ static _Noreturn void app_child(const struct conf *c, int output, int status)
 	const char *step = become_app(c, output);
 
 	f.error = errno;
-	for (size_t i = 0; step[i] && i < sizeof f.step - 1; i++)
+	for (size_t i = 0; i < sizeof f.step - 1 && step[i]; i++)
 		f.step[i] = step[i];
 	(void)file_write(status, (const char *)&f, sizeof f);
 	_exit(127);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kernel Documentation/userspace-api/netlink/intro.rst; drivers/acpi/event.c has the family, which has no public header. */
+/* Kernel Documentation/userspace-api/netlink/intro.rst; drivers/acpi/event.c has the family, which has no
+ * public header. */
 #include <errno.h>
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
@@ -40,7 +41,8 @@ static const char *attribute(const char *p, size_t len, uint16_t type, size_t *r
 	return NULL;
 }
 
-/* The attributes of one generic netlink message of @n bytes in message[]. NULL: it is not one, or an error. */
+/* The attributes of one generic netlink message of @n bytes in message[]. NULL: it is not one, or an error.
+ */
 static const char *message_attributes(ssize_t n, size_t *ret_len)
 {
 	struct nlmsghdr h;
@@ -48,7 +50,8 @@ static const char *message_attributes(ssize_t n, size_t *ret_len)
 	if (n < (ssize_t)(NLMSG_HDRLEN + GENL_HDRLEN))
 		return NULL;
 	memcpy(&h, message, sizeof h);
-	if (h.nlmsg_len > (size_t)n || h.nlmsg_len < NLMSG_HDRLEN + GENL_HDRLEN || h.nlmsg_type < NLMSG_MIN_TYPE)
+	if (h.nlmsg_len > (size_t)n || h.nlmsg_len < NLMSG_HDRLEN + GENL_HDRLEN ||
+	    h.nlmsg_type < NLMSG_MIN_TYPE)
 		return NULL;
 	*ret_len = h.nlmsg_len - NLMSG_HDRLEN - GENL_HDRLEN;
 	return message + NLMSG_HDRLEN + GENL_HDRLEN;
@@ -129,7 +132,8 @@ bool button_pressed(int fd)
 		const char *p = message_attributes(n, &len);
 		const char *event = p ? attribute(p, len, ACPI_EVENT, &event_len) : NULL;
 
-		if (event && event_len >= sizeof ACPI_CLASS && memcmp(event, ACPI_CLASS, sizeof ACPI_CLASS) == 0)
+		if (event && event_len >= sizeof ACPI_CLASS &&
+		    memcmp(event, ACPI_CLASS, sizeof ACPI_CLASS) == 0)
 			pressed = true;
 	}
 	return pressed;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The power button, as the ACPI core tells it over generic netlink (family "acpi_event"). That needs one module, button.ko,
- * where the input layer would need evdev.ko as well and a search for the right device.
+ * The power button, as the ACPI core tells it over generic netlink (family "acpi_event"). That needs one
+ * module, button.ko, where the input layer would need evdev.ko as well and a search for the right device.
  */
 #ifndef FIRSTBOOT_BUTTON_H
 #define FIRSTBOOT_BUTTON_H

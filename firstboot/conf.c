@@ -84,7 +84,8 @@ bool conf_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret)
 	for (; *text; text++) {
 		if (*text < '0' || *text > '9')
 			return false;
-		if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, (uint64_t)(*text - '0'), &v))
+		if (__builtin_mul_overflow(v, 10, &v) ||
+		    __builtin_add_overflow(v, (uint64_t)(*text - '0'), &v))
 			return false;
 	}
 	if (v < min || v > max)
@@ -161,7 +162,8 @@ static bool conf_value(const struct conf_key *k, const char *value, void *field)
 }
 
 /* Puts a checked value where it belongs. */
-static int conf_store(const struct conf_key *k, const char *value, bool seen, void *field, struct line *detail)
+static int conf_store(const struct conf_key *k, const char *value, bool seen, void *field,
+		      struct line *detail)
 {
 	struct conf_list *list = field;
 
@@ -219,7 +221,8 @@ static int conf_complete(const struct conf *conf, const bool *seen, struct line 
 		bool wanted = k->mode == MODE_BOTH || k->mode == mode;
 
 		if (seen[i] && !wanted) {
-			line_printf(detail, "%s= has no meaning with Mode=%s", k->name, choices_mode[conf->system]);
+			line_printf(detail, "%s= has no meaning with Mode=%s", k->name,
+				    choices_mode[conf->system]);
 			return -EINVAL;
 		}
 		if (!seen[i] && wanted && !k->optional) {

@@ -57,8 +57,8 @@ struct conf {
 };
 
 /*
- * Parses @text in place (line ends become NULs; @text must outlive @ret). On failure -EINVAL, and @detail says which line and
- * why; *ret may then be half filled.
+ * Parses @text in place (line ends become NULs; @text must outlive @ret). On failure -EINVAL, and @detail
+ * says which line and why; *ret may then be half filled.
  */
 int conf_parse(char *text, size_t len, struct conf *ret, struct line *detail);
 

@@ -88,8 +88,9 @@ int console_write(const char *line, size_t len)
 }
 
 /*
- * The kernel writes to the serial port beside the terminal's buffer, so a message of its own could end up inside ours. For
- * the few milliseconds of a record it writes to its log alone. Where that is not permitted the record goes out as it is.
+ * The kernel writes to the serial port beside the terminal's buffer, so a message of its own could end up
+ * inside ours. For the few milliseconds of a record it writes to its log alone. Where that is not permitted
+ * the record goes out as it is.
  */
 int console_write_record(const char *line, size_t len)
 {

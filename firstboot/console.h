@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The console, or the kernel's log where there is none. Nothing here blocks for longer than CONSOLE_PATIENCE_MS. */
+/* The console, or the kernel's log where there is none. Nothing here blocks for longer than
+ * CONSOLE_PATIENCE_MS. */
 #ifndef FIRSTBOOT_CONSOLE_H
 #define FIRSTBOOT_CONSOLE_H
 
@@ -9,8 +10,9 @@
 #define CONSOLE_PATIENCE_MS 1000
 
 /*
- * Opens /dev/console and takes from whoever sits at its other end what could stop or forge our lines: XOFF and echo.
- * Without a console the lines go to /dev/kmsg; without either they are lost, and the machine runs all the same.
+ * Opens /dev/console and takes from whoever sits at its other end what could stop or forge our lines: XOFF
+ * and echo. Without a console the lines go to /dev/kmsg; without either they are lost, and the machine runs
+ * all the same.
  */
 void console_open(void);
 

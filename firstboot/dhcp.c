@@ -15,7 +15,7 @@
 #define BOOTP_FLAGS  10
 #define BOOTP_YIADDR 16
 #define BOOTP_CHADDR 28
-#define BOOTP_SNAME  44 /* 64 bytes */
+#define BOOTP_SNAME  44	 /* 64 bytes */
 #define BOOTP_FILE   108 /* 128 bytes */
 #define PORT_SERVER  67
 #define PORT_CLIENT  68
@@ -59,7 +59,8 @@ static uint32_t get32(const uint8_t *p)
 	return (uint32_t)get16(p) << 16 | get16(p + 2);
 }
 
-/* One's complement sum of RFC 1071, not yet complemented; @len is even or the last byte counts as the high one. */
+/* One's complement sum of RFC 1071, not yet complemented; @len is even or the last byte counts as the high
+ * one. */
 static uint32_t checksum_add(uint32_t sum, const uint8_t *p, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
@@ -93,7 +94,8 @@ static uint8_t *put_option32(uint8_t *p, enum dhcp_option option, uint32_t value
 /* The message of BOOTP; returns its length, 300 bytes at least as old relays want it. */
 static size_t build_message(const struct dhcp_query *q, uint8_t *out)
 {
-	static const uint8_t wanted[] = {OPTION_NETMASK, OPTION_ROUTER, OPTION_DNS, OPTION_DOMAIN, OPTION_MTU, OPTION_LEASE};
+	static const uint8_t wanted[] = {OPTION_NETMASK, OPTION_ROUTER, OPTION_DNS,
+					 OPTION_DOMAIN,	 OPTION_MTU,	OPTION_LEASE};
 	uint8_t type = (uint8_t)q->type;
 	uint8_t *p;
 	size_t len;
@@ -143,8 +145,8 @@ size_t dhcp_build(const struct dhcp_query *q, uint8_t out[DHCP_PACKET_MAX])
 }
 
 /*
- * The BOOTP message in an IP packet to the client's port. The UDP checksum is not looked at: with a virtual interface it may be left
- * to hardware that does not exist.
+ * The BOOTP message in an IP packet to the client's port. The UDP checksum is not looked at: with a virtual
+ * interface it may be left to hardware that does not exist.
  */
 static int find_message(const uint8_t *packet, size_t len, const uint8_t **ret, size_t *ret_len)
 {
@@ -179,7 +181,8 @@ static void take_domain(const uint8_t *value, size_t len, char out[256])
 	for (i = 0; i < len && i < 253; i++) {
 		uint8_t c = value[i];
 
-		if (!(c == '-' || c == '.' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')))
+		if (!(c == '-' || c == '.' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+		      (c >= 'A' && c <= 'Z')))
 			return;
 	}
 	memcpy(out, value, i);
@@ -256,8 +259,8 @@ static int check_lease(struct dhcp_lease *l)
 	return 0;
 }
 
-int dhcp_parse(const uint8_t *packet, size_t len, uint32_t xid, const uint8_t mac[6], enum dhcp_type *ret_type,
-	       struct dhcp_lease *ret)
+int dhcp_parse(const uint8_t *packet, size_t len, uint32_t xid, const uint8_t mac[6],
+	       enum dhcp_type *ret_type, struct dhcp_lease *ret)
 {
 	struct dhcp_found f = {.type = 0};
 	const uint8_t *m = NULL;

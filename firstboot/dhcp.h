@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DHCPv4 packets with their IP and UDP headers (RFC 2131, 2132; RFC 3396 long options are not needed by what we ask for). Pure; packets come from
- * anybody on the link and are not trusted.
+ * DHCPv4 packets with their IP and UDP headers (RFC 2131, 2132; RFC 3396 long options are not needed by what
+ * we ask for). Pure; packets come from anybody on the link and are not trusted.
  */
 #ifndef FIRSTBOOT_DHCP_H
 #define FIRSTBOOT_DHCP_H
@@ -39,10 +39,10 @@ struct dhcp_query {
 size_t dhcp_build(const struct dhcp_query *q, uint8_t out[DHCP_PACKET_MAX]);
 
 /*
- * An IP packet that may be the answer to @xid for @mac. 0: *ret_type is DHCP_OFFER, DHCP_ACK (then *ret is a usable lease) or
- * DHCP_NAK; -ENOMSG: something else; -EBADMSG: damaged, or an address that nobody can have.
+ * An IP packet that may be the answer to @xid for @mac. 0: *ret_type is DHCP_OFFER, DHCP_ACK (then *ret is a
+ * usable lease) or DHCP_NAK; -ENOMSG: something else; -EBADMSG: damaged, or an address that nobody can have.
  */
-int dhcp_parse(const uint8_t *packet, size_t len, uint32_t xid, const uint8_t mac[6], enum dhcp_type *ret_type,
-	       struct dhcp_lease *ret);
+int dhcp_parse(const uint8_t *packet, size_t len, uint32_t xid, const uint8_t mac[6],
+	       enum dhcp_type *ret_type, struct dhcp_lease *ret);
 
 #endif

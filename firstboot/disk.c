@@ -116,7 +116,8 @@ static int sysfs_text(int dir, const char *path, char *ret, size_t size)
 	return r;
 }
 
-/* PARTUUID of the partition whose sysfs directory is @dir: told by the kernel (since 6.9), or from the disk's table. */
+/* PARTUUID of the partition whose sysfs directory is @dir: told by the kernel (since 6.9), or from the disk's
+ * table. */
 static int partition_uuid(int dir, char ret[PTABLE_UUID_TEXT])
 {
 	char disk[sizeof gpt.disk], name[48];

@@ -12,8 +12,9 @@ struct disk_partition {
 };
 
 /*
- * Waits until both partitions are there, woken by uevents from @uevent_fd; refuses after @timeout seconds. With two disks that
- * carry the same image the first one found of each counts: dm-verity has the last word on either.
+ * Waits until both partitions are there, woken by uevents from @uevent_fd; refuses after @timeout seconds.
+ * With two disks that carry the same image the first one found of each counts: dm-verity has the last word on
+ * either.
  */
 void disk_wait(const char *root_uuid, const char *verity_uuid, uint64_t timeout, int uevent_fd,
 	       struct disk_partition *ret_root, struct disk_partition *ret_verity);

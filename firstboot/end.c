@@ -21,7 +21,8 @@ void end_set_policy(enum end_way way)
 _Noreturn void end_machine(enum end_way way)
 {
 	if (way == END_PANIC)
-		/* Works whatever kernel.sysrq says; where there is no sysrq at all, PID 1 that exits is a panic too. */
+		/* Works whatever kernel.sysrq says; where there is no sysrq at all, PID 1 that exits is a
+		 * panic too. */
 		if (file_write_text("/proc/sysrq-trigger", "c") < 0)
 			_exit(1);
 	if (way == END_REBOOT)

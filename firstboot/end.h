@@ -13,12 +13,14 @@ _Noreturn void end_machine(enum end_way way);
 _Noreturn void end_by_policy(void);
 
 /*
- * Integrity: record "refused" with @reason (ABI_REFUSED_*) and a detail, then the policy. When dm-verity has meanwhile
- * reported a corrupted block, that is the reason and the block is named: what failed only failed because of it.
+ * Integrity: record "refused" with @reason (ABI_REFUSED_*) and a detail, then the policy. When dm-verity has
+ * meanwhile reported a corrupted block, that is the reason and the block is named: what failed only failed
+ * because of it.
  */
 _Noreturn void refuse(const char *reason, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* No doubt about integrity, but the appliance cannot run: record "failed" with @reason (ABI_FAILED_*), then power off. */
+/* No doubt about integrity, but the appliance cannot run: record "failed" with @reason (ABI_FAILED_*), then
+ * power off. */
 _Noreturn void fail(const char *reason, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

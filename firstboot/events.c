@@ -70,7 +70,8 @@ void events_wait(struct events *e, struct pollfd *extra, size_t count, uint64_t 
 		count = EVENTS_EXTRA_MAX;
 	if (count)
 		memcpy(p + 3, extra, count * sizeof *extra);
-	/* An error here (no memory) is a wait of no length; every fd is asked again below or in the next round. */
+	/* An error here (no memory) is a wait of no length; every fd is asked again below or in the next
+	 * round. */
 	if (poll(p, 3 + count, poll_timeout(deadline)) <= 0)
 		for (size_t i = 0; i < 3 + count; i++)
 			p[i].revents = 0;

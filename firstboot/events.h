@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What can happen at any time in stage 2: a request to stop, a child that ended, a corrupted block. One poll() for all. */
+/* What can happen at any time in stage 2: a request to stop, a child that ended, a corrupted block. One
+ * poll() for all. */
 #ifndef FIRSTBOOT_EVENTS_H
 #define FIRSTBOOT_EVENTS_H
 
@@ -22,8 +23,8 @@ struct events {
 void events_open(struct events *e, int uevent_fd);
 
 /*
- * Waits until one of @extra is ready (its revents are set), something of the above happened, or the clock reaches @deadline
- * (milliseconds, UINT64_MAX: never). At most EVENTS_EXTRA_MAX; a negative fd is left out.
+ * Waits until one of @extra is ready (its revents are set), something of the above happened, or the clock
+ * reaches @deadline (milliseconds, UINT64_MAX: never). At most EVENTS_EXTRA_MAX; a negative fd is left out.
  */
 void events_wait(struct events *e, struct pollfd *extra, size_t count, uint64_t deadline);
 

@@ -56,7 +56,8 @@ int file_read_number(int at, const char *path, uint64_t *ret)
 	if (r < 0)
 		return r;
 	for (i = 0; text[i] >= '0' && text[i] <= '9'; i++)
-		if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, (uint64_t)(text[i] - '0'), &v))
+		if (__builtin_mul_overflow(v, 10, &v) ||
+		    __builtin_add_overflow(v, (uint64_t)(text[i] - '0'), &v))
 			return -ERANGE;
 	if (i == 0 || (text[i] != '\n' && text[i] != '\0'))
 		return -EINVAL;

@@ -11,8 +11,8 @@
 uint64_t clock_ms(void);
 
 /*
- * Reads the whole of @path, relative to @at, to @buf and ends it with a NUL. 0 and *ret_len (may be NULL), or -errno;
- * -EFBIG when it has @size bytes or more.
+ * Reads the whole of @path, relative to @at, to @buf and ends it with a NUL. 0 and *ret_len (may be NULL), or
+ * -errno; -EFBIG when it has @size bytes or more.
  */
 int file_read(int at, const char *path, char *buf, size_t size, size_t *ret_len);
 /* A decimal number and a line end, as sysfs has them. */

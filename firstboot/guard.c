@@ -46,7 +46,7 @@ static _Noreturn void guard_refuse(const char *what)
 	(void)console_write("\n", 1);
 	record_begin(ABI_EVENT_REFUSED);
 	record_text("reason", ABI_REFUSED_CORRUPTION);
-	record_text("detail", !known ? "a block does not match the root hash"
+	record_text("detail", !known	       ? "a block does not match the root hash"
 			      : what[0] == '0' ? "a data block does not match the root hash"
 					       : "a block of the hash tree does not match the root hash");
 	if (known)
@@ -65,7 +65,8 @@ void guard_check(void)
 		const char *what = uevent_get(&guard_event, "DM_VERITY_ERR_BLOCK_NR");
 
 		if (what && uevent_is(&guard_event, "SUBSYSTEM", "block") &&
-		    uevent_is(&guard_event, "MAJOR", guard_major) && uevent_is(&guard_event, "MINOR", guard_minor))
+		    uevent_is(&guard_event, "MAJOR", guard_major) &&
+		    uevent_is(&guard_event, "MINOR", guard_minor))
 			guard_refuse(what);
 	}
 	/* Uevents were lost, maybe the one: the device itself remembers. */

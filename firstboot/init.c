@@ -40,7 +40,8 @@ static void block_signals(sigset_t *ret_before)
 	(void)sigprocmask(SIG_SETMASK, &all, ret_before);
 }
 
-/* The kernel opens 0, 1 and 2 only when the initrd has a console node; nothing else of ours may get these numbers. */
+/* The kernel opens 0, 1 and 2 only when the initrd has a console node; nothing else of ours may get these
+ * numbers. */
 static void open_standard_fds(void)
 {
 	int fd;
@@ -87,7 +88,7 @@ static void load_modules(void)
 
 static void open_root(void)
 {
-	struct disk_partition data, hash;
+	struct disk_partition data = {.size = 0}, hash = {.size = 0};
 	struct verity_device device;
 
 	disk_wait(conf.root, conf.verity, conf.device_timeout, uevent_fd, &data, &hash);

@@ -66,9 +66,11 @@ static const char *line_convert(struct line *l, const char *f, va_list *ap)
 
 		line_bytes(l, &c, 1);
 	} else if (*f == 'd') {
-		line_signed(l, longs == 2 ? va_arg(*ap, long long)
-				: longs	  ? va_arg(*ap, long)
-					  : va_arg(*ap, int), width);
+		line_signed(l,
+			    longs == 2 ? va_arg(*ap, long long)
+			    : longs    ? va_arg(*ap, long)
+				       : va_arg(*ap, int),
+			    width);
 	} else if (*f == 'u' || *f == 'x') {
 		unsigned long long v = longs == 2 ? va_arg(*ap, unsigned long long)
 				       : longs	  ? va_arg(*ap, unsigned long)

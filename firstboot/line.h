@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Text in a fixed buffer: the init's replacement for stdio. What does not fit is cut and never written past the end. */
+/* Text in a fixed buffer: the init's replacement for stdio. What does not fit is cut and never written past
+ * the end. */
 #ifndef FIRSTBOOT_LINE_H
 #define FIRSTBOOT_LINE_H
 
@@ -22,8 +23,8 @@ void line_printf(struct line *l, const char *format, ...) __attribute__((format(
 void line_vprintf(struct line *l, const char *format, va_list ap) __attribute__((format(printf, 2, 0)));
 
 /*
- * A JSON string with its quotes, at most @max bytes of it; longer text is cut between characters. Bytes outside printable
- * ASCII become \u00XX, so that the result is valid JSON whatever came in.
+ * A JSON string with its quotes, at most @max bytes of it; longer text is cut between characters. Bytes
+ * outside printable ASCII become \u00XX, so that the result is valid JSON whatever came in.
  */
 void line_json(struct line *l, const char *text, size_t max);
 

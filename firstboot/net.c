@@ -65,7 +65,8 @@ static bool is_ethernet(int class, const char *name, uint64_t *ret_index)
 	if (fd < 0)
 		return false;
 	is = faccessat(fd, "device", F_OK, 0) == 0 && file_read_number(fd, "type", &type) == 0 &&
-	     type == ARPHRD_ETHER && file_read_number(fd, "ifindex", ret_index) == 0 && *ret_index <= INT32_MAX;
+	     type == ARPHRD_ETHER && file_read_number(fd, "ifindex", ret_index) == 0 &&
+	     *ret_index <= INT32_MAX;
 	close(fd);
 	return is;
 }
@@ -82,7 +83,8 @@ int net_find(struct net_interface *ret)
 	if (e < 0)
 		return e;
 	while ((e = dir_next(&d, &name, &type)) > 0)
-		if (strlen(name) < sizeof ret->name && is_ethernet(d.fd, name, &index) && (best == 0 || index < best)) {
+		if (strlen(name) < sizeof ret->name && is_ethernet(d.fd, name, &index) &&
+		    (best == 0 || index < best)) {
 			best = index;
 			memset(ret->name, 0, sizeof ret->name);
 			memcpy(ret->name, name, strlen(name));

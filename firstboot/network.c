@@ -23,11 +23,11 @@
 #define GRND_INSECURE 4
 #endif
 
-#define RESOLV_CONF	"/run/resolv.conf"
-#define INTERFACE_MS	100  /* between two looks */
-#define RETRY_FIRST_MS	500  /* between two packets; doubles */
-#define RETRY_LAST_MS	8000
-#define REQUESTS_MAX	4 /* for one offer */
+#define RESOLV_CONF    "/run/resolv.conf"
+#define INTERFACE_MS   100 /* between two looks */
+#define RETRY_FIRST_MS 500 /* between two packets; doubles */
+#define RETRY_LAST_MS  8000
+#define REQUESTS_MAX   4 /* for one offer */
 
 /* Not a secret, and must not wait for the pool: it only tells our exchange from another's. */
 static uint32_t random32(void)
@@ -40,8 +40,8 @@ static uint32_t random32(void)
 }
 
 /*
- * A packet socket, since an interface without address receives no datagrams from a server that answers to the address it offers.
- * SOCK_DGRAM: the kernel makes the Ethernet header.
+ * A packet socket, since an interface without address receives no datagrams from a server that answers to the
+ * address it offers. SOCK_DGRAM: the kernel makes the Ethernet header.
  */
 static int packet_socket(const struct net_interface *n)
 {
@@ -145,7 +145,8 @@ static void print_address(struct line *l, uint32_t a)
 	line_printf(l, "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
 }
 
-/* The file, and it over the root's /etc/resolv.conf. A root without that file has no resolver that would read it. */
+/* The file, and it over the root's /etc/resolv.conf. A root without that file has no resolver that would read
+ * it. */
 static int write_resolv_conf(const struct dhcp_lease *l)
 {
 	struct line text = {.len = 0};
@@ -190,7 +191,8 @@ void network_start(struct events *e)
 	if (e->stop)
 		return;
 	if (r < 0)
-		fail(ABI_FAILED_NETWORK, "no Ethernet interface (is its driver among the modules?): %s", strerror(-r));
+		fail(ABI_FAILED_NETWORK, "no Ethernet interface (is its driver among the modules?): %s",
+		     strerror(-r));
 	r = net_up(&n);
 	if (r < 0)
 		fail(ABI_FAILED_NETWORK, "%s does not come up: %s", n.name, strerror(-r));

@@ -7,7 +7,8 @@
 
 #define NETWORK_PATIENCE_MS 60000 /* for the interface and the lease together */
 
-/* Fails the boot when there is no lease in time; returns without one when the machine shall stop (e->stop). */
+/* Fails the boot when there is no lease in time; returns without one when the machine shall stop (e->stop).
+ */
 void network_start(struct events *e);
 
 #endif

@@ -11,9 +11,9 @@
 #include "line.h"
 #include "probe.h"
 
-#define ATTEMPT_MS	2000
-#define INTERVAL_FIRST	100
-#define INTERVAL_LAST	1000
+#define ATTEMPT_MS     2000
+#define INTERVAL_FIRST 100
+#define INTERVAL_LAST  1000
 
 void probe_init(struct probe *p)
 {
@@ -50,14 +50,15 @@ static bool probe_connect(struct probe *p, const struct conf *c)
 	p->events = POLLOUT;
 	p->deadline = clock_ms() + ATTEMPT_MS;
 	p->len = 0;
-	if (p->fd < 0 || (connect(p->fd, (const struct sockaddr *)&to, sizeof to) < 0 && errno != EINPROGRESS))
+	if (p->fd < 0 ||
+	    (connect(p->fd, (const struct sockaddr *)&to, sizeof to) < 0 && errno != EINPROGRESS))
 		return probe_again(p);
 	return false;
 }
 
 /*
- * Whether the connection stands and has another end. A connect to a port in the ephemeral range that nobody listens on may be given that
- * port as its own, and then TCP connects it to itself.
+ * Whether the connection stands and has another end. A connect to a port in the ephemeral range that nobody
+ * listens on may be given that port as its own, and then TCP connects it to itself.
  */
 static bool is_connected(int fd)
 {
@@ -78,7 +79,8 @@ static bool probe_send(struct probe *p, const struct conf *c)
 		probe_close(p);
 		return true;
 	}
-	line_printf(&request, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", c->ready_path);
+	line_printf(&request, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+		    c->ready_path);
 	/* Less than the socket's buffer takes at once. */
 	if (send(p->fd, request.text, request.len, MSG_NOSIGNAL) != (ssize_t)request.len)
 		return probe_again(p);

@@ -15,7 +15,7 @@ struct probe {
 	uint64_t deadline; /* of the attempt, or when the next one starts */
 	uint64_t interval; /* ms until the one after */
 	size_t len;
-	char answer[12];   /* "HTTP/1.1 200" */
+	char answer[12]; /* "HTTP/1.1 200" */
 };
 
 void probe_init(struct probe *p);

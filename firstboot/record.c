@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "record.h"
 #include "console.h"
 #include "file.h"
 #include "image/abi.h"
 #include "line.h"
-#include "record.h"
 
 /* Five such values and their keys fit in one line, so no record is cut before its closing brace. */
 #define RECORD_VALUE_MAX 360

@@ -12,7 +12,7 @@
 #include "image/abi.h"
 #include "root.h"
 
-#define NEW_ROOT    "/sysroot"
+#define NEW_ROOT     "/sysroot"
 #define INITRD_DEPTH 16 /* of directories; lib/modules/RELEASE/kernel/... has 8 */
 
 static int mount_at(const char *type, const char *where, unsigned long flags, const char *options)
@@ -41,7 +41,8 @@ void root_mount(const char *device)
 		refuse(ABI_REFUSED_MOUNT, "%s as ext4: %s", device, strerror(errno));
 }
 
-/* Removes what is below @at/@name on file system @dev; the memory matters, so what cannot be removed stays. */
+/* Removes what is below @at/@name on file system @dev; the memory matters, so what cannot be removed stays.
+ */
 static void remove_below(int at, const char *name, dev_t dev, unsigned depth)
 {
 	struct dir d;
@@ -71,13 +72,15 @@ void root_switch(void)
 		refuse(ABI_REFUSED_MOUNT, "/ of the initrd: %s", strerror(errno));
 	for (size_t i = 0; i < sizeof moved / sizeof moved[0]; i++)
 		if (mount(moved[i], to[i], NULL, MS_MOVE, NULL) < 0)
-			refuse(ABI_REFUSED_MOUNT, "the root has no usable directory %s: %s", moved[i], strerror(errno));
+			refuse(ABI_REFUSED_MOUNT, "the root has no usable directory %s: %s", moved[i],
+			       strerror(errno));
 
 	/*
-	 * The point of no return. From here on there is no initrd to go back to; /proc for the panic policy and the
-	 * console are open or moved, and everything else that a refusal needs is in this process.
+	 * The point of no return. From here on there is no initrd to go back to; /proc for the panic policy
+	 * and the console are open or moved, and everything else that a refusal needs is in this process.
 	 */
-	if (chdir(NEW_ROOT) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)
+	if (chdir(NEW_ROOT) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 ||
+	    chdir("/") < 0)
 		refuse(ABI_REFUSED_MOUNT, "changing to the new root: %s", strerror(errno));
 	/* Behind the old root's "/" the new one is mounted, so it is reached by this descriptor alone. */
 	remove_below(old, ".", st.st_dev, INITRD_DEPTH);

@@ -9,7 +9,8 @@ int root_mount_early(void);
 /* Mounts @device read only below the initrd. Refuses when that does not work. */
 void root_mount(const char *device);
 
-/* Makes it "/", takes /proc, /sys and /dev along and frees the initrd's memory. Refuses when that does not work. */
+/* Makes it "/", takes /proc, /sys and /dev along and frees the initrd's memory. Refuses when that does not
+ * work. */
 void root_switch(void);
 
 #endif

@@ -28,12 +28,12 @@ static struct probe probe;
 static struct {
 	uint64_t started;
 	bool ready;
-	bool failed;	       /* never became ready: the record is written, what follows is tidying up */
-	const char *stopping;  /* why; NULL: it is not */
+	bool failed;	      /* never became ready: the record is written, what follows is tidying up */
+	const char *stopping; /* why; NULL: it is not */
 	uint64_t ready_until;
 	uint64_t kill_at;
 	bool ended;
-	int status;	       /* of waitpid(2) */
+	int status; /* of waitpid(2) */
 } state = {.ready_until = UINT64_MAX, .kill_at = UINT64_MAX};
 
 static void load_root_modules(const struct conf *c)
@@ -200,7 +200,8 @@ static _Noreturn void finish(void)
 	} else if (state.ready) {
 		record_stopped(ABI_STOP_EXITED);
 	} else if (WIFEXITED(state.status)) {
-		fail(ABI_FAILED_EXITED, "it ended with status %d before it was ready", WEXITSTATUS(state.status));
+		fail(ABI_FAILED_EXITED, "it ended with status %d before it was ready",
+		     WEXITSTATUS(state.status));
 	} else {
 		fail(ABI_FAILED_EXITED, "signal %d ended it before it was ready", WTERMSIG(state.status));
 	}

@@ -15,7 +15,8 @@ struct uevent {
 /* A non-blocking socket, or -errno. */
 int uevent_open(void);
 
-/* 1: *ret is the next one; 0: none now; -ENOBUFS: some were lost; other -errno. Messages not from the kernel are skipped. */
+/* 1: *ret is the next one; 0: none now; -ENOBUFS: some were lost; other -errno. Messages not from the kernel
+ * are skipped. */
 int uevent_receive(int fd, struct uevent *ret);
 
 /* The value of @key, NULL when there is none. */

@@ -14,9 +14,9 @@
 #include "image/abi.h"
 #include "verity.h"
 
-#define DM_NAME		"root"
+#define DM_NAME		 "root"
 #define HASHES_PER_BLOCK (ABI_BLOCK_SIZE / 32)
-#define READ_SIZE	((size_t)1 << 20)
+#define READ_SIZE	 ((size_t)1 << 20)
 
 /* The ioctl's header and what comes behind it, in and out. */
 static union {
@@ -67,11 +67,12 @@ static void check_sizes(const struct conf *c, const struct disk_partition *data,
 		refuse(ABI_REFUSED_SIZE, "root partition %s has %llu bytes, the table needs %llu", data->name,
 		       (unsigned long long)data->size, (unsigned long long)data_size);
 	if (hash->size < hash_size)
-		refuse(ABI_REFUSED_SIZE, "verity partition %s has %llu bytes, the table needs %llu", hash->name,
-		       (unsigned long long)hash->size, (unsigned long long)hash_size);
+		refuse(ABI_REFUSED_SIZE, "verity partition %s has %llu bytes, the table needs %llu",
+		       hash->name, (unsigned long long)hash->size, (unsigned long long)hash_size);
 }
 
-/* Whether the verity target treats read errors as corruption: restart_on_error, panic_on_error (Linux 6.12). */
+/* Whether the verity target treats read errors as corruption: restart_on_error, panic_on_error (Linux 6.12).
+ */
 static bool kernel_has_on_error(void)
 {
 	struct utsname u;
@@ -90,8 +91,9 @@ static bool kernel_has_on_error(void)
 }
 
 /*
- * The optional arguments of the policy. With OnCorruption=poweroff the kernel fails the read, so that bad data is never delivered,
- * and the guard (guard.h) sees its uevent. A read error of the disk itself has no uevent: the application gets EIO.
+ * The optional arguments of the policy. With OnCorruption=poweroff the kernel fails the read, so that bad
+ * data is never delivered, and the guard (guard.h) sees its uevent. A read error of the disk itself has no
+ * uevent: the application gets EIO.
  */
 static const char *policy_arguments(unsigned on_corruption)
 {
@@ -104,16 +106,18 @@ static const char *policy_arguments(unsigned on_corruption)
 	return "0";
 }
 
-static void load_table(const struct conf *c, const struct disk_partition *data, const struct disk_partition *hash)
+static void load_table(const struct conf *c, const struct disk_partition *data,
+		       const struct disk_partition *hash)
 {
 	struct dm_target_spec *spec = (void *)(dm.bytes + sizeof dm.head);
 	char *arguments = dm.bytes + sizeof dm.head + sizeof *spec;
 	struct line table = {.len = 0};
 	int r;
 
-	line_printf(&table, "1 %s %s %u %u %llu %llu sha256 %s %s %s", data->device, hash->device, ABI_BLOCK_SIZE,
-		    ABI_BLOCK_SIZE, (unsigned long long)c->data_blocks, (unsigned long long)c->hash_start,
-		    c->root_hash, c->salt, policy_arguments(c->on_corruption));
+	line_printf(&table, "1 %s %s %u %u %llu %llu sha256 %s %s %s", data->device, hash->device,
+		    ABI_BLOCK_SIZE, ABI_BLOCK_SIZE, (unsigned long long)c->data_blocks,
+		    (unsigned long long)c->hash_start, c->root_hash, c->salt,
+		    policy_arguments(c->on_corruption));
 	dm_prepare(DM_READONLY_FLAG);
 	dm.head.target_count = 1;
 	spec->length = c->data_blocks * (ABI_BLOCK_SIZE / 512);
@@ -121,7 +125,8 @@ static void load_table(const struct conf *c, const struct disk_partition *data, 
 	memcpy(arguments, table.text, table.len + 1); /* 2048 bytes at most: fits behind both headers */
 	r = dm_call(DM_TABLE_LOAD);
 	if (r < 0)
-		refuse(ABI_REFUSED_VERITY, "the kernel does not take the table '%s': %s", table.text, strerror(-r));
+		refuse(ABI_REFUSED_VERITY, "the kernel does not take the table '%s': %s", table.text,
+		       strerror(-r));
 }
 
 void verity_open(const struct conf *c, const struct disk_partition *data, const struct disk_partition *hash,
@@ -133,7 +138,8 @@ void verity_open(const struct conf *c, const struct disk_partition *data, const 
 	check_sizes(c, data, hash);
 	dm_control = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
 	if (dm_control < 0)
-		refuse(ABI_REFUSED_VERITY, "/dev/mapper/control: %s (is dm-mod among the modules?)", strerror(errno));
+		refuse(ABI_REFUSED_VERITY, "/dev/mapper/control: %s (is dm-mod among the modules?)",
+		       strerror(errno));
 	dm_prepare(DM_READONLY_FLAG);
 	r = dm_call(DM_DEV_CREATE);
 	if (r < 0)
@@ -179,8 +185,8 @@ void verity_read_all(const struct conf *c, const struct verity_device *v)
 		int r = file_pread(fd, buf, size - at < READ_SIZE ? (size_t)(size - at) : READ_SIZE, at);
 
 		if (r < 0)
-			refuse(ABI_REFUSED_CORRUPTION, "reading the root at byte %llu: %s", (unsigned long long)at,
-			       strerror(-r));
+			refuse(ABI_REFUSED_CORRUPTION, "reading the root at byte %llu: %s",
+			       (unsigned long long)at, strerror(-r));
 	}
 	close(fd);
 }

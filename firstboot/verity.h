@@ -10,13 +10,14 @@
 #include "disk.h"
 
 struct verity_device {
-	char path[32];	   /* "/dev/dm-0" */
-	char name[16];	   /* "dm-0" */
+	char path[32]; /* "/dev/dm-0" */
+	char name[16]; /* "dm-0" */
 	unsigned major;
 	unsigned minor;
 };
 
-/* Makes the device, read only. Refuses when a partition is too small for the table or the kernel does not take it. */
+/* Makes the device, read only. Refuses when a partition is too small for the table or the kernel does not
+ * take it. */
 void verity_open(const struct conf *c, const struct disk_partition *data, const struct disk_partition *hash,
 		 struct verity_device *ret);
 

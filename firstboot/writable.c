@@ -14,7 +14,8 @@
 #include "line.h"
 #include "writable.h"
 
-/* Of one tmpfs. Its size is a share of the memory, so a full one is ENOSPC to its writer and no end of memory to all. */
+/* Of one tmpfs. Its size is a share of the memory, so a full one is ENOSPC to its writer and no end of memory
+ * to all. */
 #define WRITABLE_LIMIT "size=25%,nr_inodes=65536"
 #define SKELETON_DEPTH 16
 #define SKELETON_MAX   8192 /* directories and links in all; more, or deeper, is -EMLINK */
@@ -29,7 +30,8 @@ static int copy_link(int from, int to, const char *name, const struct stat *st)
 	if (n < 0)
 		return -errno;
 	link_target[n] = '\0';
-	if (symlinkat(link_target, to, name) < 0 || fchownat(to, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
+	if (symlinkat(link_target, to, name) < 0 ||
+	    fchownat(to, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	return 0;
 }
@@ -37,7 +39,8 @@ static int copy_link(int from, int to, const char *name, const struct stat *st)
 /* Mode after owner: a change of owner may take set-group-id away. */
 static int copy_directory(int to, const char *name, const struct stat *st)
 {
-	if (mkdirat(to, name, 0700) < 0 || fchownat(to, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+	if (mkdirat(to, name, 0700) < 0 ||
+	    fchownat(to, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    fchmodat(to, name, st->st_mode & 07777, 0) < 0)
 		return -errno;
 	return 0;
@@ -136,7 +139,8 @@ static int mount_dev(void)
 	for (size_t i = 0; i < sizeof links / sizeof links[0]; i++)
 		if (symlink(links[i][0], links[i][1]) < 0 && errno != EEXIST)
 			return -errno;
-	if ((mkdir("/dev/pts", 0755) < 0 && errno != EEXIST) || (mkdir("/dev/shm", 01777) < 0 && errno != EEXIST))
+	if ((mkdir("/dev/pts", 0755) < 0 && errno != EEXIST) ||
+	    (mkdir("/dev/shm", 01777) < 0 && errno != EEXIST))
 		return -errno;
 	if (mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "ptmxmode=0666,mode=0620,gid=5") < 0)
 		return -errno;

@@ -23,16 +23,16 @@
  *   Init=                    Mode=system: path in the root
  *                            The root must have /dev /proc /sys in either mode, and /run in Mode=appliance
  * Mode=appliance:
- *   RootModule=              repeats: absolute path in the root, in loading order. The power button needs the kernel's button.ko
- *                            (where it is a module), and nothing else: no evdev
+ *   RootModule=              repeats: absolute path in the root, in loading order. The power button needs the
+ *                            kernel's button.ko (where it is a module), and nothing else: no evdev
  *   Hostname=
  *   Arg=                     repeats: the argv of the application; the first is an absolute path
  *   Uid= Gid=                decimal
  *   GroupId=                 repeats: supplementary groups
  *   Env=                     repeats: NAME=value
  *   WorkingDirectory=        absolute
- *   Writable=                repeats: directory of the root that gets a tmpfs with the directories and links, not the files, that the root
- *                            has there; besides /run /tmp /var/tmp /var/log
+ *   Writable=                repeats: directory of the root that gets a tmpfs with the directories and links, not
+ *                            the files, that the root has there; besides /run /tmp /var/tmp /var/log
  *   Network=                 dhcp | none
  *   ReadyPort=               decimal; 0: ready when started
  *   ReadyPath=               of the HTTP probe; absent: TCP
@@ -49,17 +49,20 @@
  *   started   the application runs: "pid"
  *   ready     the readiness probe answers: "ms" since started
  *   stopping  "reason": "power-button" | "signal"
- *   stopped   the application ended: "reason" as above or "exited", "status" (exit code) or "signal"; the machine goes off
- *   failed    the application could not be started or never became ready: "reason" (a name below), "detail"; the machine goes off
- *   refused   integrity: "reason" (a name below), "detail", with "corruption" also "block" where it is known; the machine
- *             goes the way of OnCorruption
+ *   stopped   the application ended: "reason" as above or "exited", "status" (exit code) or "signal"; the
+ *             machine goes off
+ *   failed    the application could not be started or never became ready: "reason" (a name below), "detail";
+ *             the machine goes off
+ *   refused   integrity: "reason" (a name below), "detail", with "corruption" also "block" where it is known;
+ *             the machine goes the way of OnCorruption
  *
- * With OnCorruption=reboot and panic the kernel itself acts on a corrupted block, before any record can be written; then its own
- * line "device-mapper: verity: ... block N is corrupted" is all there is. Every other refusal has its record.
+ * With OnCorruption=reboot and panic the kernel itself acts on a corrupted block, before any record can be
+ * written; then its own line "device-mapper: verity: ... block N is corrupted" is all there is. Every other
+ * refusal has its record.
  *
- * What the application writes to standard output and error comes out line by line behind ABI_APP_PREFIX, with control characters
- * replaced, so that no line of its own can be taken for a record. Other lines on the console are the kernel's (and in
- * Mode=system those of the base, which is as trusted as the init and not held back).
+ * What the application writes to standard output and error comes out line by line behind ABI_APP_PREFIX, with
+ * control characters replaced, so that no line of its own can be taken for a record. Other lines on the console
+ * are the kernel's (and in Mode=system those of the base, which is as trusted as the init and not held back).
  */
 #ifndef MKAPPLIANCE_IMAGE_ABI_H
 #define MKAPPLIANCE_IMAGE_ABI_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hello PORT: a web server that says who it is and where it runs. GET / and GET /healthz, HTTP/1.0 and 1.1, one request a
- * connection. One thread, one poll(); a client that is slow, silent or too many costs a slot for 5 seconds and no more.
- * The name is the hostname, the version the environment variable VERSION. SIGTERM ends it with exit code 0.
+ * hello PORT: a web server that says who it is and where it runs. GET / and GET /healthz, HTTP/1.0 and 1.1,
+ * one request a connection. One thread, one poll(); a client that is slow, silent or too many costs a slot
+ * for 5 seconds and no more. The name is the hostname, the version the environment variable VERSION. SIGTERM
+ * ends it with exit code 0.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -52,7 +53,8 @@ static void read_root(char *ret, size_t size)
 
 	snprintf(ret, size, "unknown");
 	while (f && fgets(line, sizeof line, f))
-		if (sscanf(line, "%127s %127s %31s %127s", device, dir, type, options) == 4 && strcmp(dir, "/") == 0)
+		if (sscanf(line, "%127s %127s %31s %127s", device, dir, type, options) == 4 &&
+		    strcmp(dir, "/") == 0)
 			snprintf(ret, size, "%s %s %s", device, type, options);
 	if (f)
 		fclose(f);
@@ -65,18 +67,22 @@ static void render_page(void)
 
 	(void)gethostname(name, sizeof name - 1);
 	read_root(root, sizeof root);
-	snprintf(body, sizeof body, "hello from %s %s\nroot: %s\n", name, version ? version : "(no version)", root);
-	snprintf(page, sizeof page,
-		 "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
-		 strlen(body), body);
+	snprintf(body, sizeof body, "hello from %s %s\nroot: %s\n", name, version ? version : "(no version)",
+		 root);
+	snprintf(
+		page, sizeof page,
+		"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
+		strlen(body), body);
 }
 
 /* The whole answer to a complete request; it is smaller than a socket's buffer, so one send() does. */
 static void answer(int fd, const char *request)
 {
 	static const char health[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n";
-	static const char missing[] = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-	static const char refused[] = "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+	static const char missing[] =
+		"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+	static const char refused[] =
+		"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 	const char *reply = missing;
 
 	if (strncmp(request, "GET ", 4) != 0)
@@ -142,8 +148,8 @@ static int listen_on(uint16_t port)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
 	else
 		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 || bind(fd, address, len) < 0 ||
-	    listen(fd, 128) < 0)
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
+	    bind(fd, address, len) < 0 || listen(fd, 128) < 0)
 		die("hello: cannot listen");
 	return fd;
 }
