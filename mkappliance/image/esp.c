@@ -47,7 +47,7 @@ static struct geometry plan(uint64_t size)
 
 	g.per_cluster = size <= SIZE_MAX_512 ? 1 : 8;
 	g.cluster = g.per_cluster * FAT_SECTOR;
-	/* As if every sector were in a cluster: a table a little too long is allowed, and is free of circular reasoning. */
+	/* As if every sector were in a cluster: the table may be too long, and this way needs no fixed point. */
 	table = ((uint64_t)g.sectors / g.per_cluster + FAT_FIRST_CLUSTER) * FAT_ENTRY;
 	g.fat = (uint32_t)((table + FAT_SECTOR - 1) / FAT_SECTOR);
 	g.reserved = RESERVED_MIN;
@@ -121,8 +121,8 @@ struct fat_time {
 };
 
 /*
- * Of seconds since 1970, UTC. By hand, for gmtime() knows leap seconds when TZ says so. Days are counted in eras of
- * 400 years that begin on 1 March, so that the leap day is the last of its year.
+ * Of seconds since 1970, UTC. By hand, for gmtime() knows leap seconds when TZ says so. Days are counted in
+ * eras of 400 years that begin on 1 March, so that the leap day is the last of its year.
  */
 static struct fat_time fat_time(int64_t epoch)
 {

@@ -130,7 +130,7 @@ static enum scan scan_cluster(const uint8_t *data, size_t len, const char name[F
 		memcpy(&e, data + i, sizeof(e));
 		if ((uint8_t)e.name[0] == FAT_NAME_END)
 			return SCAN_END;
-		/* A long name has the attribute of a volume, so it is none of ours; a deleted one begins with 0xe5. */
+		/* A long name has the attribute of a volume; a deleted one begins with 0xe5. */
 		if ((e.attributes & kind) != (directory ? FAT_ATTRIBUTE_DIRECTORY : 0) ||
 		    memcmp(e.name, name, FAT_NAME_SIZE) != 0)
 			continue;
@@ -142,7 +142,10 @@ static enum scan scan_cluster(const uint8_t *data, size_t len, const char name[F
 	return SCAN_MORE;
 }
 
-/* Looks @text up in the directory that begins at @cluster. A chain in a circle ends at the largest directory that FAT allows. */
+/*
+ * Looks @text up in the directory that begins at @cluster. A chain in a circle ends at the largest directory
+ * that FAT allows.
+ */
 static int find(struct volume *v, uint32_t cluster, const char *text, bool directory, struct found *ret,
 		struct error *err)
 {
@@ -172,14 +175,14 @@ static int find(struct volume *v, uint32_t cluster, const char *text, bool direc
 	return error_refuse(err, "%s: ESP: no %s %s", v->name, directory ? "directory" : "file", text);
 }
 
-/* Clusters that follow each other on the disk are read at once. The chain must be exactly as long as the size says. */
+/* Clusters that follow each other are read at once. The chain must be exactly as long as the size says. */
 static int read_chain(struct volume *v, const struct found *f, uint8_t *to, struct error *err)
 {
 	uint32_t first = f->cluster, last = first;
 	uint64_t left = f->size, run = 0;
 
 	for (uint64_t seen = 0; seen < f->size; seen += v->cluster) {
-		uint32_t next;
+		uint32_t next = 0;
 		int r = next_cluster(v, last, &next, err);
 
 		if (r < 0)

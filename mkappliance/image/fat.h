@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * FAT32 as it lies on the disk (Microsoft Extensible Firmware Initiative FAT32 File System Specification, 1.03).
- * All numbers are little endian; only esp*.c include this.
+ * FAT32 as it lies on the disk (Microsoft Extensible Firmware Initiative FAT32 File System Specification,
+ * 1.03). All numbers are little endian; only esp*.c include this.
  */
 #ifndef MKAPPLIANCE_IMAGE_FAT_H
 #define MKAPPLIANCE_IMAGE_FAT_H

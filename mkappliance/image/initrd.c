@@ -58,8 +58,8 @@ static bool path_is_plain(const char *path)
 }
 
 /*
- * Whether @file may follow @previous (NULL: it is the first): greater in path order, and its directory was there.
- * In this order a directory is followed by all it holds, so a look at the one before is enough.
+ * Whether @file may follow @previous (NULL: it is the first): greater in path order, and its directory was
+ * there. In this order a directory is followed by all it holds, so a look at the one before is enough.
  */
 static const char *order_fault(const struct initrd_file *previous, const struct initrd_file *file)
 {
@@ -220,7 +220,7 @@ int initrd_read(const uint8_t *data, size_t len,
 		int (*member)(const struct initrd_file *file, void *user, struct error *err), void *user,
 		struct error *err)
 {
-	struct initrd_file previous = {0}, file;
+	struct initrd_file previous = {0}, file = {0};
 	size_t pos = 0;
 
 	for (uint32_t ino = 1;; ino++) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PE/COFF as far as a Unified Kernel Image needs it: sections of the systemd-stub plus .osrel, .cmdline, .uname, .linux and
- * .initrd (UAPI group, Unified Kernel Image specification; Microsoft PE Format; UEFI 2.10 section 2.1.1).
+ * PE/COFF as far as a Unified Kernel Image needs it: sections of the systemd-stub plus .osrel, .cmdline,
+ * .uname, .linux and .initrd (UAPI group, Unified Kernel Image specification; Microsoft PE Format; UEFI 2.10
+ * section 2.1.1).
  */
 #ifndef MKAPPLIANCE_IMAGE_PE_H
 #define MKAPPLIANCE_IMAGE_PE_H
@@ -25,8 +26,7 @@ struct pe_section {
 	uint32_t virtual_size; /* in memory; what the file does not hold of it is zero */
 	uint32_t file_offset;
 	uint32_t file_size; /* with padding */
-	uint32_t
-		data_size; /* the meaningful bytes that the file holds: the smaller of virtual_size and file_size */
+	uint32_t data_size; /* meaningful bytes in the file: the smaller of virtual_size and file_size */
 	uint32_t flags;
 };
 
@@ -46,8 +46,9 @@ struct pe {
 };
 
 /*
- * Parser of untrusted bytes, PE32+ only. Afterwards the headers and every section's [file_offset, file_offset + file_size) lie within @len,
- * names differ, and sections overlap neither in the file nor in memory. Not so: -EBADMSG. @name is for messages.
+ * Parser of untrusted bytes, PE32+ only. Afterwards the headers and every section's [file_offset, file_offset
+ * + file_size) lie within @len, names differ, and sections overlap neither in the file nor in memory. Not so:
+ * -EBADMSG. @name is for messages.
  */
 int pe_parse(const void *data, size_t len, const char *name, struct pe *ret, struct error *err);
 
@@ -64,9 +65,10 @@ struct pe_addition {
 };
 
 /*
- * The stub with sections of initialised read-only data added behind its own, in the order given. Deterministic: no time stamp, checksum 0.
- * What lies behind the stub's last section (symbols, a signature, which would not hold anyway) is left out. Appends to @out.
- * Fails when the section table has no room or the stub already has a section of that name.
+ * The stub with sections of initialised read-only data added behind its own, in the order given.
+ * Deterministic: no time stamp, checksum 0. What lies behind the stub's last section (symbols, a signature,
+ * which would not hold anyway) is left out. Appends to @out. Fails when the section table has no room or the
+ * stub already has a section of that name.
  */
 int pe_add_sections(const struct pe *stub, const struct pe_addition *add, size_t count, struct buf *out,
 		    struct error *err);

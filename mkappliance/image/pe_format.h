@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PE32+ as it lies in the file (Microsoft PE Format, "File Headers"). All numbers are little endian; only pe*.c and their tests include this. */
+/*
+ * PE32+ as it lies in the file (Microsoft PE Format, "File Headers"). All numbers are little endian; only
+ * pe*.c and their tests include this.
+ */
 #ifndef MKAPPLIANCE_IMAGE_PE_FORMAT_H
 #define MKAPPLIANCE_IMAGE_PE_FORMAT_H
 

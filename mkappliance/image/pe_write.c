@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Adds sections to a PE file, laid out as "objcopy --add-section" with "--change-section-vma" and ukify would: each new section
- * behind the last, in the file and in memory.
+ * Adds sections to a PE file, laid out as "objcopy --add-section" with "--change-section-vma" and ukify
+ * would: each new section behind the last, in the file and in memory.
  */
 #include <endian.h>
 #include <errno.h>
@@ -10,7 +10,10 @@
 #include "image/pe.h"
 #include "image/pe_format.h"
 
-/* New sections begin on a page even when the stub (section alignment 512 in systemd 252) asks for less: kernels are started in place. */
+/*
+ * New sections begin on a page even when the stub (section alignment 512 in systemd 252) asks for less:
+ * kernels are started in place.
+ */
 #define PAGE 4096u
 
 static uint64_t align_up(uint64_t v, uint32_t align)
@@ -73,8 +76,8 @@ static int check_addition(const struct pe *stub, const struct pe_addition *add, 
 }
 
 /*
- * Headers of the new sections. VirtualSize is the content's length also for .linux: systemd-stub measures and starts
- * that many bytes, so a longer one would change the measurement of the kernel.
+ * Headers of the new sections. VirtualSize is the content's length also for .linux: systemd-stub measures and
+ * starts that many bytes, so a longer one would change the measurement of the kernel.
  */
 static int plan_sections(const struct pe *stub, const struct pe_addition *add, size_t count,
 			 struct pe_raw_section *table, uint64_t *ret_file_end, uint64_t *ret_memory_end,

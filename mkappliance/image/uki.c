@@ -64,8 +64,9 @@ static int check_kernel(const struct kernel *kernel, const struct pe *stub, stru
 }
 
 /*
- * The stub must hand over exactly this text, for the init compares it to the byte. An empty one would make the stub
- * take whatever the firmware passes; the kernel and newer stubs trim spaces and replace control characters.
+ * The stub must hand over exactly this text, for the init compares it to the byte. An empty one would make
+ * the stub take whatever the firmware passes; the kernel and newer stubs trim spaces and replace control
+ * characters.
  */
 static int check_command_line(const char *text, struct error *err)
 {

@@ -21,8 +21,8 @@ struct uki_params {
 };
 
 /*
- * Appends to @ret. @ret_stub_digest: SHA-256 of the stub, for the manifest. The stub's machine must be the kernel's. A missing stub
- * is -ENOENT with the package that has it.
+ * Appends to @ret. @ret_stub_digest: SHA-256 of the stub, for the manifest. The stub's machine must be the
+ * kernel's. A missing stub is -ENOENT with the package that has it.
  */
 int uki_build(const struct uki_params *p, struct buf *ret, struct sha256 *ret_stub_digest, struct error *err);
 
