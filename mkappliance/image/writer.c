@@ -105,11 +105,17 @@ static int put_level0(const struct job *j, struct verity_hasher *h, uint64_t ind
 			      j->verity_offset + (g->level_start[0] + index) * VERITY_BLOCK, err);
 }
 
+static uint64_t piece_length(const struct job *j, uint64_t index)
+{
+	uint64_t left = j->size - index * PIECE;
+
+	return left < PIECE ? left : PIECE;
+}
+
 static int put_piece(const struct job *j, struct verity_hasher *h, uint64_t index, uint8_t *piece,
 		     struct error *err)
 {
-	uint64_t at = index * PIECE;
-	uint64_t len = j->size - at < PIECE ? j->size - at : PIECE;
+	uint64_t at = index * PIECE, len = piece_length(j, index);
 	struct sha256 digests[PIECE_BLOCKS], *plain = digest_at(j->w, j->offset + at);
 	int r;
 
@@ -144,7 +150,7 @@ static int put_worker(struct workers *workers, void *user, struct error *err)
 		if (r < 0)
 			return r;
 		if (j->w->progress)
-			progress_add(j->w->progress, PIECE);
+			progress_add(j->w->progress, piece_length(j, index));
 	}
 	return 0;
 }
