@@ -98,12 +98,14 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 		 &image_options.output_dir},
 		{"version", 0, OPTION_STRING, "VERSION", "instead of the template's Version=", &version},
 		{"refresh", 0, OPTION_FLAG, NULL, "do not use cached layers", &compose_options.refresh},
-		{"offline", 0, OPTION_FLAG, NULL, "fail rather than call a package manager", &compose_options.offline},
+		{"offline", 0, OPTION_FLAG, NULL, "fail rather than call a package manager",
+		 &compose_options.offline},
 		{"cache", 0, OPTION_STRING, "DIR", "of the layers (default: ~/.cache/mkappliance)",
 		 &compose_options.cache_dir},
 		{"threads", 0, OPTION_NUMBER, "N", "at most N at work (default: one a processor)",
 		 &image_options.threads},
-		{"sha256", 0, OPTION_FLAG, NULL, "also write IMAGE.sha256, for sha256sum -c", &image_options.sha256},
+		{"sha256", 0, OPTION_FLAG, NULL, "also write IMAGE.sha256, for sha256sum -c",
+		 &image_options.sha256},
 		{0},
 	};
 	_cleanup_template_ struct template *t = NULL;

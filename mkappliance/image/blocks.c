@@ -9,7 +9,7 @@
 #include "image/manifest.h"
 #include "lib/io.h"
 
-#define MAGIC   "MKABLOCK"
+#define MAGIC	"MKABLOCK"
 #define VERSION 1
 /* 16 TiB, the most that EBS has in one volume of the common types. */
 #define MAX_BLOCKS (1ull << 25)
@@ -63,14 +63,15 @@ static int check_header(const struct header *h, size_t len, const char *name, st
 	if (memcmp(h->magic, MAGIC, sizeof(h->magic)) != 0)
 		return error_refuse(err, "%s: not a list of blocks", name);
 	if (le32toh(h->version) != VERSION || le32toh(h->block_size) != LAYOUT_BLOCK)
-		return error_refuse(err, "%s: version %" PRIu32 " with blocks of %" PRIu32 " bytes, known are %d and %u",
-				    name, le32toh(h->version), le32toh(h->block_size), VERSION, LAYOUT_BLOCK);
+		return error_refuse(
+			err, "%s: version %" PRIu32 " with blocks of %" PRIu32 " bytes, known are %d and %u",
+			name, le32toh(h->version), le32toh(h->block_size), VERSION, LAYOUT_BLOCK);
 	if (count == 0 || count > MAX_BLOCKS || le64toh(h->image_size) != count * LAYOUT_BLOCK)
-		return error_refuse(err, "%s: %" PRIu64 " blocks for an image of %" PRIu64 " bytes", name, count,
-				    le64toh(h->image_size));
+		return error_refuse(err, "%s: %" PRIu64 " blocks for an image of %" PRIu64 " bytes", name,
+				    count, le64toh(h->image_size));
 	if (len - sizeof(*h) != count * SHA256_SIZE)
-		return error_refuse(err, "%s: has %zu bytes, %" PRIu64 " blocks need %" PRIu64, name, len, count,
-				    sizeof(*h) + count * SHA256_SIZE);
+		return error_refuse(err, "%s: has %zu bytes, %" PRIu64 " blocks need %" PRIu64, name, len,
+				    count, sizeof(*h) + count * SHA256_SIZE);
 	return 0;
 }
 
@@ -82,7 +83,8 @@ int blocks_parse(const void *data, size_t len, const char *name, struct block_di
 	int r;
 
 	if (len < sizeof(h))
-		return error_refuse(err, "%s: has %zu bytes, at least %zu are expected", name, len, sizeof(h));
+		return error_refuse(err, "%s: has %zu bytes, at least %zu are expected", name, len,
+				    sizeof(h));
 	memcpy(&h, data, sizeof(h));
 	r = check_header(&h, len, name, err);
 	if (r < 0)
@@ -90,7 +92,8 @@ int blocks_parse(const void *data, size_t len, const char *name, struct block_di
 	d.count = le64toh(h.count);
 	sha256_of((const uint8_t *)data + sizeof(h), len - sizeof(h), &digest);
 	if (memcmp(digest.b, h.digest, sizeof(digest.b)) != 0)
-		return error_refuse(err, "%s: is damaged: its digests are not those it was written with", name);
+		return error_refuse(err, "%s: is damaged: its digests are not those it was written with",
+				    name);
 	d.ptr = xmemdup((const uint8_t *)data + sizeof(h), len - sizeof(h));
 	*ret = d;
 	return 0;

@@ -44,8 +44,9 @@ static int find_init(const char *given, char **ret, struct error *err)
 	if (!given)
 		given = access(beside, R_OK) == 0 ? beside : LIBEXECDIR "/" INIT_NAME;
 	if (access(given, R_OK) < 0)
-		return error_errno(err, -errno, "%s: the init is needed ('make' builds it; MKAPPLIANCE_INIT= names another)",
-				   given);
+		return error_errno(
+			err, -errno,
+			"%s: the init is needed ('make' builds it; MKAPPLIANCE_INIT= names another)", given);
 	*ret = xstrdup(given);
 	return 0;
 }
@@ -59,14 +60,17 @@ static int find_stub(const struct template *t, struct boot_parts *p, struct erro
 		path = t->appliance.arch == ARCH_ARM64 ? "/usr/lib/systemd/boot/efi/linuxaa64.efi.stub"
 						       : "/usr/lib/systemd/boot/efi/linuxx64.efi.stub";
 	if (access(path, R_OK) < 0 || stat(path, &st) < 0)
-		return error_errno(err, -errno, "%s: the systemd-stub is needed: apt-get install systemd-boot-efi, or [Kernel] Stub=",
-				   path);
+		return error_errno(
+			err, -errno,
+			"%s: the systemd-stub is needed: apt-get install systemd-boot-efi, or [Kernel] Stub=",
+			path);
 	p->stub_path = xstrdup(path);
 	p->stub_size = (uint64_t)st.st_size;
 	return 0;
 }
 
-int boot_parts_load(const struct template *t, const char *init_path, struct boot_parts *ret, struct error *err)
+int boot_parts_load(const struct template *t, const char *init_path, struct boot_parts *ret,
+		    struct error *err)
 {
 	_cleanup_boot_parts_ struct boot_parts p = {0};
 	_cleanup_free_ char *init = NULL;
@@ -122,11 +126,12 @@ static char *os_release(const struct template *t)
 {
 	const char *name = t->appliance.name, *version = t->appliance.version;
 
-	return xasprintf("ID=%s\nNAME=\"%s\"\nVERSION_ID=\"%s\"\nPRETTY_NAME=\"%s %s\"\n", name, name, version, name,
-			 version);
+	return xasprintf("ID=%s\nNAME=\"%s\"\nVERSION_ID=\"%s\"\nPRETTY_NAME=\"%s %s\"\n", name, name,
+			 version, name, version);
 }
 
-static void build_initrd(const struct kernel *k, const struct buf *init, const struct buf *conf, struct buf *out)
+static void build_initrd(const struct kernel *k, const struct buf *init, const struct buf *conf,
+			 struct buf *out)
 {
 	const size_t fixed = 3;
 	_cleanup_free_ struct initrd_file *files = xcalloc(k->initrd_len + fixed, sizeof(*files));
@@ -135,10 +140,11 @@ static void build_initrd(const struct kernel *k, const struct buf *init, const s
 
 	files[n++] = (struct initrd_file){"init", S_IFREG | 0755, init->ptr, init->len};
 	files[n++] = (struct initrd_file){ABI_CONF_PATH + 1, S_IFREG | 0444, conf->ptr, conf->len};
-	files[n++] = (struct initrd_file){"modules", S_IFDIR | 0755, NULL, 0};
+	files[n++] = (struct initrd_file){CONF_MODULE_DIR + 1, S_IFDIR | 0755, NULL, 0};
 	for (size_t i = 0; i < k->initrd_len; i++) {
-		strlist_addf(&paths, "modules/%s.ko", k->initrd[i].name);
-		files[n++] = (struct initrd_file){paths.ptr[i], S_IFREG | 0444, k->initrd[i].data, k->initrd[i].len};
+		strlist_addf(&paths, "%s/%s.ko", CONF_MODULE_DIR + 1, k->initrd[i].name);
+		files[n++] = (struct initrd_file){paths.ptr[i], S_IFREG | 0444, k->initrd[i].data,
+						  k->initrd[i].len};
 	}
 	initrd_write(files, n, out);
 }

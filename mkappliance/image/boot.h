@@ -22,7 +22,8 @@ struct boot_parts {
  * Finds the init (@init_path, else $MKAPPLIANCE_INIT, else beside this program, else where it was installed) and the systemd-stub
  * (Stub= of the template, else where Debian's systemd-boot-efi puts it).
  */
-int boot_parts_load(const struct template *t, const char *init_path, struct boot_parts *ret, struct error *err);
+int boot_parts_load(const struct template *t, const char *init_path, struct boot_parts *ret,
+		    struct error *err);
 void boot_parts_free(struct boot_parts *p);
 #define _cleanup_boot_parts_ __attribute__((cleanup(boot_parts_free)))
 

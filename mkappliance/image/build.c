@@ -199,11 +199,12 @@ static int put_esp(struct build *b, struct error *err)
 		.file_name = esp_boot_file_name(b->t->appliance.arch),
 		.epoch = b->t->appliance.epoch,
 	};
+	struct writer w = writer_for(b, NULL);
+	_cleanup_free_ char *detail = NULL;
 	struct progress progress;
-	struct writer w = writer_for(b, &progress);
 	int r;
 
-	progress_start(&progress, "kernel image and ESP", "B", 0);
+	progress_start(&progress, "kernel image and ESP", NULL, 0);
 	r = boot_build(b->t, b->c, &b->parts, &b->layout, &b->sb, &b->root_hash, &b->boot, err);
 	if (r < 0)
 		return r;
@@ -216,7 +217,8 @@ static int put_esp(struct build *b, struct error *err)
 	r = writer_put(&w, part->offset, part->size, &b->esp.extents, err);
 	if (r < 0)
 		return r;
-	progress_end(&progress, NULL);
+	detail = xasprintf("%.1f MiB", (double)params.file_len / (1024 * 1024));
+	progress_end(&progress, detail);
 	return 0;
 }
 
@@ -245,8 +247,8 @@ static int put_table(struct build *b, struct error *err)
 static void add_input(struct manifest *m, const char *kind, const char *name, const struct sha256 *digest,
 		      uint64_t size)
 {
-	m->inputs[m->input_count++] =
-		(struct compose_input){.kind = xstrdup(kind), .name = xstrdup(name), .digest = *digest, .size = size};
+	m->inputs[m->input_count++] = (struct compose_input){
+		.kind = xstrdup(kind), .name = xstrdup(name), .digest = *digest, .size = size};
 }
 
 /* File names without their directory: where the host keeps them says nothing about the image. */
@@ -263,7 +265,8 @@ static void list_inputs(const struct build *b, struct manifest *m)
 	}
 	sha256_of(b->parts.init.ptr, b->parts.init.len, &init);
 	add_input(m, "init", "mkappliance-init", &init, b->parts.init.len);
-	add_input(m, "stub", slash ? slash + 1 : b->parts.stub_path, &b->boot.stub_digest, b->parts.stub_size);
+	add_input(m, "stub", slash ? slash + 1 : b->parts.stub_path, &b->boot.stub_digest,
+		  b->parts.stub_size);
 }
 
 static void describe(struct build *b)

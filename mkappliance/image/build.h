@@ -13,10 +13,10 @@
 #include "template/template.h"
 
 struct image_options {
-	const char *output_dir;  /* is created */
-	const char *init_path;   /* the static init; NULL: where this program was installed or built */
-	unsigned threads;        /* 0: one a processor */
-	bool sha256;             /* also NAME-VERSION.raw.sha256, for sha256sum -c */
+	const char *output_dir; /* is created */
+	const char *init_path;	/* the static init; NULL: where this program was installed or built */
+	unsigned threads;	/* 0: one a processor */
+	bool sha256;		/* also NAME-VERSION.raw.sha256, for sha256sum -c */
 };
 
 struct image_result {

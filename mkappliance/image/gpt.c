@@ -123,7 +123,8 @@ static int write_table(int fd, const struct layout *l, struct error *err)
 }
 
 /* What was written says what the layout says: another version of libfdisk must not move a partition unseen. */
-static int check_table(const struct layout *l, const uint8_t *primary, const uint8_t *backup, struct error *err)
+static int check_table(const struct layout *l, const uint8_t *primary, const uint8_t *backup,
+		       struct error *err)
 {
 	struct gpt g;
 	int r = gpt_parse(primary, backup, l->size, &g, err);
@@ -139,8 +140,9 @@ static int check_table(const struct layout *l, const uint8_t *primary, const uin
 		if (e->offset != p->offset || e->size != p->size || e->attributes != p->attributes ||
 		    memcmp(&e->type, &p->type, sizeof(e->type)) != 0 ||
 		    memcmp(&e->uuid, &p->uuid, sizeof(e->uuid)) != 0 || strcmp(e->name, p->name) != 0)
-			return error_set(err, -EIO, "%s: libfdisk wrote partition '%s' otherwise than it was told",
-					 NAME, p->name);
+			return error_set(err, -EIO,
+					 "%s: libfdisk wrote partition '%s' otherwise than it was told", NAME,
+					 p->name);
 	}
 	return 0;
 }

@@ -22,7 +22,7 @@ struct gpt_entry {
 	uint64_t offset; /* bytes */
 	uint64_t size;
 	uint64_t attributes;
-	char name[37];   /* ASCII; anything else is refused */
+	char name[37]; /* ASCII; anything else is refused */
 };
 
 struct gpt {
@@ -35,7 +35,8 @@ struct gpt {
  * Parser of untrusted bytes: protective MBR, both headers, both CRCs, both arrays equal, entries inside the usable range
  * and not overlapping. @primary: the first 34 sectors, @backup: the last 33 of a disk of @disk_size bytes.
  */
-int gpt_parse(const uint8_t *primary, const uint8_t *backup, uint64_t disk_size, struct gpt *ret, struct error *err);
+int gpt_parse(const uint8_t *primary, const uint8_t *backup, uint64_t disk_size, struct gpt *ret,
+	      struct error *err);
 
 /* CRC-32 of UEFI 2.10 section 5.3.2 (the one of Ethernet and zlib). */
 uint32_t gpt_crc32(const void *data, size_t len);

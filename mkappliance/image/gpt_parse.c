@@ -6,7 +6,7 @@
 
 #include "image/gpt.h"
 
-#define ENTRIES     128u
+#define ENTRIES	    128u
 #define ENTRY_SIZE  128u
 #define ARRAY_BYTES (ENTRIES * ENTRY_SIZE)
 #define HEADER_SIZE 92u
@@ -52,8 +52,9 @@ static int check_protective_mbr(const uint8_t *mbr, uint64_t sectors, struct err
 	if (mbr[510] != 0x55 || mbr[511] != 0xaa)
 		return error_refuse(err, "protective MBR: no boot signature: not a partitioned disk");
 	if (e[4] != 0xee || le32(e + 8) != 1 || le32(e + 12) != want)
-		return error_refuse(err, "protective MBR: its entry does not cover the disk of %" PRIu64 " sectors",
-				    sectors);
+		return error_refuse(
+			err, "protective MBR: its entry does not cover the disk of %" PRIu64 " sectors",
+			sectors);
 	if (!all_zero(mbr + 462, 48))
 		return error_refuse(err, "protective MBR: has more than one entry");
 	return 0;
@@ -72,8 +73,9 @@ static int check_header(const uint8_t *h, const struct place *at, uint64_t secto
 	if (memcmp(h, "EFI PART", 8) != 0)
 		return error_refuse(err, "%s header: no signature", at->name);
 	if (le32(h + 8) != 0x00010000 || le32(h + 12) != HEADER_SIZE)
-		return error_refuse(err, "%s header: revision %#" PRIx32 ", size %" PRIu32 ", known are 0x10000 and %u",
-				    at->name, le32(h + 8), le32(h + 12), HEADER_SIZE);
+		return error_refuse(
+			err, "%s header: revision %#" PRIx32 ", size %" PRIu32 ", known are 0x10000 and %u",
+			at->name, le32(h + 8), le32(h + 12), HEADER_SIZE);
 	memcpy(copy, h, sizeof(copy));
 	memset(copy + 16, 0, 4);
 	if (gpt_crc32(copy, sizeof(copy)) != le32(h + 16))
@@ -81,14 +83,17 @@ static int check_header(const uint8_t *h, const struct place *at, uint64_t secto
 	if (le32(h + 20) != 0 || !all_zero(h + HEADER_SIZE, LAYOUT_SECTOR - HEADER_SIZE))
 		return error_refuse(err, "%s header: reserved bytes are not zero", at->name);
 	if (le64(h + 24) != at->own || le64(h + 32) != at->other || le64(h + 72) != at->array)
-		return error_refuse(err, "%s header: points to another place than it must on this disk", at->name);
+		return error_refuse(err, "%s header: points to another place than it must on this disk",
+				    at->name);
 	if (le32(h + 80) != ENTRIES || le32(h + 84) != ENTRY_SIZE)
-		return error_refuse(err, "%s header: %" PRIu32 " entries of %" PRIu32 " bytes, known are %u of %u",
+		return error_refuse(err,
+				    "%s header: %" PRIu32 " entries of %" PRIu32 " bytes, known are %u of %u",
 				    at->name, le32(h + 80), le32(h + 84), ENTRIES, ENTRY_SIZE);
 	if (le64(h + 40) < FIRST_LBA || le64(h + 48) < le64(h + 40) ||
 	    le64(h + 48) >= sectors - GPT_BACKUP_SECTORS)
-		return error_refuse(err, "%s header: usable sectors %" PRIu64 " to %" PRIu64 " are not on the disk",
-				    at->name, le64(h + 40), le64(h + 48));
+		return error_refuse(
+			err, "%s header: usable sectors %" PRIu64 " to %" PRIu64 " are not on the disk",
+			at->name, le64(h + 40), le64(h + 48));
 	return 0;
 }
 
@@ -114,8 +119,9 @@ static int read_entry(const uint8_t *in, unsigned index, uint64_t first, uint64_
 	uint64_t start = le64(in + 32), end = le64(in + 40);
 
 	if (start < first || end < start || end > last)
-		return error_refuse(err, "partition %u: sectors %" PRIu64 " to %" PRIu64 " are not within %" PRIu64
-					 " and %" PRIu64,
+		return error_refuse(err,
+				    "partition %u: sectors %" PRIu64 " to %" PRIu64 " are not within %" PRIu64
+				    " and %" PRIu64,
 				    index + 1, start, end, first, last);
 	if (all_zero(in + 16, 16))
 		return error_refuse(err, "partition %u: has no UUID", index + 1);
@@ -136,7 +142,8 @@ static int check_entry(const struct gpt *g, const struct gpt_entry *e, struct er
 		if (e->offset < o->offset + o->size && o->offset < e->offset + e->size)
 			return error_refuse(err, "partitions '%s' and '%s' overlap", o->name, e->name);
 		if (memcmp(&e->uuid, &o->uuid, sizeof(e->uuid)) == 0)
-			return error_refuse(err, "partitions '%s' and '%s' have the same UUID", o->name, e->name);
+			return error_refuse(err, "partitions '%s' and '%s' have the same UUID", o->name,
+					    e->name);
 	}
 	return 0;
 }
@@ -164,7 +171,8 @@ static int read_entries(const uint8_t *array, uint64_t first, uint64_t last, str
 	return 0;
 }
 
-int gpt_parse(const uint8_t *primary, const uint8_t *backup, uint64_t disk_size, struct gpt *ret, struct error *err)
+int gpt_parse(const uint8_t *primary, const uint8_t *backup, uint64_t disk_size, struct gpt *ret,
+	      struct error *err)
 {
 	const uint64_t sectors = disk_size / LAYOUT_SECTOR;
 	const uint8_t *h = primary + LAYOUT_SECTOR, *array = primary + 2 * LAYOUT_SECTOR;
@@ -174,7 +182,8 @@ int gpt_parse(const uint8_t *primary, const uint8_t *backup, uint64_t disk_size,
 
 	if (disk_size % LAYOUT_SECTOR || sectors <= GPT_PRIMARY_SECTORS + GPT_BACKUP_SECTORS ||
 	    sectors > INT64_MAX / LAYOUT_SECTOR)
-		return error_refuse(err, "a disk of %" PRIu64 " bytes has no room for a partition table", disk_size);
+		return error_refuse(err, "a disk of %" PRIu64 " bytes has no room for a partition table",
+				    disk_size);
 	r = check_protective_mbr(primary, sectors, err);
 	if (r < 0)
 		return r;
@@ -182,7 +191,8 @@ int gpt_parse(const uint8_t *primary, const uint8_t *backup, uint64_t disk_size,
 	if (r < 0)
 		return r;
 	r = check_header(backup_h,
-			 &(struct place){"backup GPT", sectors - 1, 1, sectors - GPT_BACKUP_SECTORS}, sectors, err);
+			 &(struct place){"backup GPT", sectors - 1, 1, sectors - GPT_BACKUP_SECTORS}, sectors,
+			 err);
 	if (r < 0)
 		return r;
 	/* Usable range and disk GUID; number, size and checksum of the entries. */

@@ -32,11 +32,12 @@ static uint64_t round_up(uint64_t n, uint64_t unit)
 static int check_used(const char *name, uint64_t used, uint64_t unit, struct error *err)
 {
 	if (used == 0 || used % unit)
-		return error_set(err, -EINVAL, "partition '%s': %" PRIu64 " bytes are not whole units of %" PRIu64,
-				 name, used, unit);
+		return error_set(err, -EINVAL,
+				 "partition '%s': %" PRIu64 " bytes are not whole units of %" PRIu64, name,
+				 used, unit);
 	if (used > SIZE_LIMIT)
-		return error_set(err, -EFBIG, "partition '%s': %" PRIu64 " bytes, at most %llu are possible", name,
-				 used, SIZE_LIMIT);
+		return error_set(err, -EFBIG, "partition '%s': %" PRIu64 " bytes, at most %llu are possible",
+				 name, used, SIZE_LIMIT);
 	return 0;
 }
 

@@ -13,21 +13,22 @@
 #include "lib/hash.h"
 #include "template/template.h"
 
-#define LAYOUT_SECTOR       512u
-#define LAYOUT_ALIGN        (1024u * 1024u)
-#define LAYOUT_BLOCK        (512u * 1024u)         /* of .blocks and of EBS */
-#define LAYOUT_ESP_SIZE     (64ull * 1024 * 1024)  /* more only when the UKI needs it */
-#define LAYOUT_DISK_ROUND   (1024ull * 1024 * 1024) /* cloud volumes are whole GiB; the backup GPT must be at their end */
+#define LAYOUT_SECTOR	512u
+#define LAYOUT_ALIGN	(1024u * 1024u)
+#define LAYOUT_BLOCK	(512u * 1024u)	      /* of .blocks and of EBS */
+#define LAYOUT_ESP_SIZE (64ull * 1024 * 1024) /* more only when the UKI needs it */
+#define LAYOUT_DISK_ROUND \
+	(1024ull * 1024 * 1024) /* cloud volumes are whole GiB; the backup GPT must be at their end */
 
 enum layout_index { PART_ESP, PART_ROOT, PART_VERITY, PART_COUNT };
 
 struct partition {
-	const char *name;  /* GPT name: "esp", "root", "root-verity" */
+	const char *name; /* GPT name: "esp", "root", "root-verity" */
 	struct guid type;
 	struct guid uuid;
-	uint64_t offset;   /* bytes */
-	uint64_t size;     /* bytes, whole MiB */
-	uint64_t used;     /* bytes from its start that have meaning */
+	uint64_t offset;     /* bytes */
+	uint64_t size;	     /* bytes, whole MiB */
+	uint64_t used;	     /* bytes from its start that have meaning */
 	uint64_t attributes; /* GPT attribute bits: PARTITION_READ_ONLY or 0 */
 };
 

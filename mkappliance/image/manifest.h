@@ -52,26 +52,27 @@ struct manifest {
 	char *init_mode;
 	char *command_line;
 	char *kernel_release;
-	struct layout layout;           /* partition[].name is borrowed from constants */
+	struct layout layout; /* partition[].name is borrowed from constants */
 	uint64_t data_blocks;
-	uint64_t hash_blocks;           /* with the superblock */
+	uint64_t hash_blocks; /* with the superblock */
 	uint8_t salt[VERITY_SALT_SIZE];
-	struct guid verity_uuid;        /* of the superblock */
+	struct guid verity_uuid; /* of the superblock */
 	struct guid fs_uuid;
 	struct sha256 root_hash;
-	struct sha256 uki_digest;       /* SHA-256 of the UKI's bytes */
+	struct sha256 uki_digest; /* SHA-256 of the UKI's bytes */
 	uint64_t uki_size;
 	struct sha256 initrd_digest;
 	uint64_t initrd_size;
-	struct sha256 blocks_digest;    /* SHA-256 over the concatenated block digests: commits to every byte of the image */
+	struct sha256
+		blocks_digest; /* SHA-256 over the concatenated block digests: commits to every byte of the image */
 	uint64_t block_count;
-	uint64_t nonzero_bytes;         /* of blocks of 4096 bytes that were written */
-	struct byte_range *dont_care;   /* whole range may hold anything: free FAT clusters, gaps, tail */
+	uint64_t nonzero_bytes;	      /* of blocks of 4096 bytes that were written */
+	struct byte_range *dont_care; /* whole range may hold anything: free FAT clusters, gaps, tail */
 	size_t dont_care_count;
-	struct compose_input *inputs;   /* owned */
+	struct compose_input *inputs; /* owned */
 	size_t input_count;
-	struct strlist packages;        /* "name version arch" */
-	struct manifest_test test;      /* defaults and no probes when the document has none */
+	struct strlist packages;   /* "name version arch" */
+	struct manifest_test test; /* defaults and no probes when the document has none */
 };
 
 /* The JSON; to be freed. */
@@ -102,7 +103,8 @@ void blocks_digest(const struct block_digests *d, struct sha256 *ret);
 /* The bytes of the file; appends to @ret. @image_size is d->count whole blocks. */
 void blocks_encode(const struct block_digests *d, uint64_t image_size, struct buf *ret);
 /* Parser of untrusted bytes. Freed by block_digests_free(). */
-int blocks_parse(const void *data, size_t len, const char *name, struct block_digests *ret, struct error *err);
+int blocks_parse(const void *data, size_t len, const char *name, struct block_digests *ret,
+		 struct error *err);
 int blocks_write(const struct block_digests *d, uint64_t image_size, const char *path, struct error *err);
 int blocks_read(const char *path, struct block_digests *ret, struct error *err);
 

@@ -96,7 +96,8 @@ static int read_head(const struct json *j, struct manifest *m, struct error *err
 	    (r = need_text(j, "kernel.command_line", &m->command_line, err)) < 0)
 		return r;
 	if (strcmp(m->init_mode, "appliance") != 0 && strcmp(m->init_mode, "system") != 0)
-		return error_set(err, -EINVAL, "'init_mode' is '%s', known are appliance and system", m->init_mode);
+		return error_set(err, -EINVAL, "'init_mode' is '%s', known are appliance and system",
+				 m->init_mode);
 	return 0;
 }
 
@@ -107,17 +108,21 @@ static int read_partition(const struct json *j, const struct partition *want, st
 	bool read_only = false;
 	int r;
 
-	if ((r = need_exact_text(j, "name", want->name, err)) < 0 || (r = need_guid(j, "type", &p.type, err)) < 0 ||
-	    (r = need_guid(j, "uuid", &p.uuid, err)) < 0 || (r = need_size(j, "offset", &p.offset, err)) < 0 ||
+	if ((r = need_exact_text(j, "name", want->name, err)) < 0 ||
+	    (r = need_guid(j, "type", &p.type, err)) < 0 || (r = need_guid(j, "uuid", &p.uuid, err)) < 0 ||
+	    (r = need_size(j, "offset", &p.offset, err)) < 0 ||
 	    (r = need_size(j, "size", &p.size, err)) < 0 || (r = need_size(j, "used", &p.used, err)) < 0)
 		return r;
 	if (memcmp(&p.type, &want->type, sizeof(p.type)) != 0)
 		return error_set(err, -EINVAL, "'type' is not the one of this architecture");
-	if (!js_bool(js_get(j, "read_only"), &read_only) || read_only != (want->attributes == PARTITION_READ_ONLY))
-		return error_set(err, -EINVAL, "'read_only' is missing or not what it must be for this partition");
+	if (!js_bool(js_get(j, "read_only"), &read_only) ||
+	    read_only != (want->attributes == PARTITION_READ_ONLY))
+		return error_set(err, -EINVAL,
+				 "'read_only' is missing or not what it must be for this partition");
 	if (p.used == 0 || p.used > p.size || p.size % LAYOUT_ALIGN || p.offset % LAYOUT_ALIGN)
 		return error_set(err, -EINVAL,
-				 "offset %" PRIu64 ", size %" PRIu64 " and used %" PRIu64 " are not whole MiB or do not fit",
+				 "offset %" PRIu64 ", size %" PRIu64 " and used %" PRIu64
+				 " are not whole MiB or do not fit",
 				 p.offset, p.size, p.used);
 	*ret = p;
 	return 0;
@@ -125,7 +130,8 @@ static int read_partition(const struct json *j, const struct partition *want, st
 
 static int read_disk(const struct json *j, struct manifest *m, struct error *err)
 {
-	enum architecture arch = strcmp(m->arch, architecture_name(ARCH_ARM64)) == 0 ? ARCH_ARM64 : ARCH_X86_64;
+	enum architecture arch =
+		strcmp(m->arch, architecture_name(ARCH_ARM64)) == 0 ? ARCH_ARM64 : ARCH_X86_64;
 	const struct json *list = js_get(j, "disk.partitions");
 	struct layout *l = &m->layout;
 	struct layout want; /* for names, types and attributes */
@@ -148,12 +154,14 @@ static int read_disk(const struct json *j, struct manifest *m, struct error *err
 		if (r < 0)
 			return error_prefix(err, "partition '%s'", want.part[i].name);
 		if (l->part[i].offset < at)
-			return error_set(err, -EINVAL, "partition '%s' begins before the one in front of it ends",
+			return error_set(err, -EINVAL,
+					 "partition '%s' begins before the one in front of it ends",
 					 l->part[i].name);
 		at = l->part[i].offset + l->part[i].size;
 	}
 	if (l->size % LAYOUT_BLOCK || at + GPT_BACKUP_SECTORS * LAYOUT_SECTOR > l->size)
-		return error_set(err, -EINVAL, "'disk.size' %" PRIu64 " has no room for the partitions", l->size);
+		return error_set(err, -EINVAL, "'disk.size' %" PRIu64 " has no room for the partitions",
+				 l->size);
 	return 0;
 }
 
@@ -182,11 +190,13 @@ static int read_digests(const struct json *j, struct manifest *m, struct error *
 
 	if ((r = js_need_bytes(j, "uki.sha256", m->uki_digest.b, sizeof(m->uki_digest.b), err)) < 0 ||
 	    (r = need_size(j, "uki.size", &m->uki_size, err)) < 0 ||
-	    (r = js_need_bytes(j, "initrd.sha256", m->initrd_digest.b, sizeof(m->initrd_digest.b), err)) < 0 ||
+	    (r = js_need_bytes(j, "initrd.sha256", m->initrd_digest.b, sizeof(m->initrd_digest.b), err)) <
+		    0 ||
 	    (r = need_size(j, "initrd.size", &m->initrd_size, err)) < 0 ||
 	    (r = need_exact_int(j, "blocks.size", LAYOUT_BLOCK, err)) < 0 ||
 	    (r = need_size(j, "blocks.count", &m->block_count, err)) < 0 ||
-	    (r = js_need_bytes(j, "blocks.sha256_linear", m->blocks_digest.b, sizeof(m->blocks_digest.b), err)) < 0 ||
+	    (r = js_need_bytes(j, "blocks.sha256_linear", m->blocks_digest.b, sizeof(m->blocks_digest.b),
+			       err)) < 0 ||
 	    (r = need_size(j, "blocks.nonzero_bytes", &m->nonzero_bytes, err)) < 0)
 		return r;
 	return 0;
@@ -249,9 +259,12 @@ static int read_packages(const struct json *j, struct manifest *m, struct error 
 		    (r = js_need_string(item, "arch", &arch, err)) < 0)
 			return error_prefix(err, "packages[%zu]", i);
 		/* They share one string with a space between them. */
-		if (!*name || strchr(name, ' ') || strchr(version, ' ') || strchr(arch, ' ') || (*arch && !*version))
-			return error_set(err, -EINVAL, "packages[%zu]: not a name, a version and an architecture", i);
-		strlist_addf(&m->packages, "%s%s%s%s%s", name, *version ? " " : "", version, *arch ? " " : "", arch);
+		if (!*name || strchr(name, ' ') || strchr(version, ' ') || strchr(arch, ' ') ||
+		    (*arch && !*version))
+			return error_set(err, -EINVAL,
+					 "packages[%zu]: not a name, a version and an architecture", i);
+		strlist_addf(&m->packages, "%s%s%s%s%s", name, *version ? " " : "", version, *arch ? " " : "",
+			     arch);
 	}
 	return 0;
 }
@@ -267,18 +280,23 @@ static int check_sums(const struct manifest *m, struct error *err)
 	if (r < 0)
 		return r;
 	if (g.hash_blocks != m->hash_blocks)
-		return error_set(err, -EINVAL, "%" PRIu64 " data blocks have %" PRIu64 " hash blocks, not %" PRIu64,
+		return error_set(err, -EINVAL,
+				 "%" PRIu64 " data blocks have %" PRIu64 " hash blocks, not %" PRIu64,
 				 m->data_blocks, g.hash_blocks, m->hash_blocks);
 	if (part[PART_ROOT].used != m->data_blocks * VERITY_BLOCK ||
 	    part[PART_VERITY].used != m->hash_blocks * VERITY_BLOCK)
-		return error_set(err, -EINVAL, "the used bytes of root and root-verity are not those of 'verity'");
+		return error_set(err, -EINVAL,
+				 "the used bytes of root and root-verity are not those of 'verity'");
 	if (memcmp(part[PART_ROOT].uuid.b, m->root_hash.b, 16) != 0 ||
 	    memcmp(part[PART_VERITY].uuid.b, m->root_hash.b + 16, 16) != 0)
-		return error_set(err, -EINVAL, "the UUIDs of root and root-verity are not those of the root hash");
+		return error_set(err, -EINVAL,
+				 "the UUIDs of root and root-verity are not those of the root hash");
 	if (m->block_count != m->layout.size / LAYOUT_BLOCK || m->nonzero_bytes > m->layout.size)
-		return error_set(err, -EINVAL, "'blocks' does not fit a disk of %" PRIu64 " bytes", m->layout.size);
+		return error_set(err, -EINVAL, "'blocks' does not fit a disk of %" PRIu64 " bytes",
+				 m->layout.size);
 	if (m->uki_size == 0 || m->uki_size > part[PART_ESP].used || m->initrd_size > m->uki_size)
-		return error_set(err, -EINVAL, "'uki' of %" PRIu64 " bytes does not fit the ESP, or 'initrd' not the UKI",
+		return error_set(err, -EINVAL,
+				 "'uki' of %" PRIu64 " bytes does not fit the ESP, or 'initrd' not the UKI",
 				 m->uki_size);
 	return 0;
 }
@@ -293,12 +311,14 @@ static int check_dont_care(const struct manifest *m, struct error *err)
 		uint64_t start = m->dont_care[i].offset, end = start + m->dont_care[i].length;
 
 		if (start < at || end <= start || end > backup)
-			return error_set(err, -EINVAL, "dont_care[%zu] is empty, out of order or over the partition table",
+			return error_set(err, -EINVAL,
+					 "dont_care[%zu] is empty, out of order or over the partition table",
 					 i);
 		for (size_t p = 0; p < PART_COUNT; p++)
 			if (start < m->layout.part[p].offset + m->layout.part[p].used &&
 			    m->layout.part[p].offset < end)
-				return error_set(err, -EINVAL, "dont_care[%zu] covers bytes of partition '%s'", i,
+				return error_set(err, -EINVAL,
+						 "dont_care[%zu] covers bytes of partition '%s'", i,
 						 m->layout.part[p].name);
 		at = end;
 	}
@@ -313,8 +333,8 @@ static int read_document(const struct json *j, struct manifest *m, struct error 
 	    (r = read_disk(j, m, err)) < 0 || (r = read_verity(j, m, err)) < 0 ||
 	    (r = read_digests(j, m, err)) < 0 || (r = read_dont_care(j, m, err)) < 0 ||
 	    (r = read_inputs(j, m, err)) < 0 || (r = read_packages(j, m, err)) < 0 ||
-	    (r = manifest_test_read(js_get(j, "test"), &m->test, err)) < 0 ||
-	    (r = check_sums(m, err)) < 0 || (r = check_dont_care(m, err)) < 0)
+	    (r = manifest_test_read(js_get(j, "test"), &m->test, err)) < 0 || (r = check_sums(m, err)) < 0 ||
+	    (r = check_dont_care(m, err)) < 0)
 		return r;
 	return 0;
 }

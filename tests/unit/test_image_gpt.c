@@ -205,8 +205,8 @@ static void test_reseal(void **state)
 
 static void test_other_disk_size(void **state)
 {
-	static const uint64_t sizes[] = {0, 512, 67 * 512, 1024 * MIB - 512, 1025 * MIB, 1024 * MIB + 1, UINT64_MAX,
-					 UINT64_MAX - 511};
+	static const uint64_t sizes[] = {
+		0, 512, 67 * 512, 1024 * MIB - 512, 1025 * MIB, 1024 * MIB + 1, UINT64_MAX, UINT64_MAX - 511};
 	struct table t;
 	struct gpt g;
 
@@ -227,7 +227,9 @@ static void write_disk(const struct table *t, const char *path)
 	assert_true(fd >= 0);
 	assert_int_equal(ftruncate(fd, (off_t)t->l.size), 0);
 	assert_int_equal(io_pwrite_full(fd, path, t->primary, sizeof(t->primary), 0, &err), 0);
-	assert_int_equal(io_pwrite_full(fd, path, t->backup, sizeof(t->backup), t->l.size - sizeof(t->backup), &err), 0);
+	assert_int_equal(
+		io_pwrite_full(fd, path, t->backup, sizeof(t->backup), t->l.size - sizeof(t->backup), &err),
+		0);
 }
 
 static void test_sfdisk(void **state)
@@ -249,11 +251,14 @@ static void test_sfdisk(void **state)
 	make_table(&t);
 	write_disk(&t, path);
 
-	r = spawn_run(&(struct spawn){.argv = (const char *[]){"sfdisk", "--verify", path, NULL}, .output = &out}, &err);
+	r = spawn_run(
+		&(struct spawn){.argv = (const char *[]){"sfdisk", "--verify", path, NULL}, .output = &out},
+		&err);
 	if (r < 0)
 		fail_msg("%s", err.text);
 	assert_non_null(strstr(out.ptr, "No errors detected"));
-	r = spawn_run(&(struct spawn){.argv = (const char *[]){"sfdisk", "-J", path, NULL}, .output = &dump}, &err);
+	r = spawn_run(&(struct spawn){.argv = (const char *[]){"sfdisk", "-J", path, NULL}, .output = &dump},
+		      &err);
 	if (r < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(js_parse(dump.ptr, dump.len, "sfdisk", &j, &err), 0);
@@ -280,14 +285,10 @@ static void test_sfdisk(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_crc32),
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_golden),
-		cmocka_unit_test(test_large_disk),
-		cmocka_unit_test(test_reseal),
-		cmocka_unit_test(test_every_field_counts),
-		cmocka_unit_test(test_other_disk_size),
-		cmocka_unit_test(test_sfdisk),
+		cmocka_unit_test(test_crc32),		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_golden),		cmocka_unit_test(test_large_disk),
+		cmocka_unit_test(test_reseal),		cmocka_unit_test(test_every_field_counts),
+		cmocka_unit_test(test_other_disk_size), cmocka_unit_test(test_sfdisk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

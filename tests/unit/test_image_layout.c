@@ -121,8 +121,10 @@ static void test_ids(void **state)
 static void test_refusals(void **state)
 {
 	static const uint64_t bad[][3] = {
-		{0, 4096, 4096},    {512, 0, 4096},         {512, 4096, 0},          {511, 4096, 4096},
-		{512, 4097, 4096},  {512, 4096, 512},       {512, 4096, 1ull << 51}, {512, UINT64_MAX - 4095, 4096},
+		{0, 4096, 4096},	  {512, 0, 4096},
+		{512, 4096, 0},		  {511, 4096, 4096},
+		{512, 4097, 4096},	  {512, 4096, 512},
+		{512, 4096, 1ull << 51},  {512, UINT64_MAX - 4095, 4096},
 		{1ull << 60, 4096, 4096},
 	};
 	struct layout l, untouched;
@@ -142,8 +144,9 @@ static void test_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden),	  cmocka_unit_test(test_arm64), cmocka_unit_test(test_esp),
-		cmocka_unit_test(test_disk_size), cmocka_unit_test(test_ids),	cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_golden), cmocka_unit_test(test_arm64),
+		cmocka_unit_test(test_esp),    cmocka_unit_test(test_disk_size),
+		cmocka_unit_test(test_ids),    cmocka_unit_test(test_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

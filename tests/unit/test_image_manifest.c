@@ -34,8 +34,8 @@ static struct manifest *make_manifest(void)
 	m->data_blocks = 5000;
 	assert_int_equal(verity_geometry(m->data_blocks, &g, &err), 0);
 	m->hash_blocks = g.hash_blocks;
-	assert_int_equal(layout_plan("hello", ARCH_X86_64, 64 * MIB, 5000 * 4096, g.hash_blocks * 4096, &m->layout,
-				     &err),
+	assert_int_equal(layout_plan("hello", ARCH_X86_64, 64 * MIB, 5000 * 4096, g.hash_blocks * 4096,
+				     &m->layout, &err),
 			 0);
 	sha256_of("root", 4, &m->root_hash);
 	layout_set_root_hash(&m->layout, &m->root_hash);
@@ -108,7 +108,8 @@ static void test_dont_care(void **state)
 	const struct byte_range want[] = {
 		{34 * 512, MIB - 34 * 512},
 		{17 * MIB, 48 * MIB},
-		{p[PART_ROOT].offset + 5000 * 4096, p[PART_VERITY].offset - p[PART_ROOT].offset - 5000 * 4096},
+		{p[PART_ROOT].offset + 5000 * 4096,
+		 p[PART_VERITY].offset - p[PART_ROOT].offset - 5000 * 4096},
 		{p[PART_VERITY].offset + p[PART_VERITY].used,
 		 1024 * MIB - 33 * 512 - p[PART_VERITY].offset - p[PART_VERITY].used},
 	};
@@ -197,10 +198,12 @@ static void test_every_field_counts(void **state)
 
 		if (!at)
 			fail_msg("not in the text: %s\n%s", cases[i].from, text);
-		changed = xasprintf("%.*s%s%s", (int)(at - text), text, cases[i].to, at + strlen(cases[i].from));
+		changed = xasprintf("%.*s%s%s", (int)(at - text), text, cases[i].to,
+				    at + strlen(cases[i].from));
 		if (manifest_parse(changed, strlen(changed), "m.json", &got, &err) == 0)
 			fail_msg("not seen: %s -> %s", cases[i].from, cases[i].to);
-		if (err.exit != EXIT_REFUSED || strncmp(err.text, "m.json", 6) != 0 || !strstr(err.text, cases[i].why))
+		if (err.exit != EXIT_REFUSED || strncmp(err.text, "m.json", 6) != 0 ||
+		    !strstr(err.text, cases[i].why))
 			fail_msg("%s -> %s: %s", cases[i].from, cases[i].to, err.text);
 	}
 }
@@ -292,12 +295,14 @@ static void test_schema(void **state)
 
 	(void)state;
 	if (access("mkappliance/image/manifest.schema.json", R_OK) < 0 || !spawn_available("python3") ||
-	    spawn_run(&(struct spawn){.argv = (const char *[]){"python3", "-c", "import jsonschema", NULL}}, &err) < 0)
+	    spawn_run(&(struct spawn){.argv = (const char *[]){"python3", "-c", "import jsonschema", NULL}},
+		      &err) < 0)
 		skip();
 	assert_non_null(mkdtemp(dir));
 	path = xasprintf("%s/m.json", dir);
 	assert_int_equal(manifest_write(m, path, &err), 0);
-	r = spawn_run(&(struct spawn){.argv = (const char *[]){"python3", "-W", "ignore", "-c", script, path, NULL}},
+	r = spawn_run(&(struct spawn){.argv = (const char *[]){"python3", "-W", "ignore", "-c", script, path,
+							       NULL}},
 		      &err);
 	if (r < 0)
 		fail_msg("%s", err.text);
@@ -307,14 +312,10 @@ static void test_schema(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_no_test),
-		cmocka_unit_test(test_dont_care),
-		cmocka_unit_test(test_every_field_counts),
-		cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_blocks),
-		cmocka_unit_test(test_schema),
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_no_test),
+		cmocka_unit_test(test_dont_care),  cmocka_unit_test(test_every_field_counts),
+		cmocka_unit_test(test_truncated),  cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_blocks),	   cmocka_unit_test(test_schema),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
