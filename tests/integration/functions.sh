@@ -7,6 +7,7 @@
 #   requires sfdisk fdisk               program, and the Debian package that has it
 #   check "name of the check" command   one line each: "ok NAME" or "not ok NAME" and what the command said
 #
+# Commands inside a function that is checked are joined by "&&": the shell ignores "set -e" there.
 # $tmp is a directory of the test's own that goes away with it; the working directory is the root of the project.
 # A test ends by its last line; its exit code is 0, 1 when a check failed, 77 when it was skipped.
 
