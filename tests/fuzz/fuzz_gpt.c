@@ -14,7 +14,7 @@
 #include "image/gpt.h"
 
 #define SECTORS (GPT_PRIMARY_SECTORS + GPT_BACKUP_SECTORS)
-#define SIZE    (SECTORS * LAYOUT_SECTOR)
+#define SIZE	(SECTORS * LAYOUT_SECTOR)
 #define ENTRIES (128 * 128)
 
 static void put32(uint8_t *p, uint32_t v)
