@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compose/compose.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "compose/cache.h"
+#include "compose/compose_internal.h"
+#include "compose/debian.h"
+#include "compose/directory.h"
+#include "compose/dpkg.h"
+#include "compose/files.h"
+#include "compose/kernel.h"
+#include "compose/merge.h"
+#include "compose/package.h"
+#include "compose/tar.h"
+#include "lib/cleanup.h"
+#include "lib/log.h"
+
+#define STATUS_PATH "var/lib/dpkg/status"
+#define STATUS_MAX  ((size_t)256 << 20)
+
+/* Numbers of the layers, so order of their content in the image: what changes least lies first. */
+enum { LAYER_BASE, LAYER_MODULES, LAYER_PACKAGES };
+
+struct compose {
+	const struct template *t;
+	struct cache cache;
+	struct merge *m;
+	unsigned number; /* of the layer that comes next */
+	struct compose_result result;
+};
+
+static void compose_free(struct compose *c)
+{
+	cache_close(&c->cache);
+	merge_free(c->m);
+	compose_result_free(&c->result);
+}
+
+void compose_add_input(struct compose_result *r, const char *kind, const char *name, const struct sha256 *digest,
+		       uint64_t size)
+{
+	array_grow(r->inputs, r->input_count, r->input_cap);
+	r->inputs[r->input_count++] =
+		(struct compose_input){.kind = xstrdup(kind), .name = xstrdup(name), .digest = *digest, .size = size};
+}
+
+void compose_result_free(struct compose_result *r)
+{
+	tree_free(r->tree);
+	kernel_free(&r->kernel);
+	for (size_t i = 0; i < r->input_count; i++) {
+		free(r->inputs[i].kind);
+		free(r->inputs[i].name);
+	}
+	free(r->inputs);
+	strlist_free(&r->packages);
+	*r = (struct compose_result){0};
+}
+
+/* The tar of the cache, listed; one that cannot be is made again. */
+static int add_debian(struct compose *c, struct error *err)
+{
+	_cleanup_cached_ struct cached cached = CACHED_INIT;
+	_cleanup_layer_ struct layer l = LAYER_INIT;
+	int r;
+
+	r = debian_base(c->t, &c->cache, &cached, err);
+	if (r < 0)
+		return r;
+	l.name = xasprintf("base %s", c->t->base.suite);
+	l.fd = steal_fd(&cached.fd);
+	r = tar_index(l.fd, l.name, &l, err);
+	if (r < 0)
+		return error_prefix(err, "%s", cached.path);
+	compose_add_input(&c->result, "base", c->t->base.suite, &cached.digest, cached.size);
+	return merge_layer(c->m, &l, LAYER_BASE, MERGE_NO_WHITEOUTS, err);
+}
+
+static int check_checksum(const struct template *t, const struct sha256 *digest, struct error *err)
+{
+	static const char prefix[] = "sha256:";
+	char hex[SHA256_HEX_SIZE];
+
+	hex_encode(digest->b, sizeof(digest->b), hex);
+	if (!t->base.checksum || (strncmp(t->base.checksum, prefix, strlen(prefix)) == 0 &&
+				  strcasecmp(t->base.checksum + strlen(prefix), hex) == 0))
+		return 0;
+	return error_refuse(err, "%s: its SHA-256 is %s, [Base] Checksum= says %s", t->base.path, hex, t->base.checksum);
+}
+
+/* Source=tar and Source=directory. */
+static int add_file_base(struct compose *c, struct error *err)
+{
+	_cleanup_package_ struct package p = PACKAGE_INIT;
+	int r;
+
+	r = package_open(c->t->base.path, &c->cache, &p, err);
+	if (r < 0)
+		return r;
+	if (p.kind == ARCHIVE_DEB)
+		return error_usage(err, "%s: is a package, not a base; put it into [Package] Path=", c->t->base.path);
+	if (p.kind != ARCHIVE_NOT) {
+		r = check_checksum(c->t, &p.digest, err);
+		if (r < 0)
+			return r;
+	}
+	compose_add_input(&c->result, "base", c->t->base.path, &p.digest, p.size);
+	return merge_layer(c->m, &p.layer, LAYER_BASE, 0, err);
+}
+
+static int add_base(struct compose *c, struct error *err)
+{
+	switch (c->t->base.source) {
+	case BASE_NONE:
+		return 0;
+	case BASE_DEBIAN:
+		return add_debian(c, err);
+	case BASE_DIRECTORY:
+	case BASE_TAR:
+		return add_file_base(c, err);
+	}
+	return error_usage(err, "[Base] Source= is of a kind that cannot be built");
+}
+
+/* The database of installed packages: -ENOENT when the tree has none. */
+static int read_database(struct compose *c, struct dpkg *ret, struct error *err)
+{
+	_cleanup_free_ void *text = NULL;
+	size_t len = 0;
+	int r;
+
+	if (!merge_find(c->m, STATUS_PATH))
+		return error_set(err, -ENOENT, "/%s: is not there", STATUS_PATH);
+	r = merge_read(c->m, STATUS_PATH, STATUS_MAX, &text, &len, err);
+	return r < 0 ? r : dpkg_parse(text, len, "/" STATUS_PATH, ret, err);
+}
+
+static void list_package(struct compose *c, const struct dpkg_package *p)
+{
+	strlist_addf(&c->result.packages, "%s %s %s", p->name, p->version, p->architecture ? p->architecture : "all");
+}
+
+static int compare_strings(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* What the database says, and the .debs that were unpacked beside it (already listed). */
+static int list_packages(struct compose *c, struct error *err)
+{
+	_cleanup_dpkg_ struct dpkg d = {0};
+	int r;
+
+	r = read_database(c, &d, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	for (size_t i = 0; i < d.len; i++)
+		if (dpkg_installed(&d.list[i]))
+			list_package(c, &d.list[i]);
+	if (c->result.packages.len)
+		qsort(c->result.packages.ptr, c->result.packages.len, sizeof(char *), compare_strings);
+	return 0;
+}
+
+static int check_deb(struct compose *c, const struct package *p, const char *path, struct error *err)
+{
+	_cleanup_dpkg_ struct dpkg d = {0};
+	int r;
+
+	r = read_database(c, &d, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	list_package(c, &p->control.list[0]);
+	return package_check_deb(p, path, debian_architecture(c->t->appliance.arch), r == 0 ? &d : NULL, err);
+}
+
+static int add_package(struct compose *c, const char *path, struct error *err)
+{
+	_cleanup_package_ struct package p = PACKAGE_INIT;
+	unsigned flags = MERGE_KEEP_LINKS;
+	int r;
+
+	r = package_open(path, &c->cache, &p, err);
+	if (r == 0 && p.kind == ARCHIVE_DEB) {
+		flags |= MERGE_KEEP_DIRECTORIES | MERGE_NO_WHITEOUTS;
+		r = check_deb(c, &p, path, err);
+	}
+	if (r < 0)
+		return r;
+	compose_add_input(&c->result, "package", path, &p.digest, p.size);
+	return merge_layer(c->m, &p.layer, c->number++, flags, err);
+}
+
+static int add_packages(struct compose *c, struct error *err)
+{
+	c->number = LAYER_PACKAGES;
+	for (size_t i = 0; i < c->t->package_paths.len; i++) {
+		int r = add_package(c, c->t->package_paths.ptr[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void add_missing(const struct merge *m, struct layer *l, const char *path, mode_t mode, const char *text)
+{
+	if (merge_has(m, path))
+		return;
+	layer_add(l, S_ISDIR(mode) ? entry_new(path, mode) : entry_new_file(path, mode, text, strlen(text)), NULL);
+}
+
+/*
+ * What a read-only root must have because nobody can make it later: mount points, and files that others are mounted over. Only
+ * what is not there.
+ */
+static int add_skeleton(struct compose *c, struct error *err)
+{
+	static const char *const dirs[] = {"dev", "etc", "proc", "run", "sys", "var"};
+	const struct template *t = c->t;
+	_cleanup_free_ char *hostname = xasprintf("%s\n", t->init.hostname);
+	_cleanup_free_ char *hosts = xasprintf("127.0.0.1\tlocalhost\n127.0.1.1\t%s\n::1\tlocalhost ip6-localhost\n",
+					       t->init.hostname);
+	_cleanup_layer_ struct layer l = LAYER_INIT;
+
+	l.name = xstrdup("the directories that every root has");
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		add_missing(c->m, &l, dirs[i], S_IFDIR | 0755, NULL);
+	add_missing(c->m, &l, "tmp", S_IFDIR | 01777, NULL);
+	add_missing(c->m, &l, "var/tmp", S_IFDIR | 01777, NULL);
+	add_missing(c->m, &l, "var/log", S_IFDIR | 0755, NULL);
+	add_missing(c->m, &l, "etc/hostname", 0644, hostname);
+	add_missing(c->m, &l, "etc/hosts", 0644, hosts);
+	if (t->init.mode == INIT_APPLIANCE) {
+		/* The init mounts what DHCP said over a file, not over a link to where systemd would write one. */
+		if (!merge_find(c->m, "etc/resolv.conf"))
+			layer_add(&l, entry_new_file("etc/resolv.conf", 0644, "", 0), NULL);
+		for (size_t i = 0; i < t->init.writable.len; i++) {
+			const char *path = t->init.writable.ptr[i];
+
+			add_missing(c->m, &l, path + strspn(path, "/"), S_IFDIR | 0755, NULL);
+		}
+	}
+	return merge_layer(c->m, &l, c->number, MERGE_KEEP_LINKS | MERGE_KEEP_DIRECTORIES, err);
+}
+
+static int run(struct compose *c, struct error *err)
+{
+	int r;
+
+	r = add_base(c, err);
+	if (r == 0)
+		r = kernel_compose(c->t, &c->cache, c->m, LAYER_MODULES, &c->result, err);
+	if (r == 0)
+		r = add_packages(c, err);
+	if (r == 0)
+		r = files_compose(c->t, c->m, c->number, &c->result, err);
+	if (r == 0)
+		r = add_skeleton(c, err);
+	return r < 0 ? r : list_packages(c, err);
+}
+
+int compose_run(const struct template *t, const struct compose_options *options, struct compose_result *ret,
+		struct error *err)
+{
+	_cleanup_(compose_free) struct compose c = {.t = t};
+	int r;
+
+	r = cache_open(options, &c.cache, err);
+	if (r < 0)
+		return r;
+	c.m = merge_new();
+	r = run(&c, err);
+	if (r < 0)
+		return r;
+	c.result.tree = merge_finish(c.m, t->appliance.epoch);
+	log_debug("tree: %zu names, %ju bytes", c.result.tree->len, (uintmax_t)c.result.tree->bytes);
+	*ret = c.result;
+	c.result = (struct compose_result){0};
+	return 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the files of compose/: lists of the result. */
+#ifndef MKAPPLIANCE_COMPOSE_INTERNAL_H
+#define MKAPPLIANCE_COMPOSE_INTERNAL_H
+
+#include "compose/compose.h"
+#include "compose/layer.h"
+
+/* Copies @kind and @name. */
+void compose_add_input(struct compose_result *r, const char *kind, const char *name, const struct sha256 *digest,
+		       uint64_t size);
+
+/*
+ * SHA-256 of what a layer is, whatever it was listed from: paths, types, modes, owners, links, attributes and content, no times. *@ret_size is the
+ * sum of the sizes.
+ */
+int layer_digest(const struct layer *l, struct sha256 *ret, uint64_t *ret_size, struct error *err);
+
+#endif

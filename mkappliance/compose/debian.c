@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compose/debian.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "compose/debian_kernel.h"
+#include "lib/cleanup.h"
+#include "lib/io.h"
+#include "lib/log.h"
+#include "lib/spawn.h"
+
+#define KEYRING_MAX   ((size_t)64 << 20)
+#define CAP_SYS_ADMIN 21 /* linux/capability.h */
+
+/* With a date within its first day shadow(5) would say that every password must be changed. */
+#define EPOCH_MIN 86400
+
+/* mmdebstrap copies the host's; an image must not know where it was built. */
+#define DROP_HOST_FILES "--customize-hook=rm -f \"$1/etc/resolv.conf\" \"$1/etc/hostname\""
+
+/* One call of mmdebstrap. */
+struct bootstrap {
+	const struct template *t;
+	const char *variant;
+	const struct strlist *packages;
+	bool drop_host_files;
+	char *failure; /* first error that it printed */
+};
+
+const char *debian_architecture(enum architecture arch)
+{
+	return arch == ARCH_ARM64 ? "arm64" : "amd64";
+}
+
+/* Whether a line of @path begins with "NAME:". */
+static bool file_grants(const char *path, const char *name)
+{
+	_cleanup_buf_ struct buf b = {0};
+	struct error ignored = ERROR_INIT;
+	size_t len = strlen(name);
+
+	if (io_read_file(AT_FDCWD, path, (size_t)1 << 20, &b, &ignored) < 0)
+		return false;
+	for (const char *line = b.ptr; line && *line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, name, len) == 0 && line[len] == ':')
+			return true;
+	}
+	return false;
+}
+
+static bool can_mount(void)
+{
+	_cleanup_buf_ struct buf b = {0};
+	struct error ignored = ERROR_INIT;
+	const char *line;
+
+	if (io_read_file(AT_FDCWD, "/proc/self/status", 65536, &b, &ignored) < 0)
+		return true; /* let mmdebstrap find out */
+	line = strstr(b.ptr, "CapEff:");
+	return !line || (strtoull(line + 7, NULL, 16) >> CAP_SYS_ADMIN & 1);
+}
+
+/* How it can run here: as root directly, as a user in a name space of subordinate ids. */
+static int choose_mode(const char **ret, struct error *err)
+{
+	const struct passwd *pw;
+	char uid[16];
+
+	if (geteuid() == 0) {
+		if (!can_mount())
+			return error_set(err, -EPERM, "root here may not mount (CAP_SYS_ADMIN is missing: a "
+					 "container?); run it privileged, or as a user listed in /etc/subuid");
+		*ret = "--mode=root";
+		return 0;
+	}
+	pw = getpwuid(geteuid());
+	snprintf(uid, sizeof(uid), "%u", geteuid());
+	if (!(pw && file_grants("/etc/subuid", pw->pw_name) && file_grants("/etc/subgid", pw->pw_name)) &&
+	    !(file_grants("/etc/subuid", uid) && file_grants("/etc/subgid", uid)))
+		return error_set(err, -EPERM, "user %s has no subordinate ids in /etc/subuid and /etc/subgid; as root: "
+				 "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s",
+				 pw ? pw->pw_name : uid, pw ? pw->pw_name : uid);
+	if (!spawn_available("newuidmap"))
+		return error_set(err, -ENOENT, "'newuidmap' is not installed (apt-get install uidmap)");
+	*ret = "--mode=unshare";
+	return 0;
+}
+
+/* mmdebstrap's and apt's lines: "I: running apt-get update...", "E: Unable to locate package x". */
+static void on_line(const char *line, void *data)
+{
+	struct bootstrap *b = data;
+
+	if (strncmp(line, "E: ", 3) == 0 && !b->failure)
+		b->failure = xstrdup(line + 3);
+	if (strncmp(line, "W: ", 3) == 0 && !strstr(line, "skipping mounting of"))
+		log_warning("mmdebstrap: %s", line + 3);
+	else if (strncmp(line, "I: ", 3) == 0 && strstr(line, "..."))
+		log_note("    %s", line + 3);
+	else
+		log_debug("    %s", line);
+}
+
+/* The mirror with the snapshot's date in it; NULL: mmdebstrap's own. To be freed. */
+static char *mirror_url(const struct template *t)
+{
+	static const char mark[] = "@SNAPSHOT@";
+	const char *at = t->base.mirror ? strstr(t->base.mirror, mark) : NULL;
+
+	if (!at || !t->base.snapshot)
+		return t->base.mirror ? xstrdup(t->base.mirror) : NULL;
+	return xasprintf("%.*s%s%s", (int)(at - t->base.mirror), t->base.mirror, t->base.snapshot,
+			 at + strlen(mark));
+}
+
+static char *join_list(const struct strlist *l)
+{
+	_cleanup_buf_ struct buf b = {0};
+
+	for (size_t i = 0; i < l->len; i++)
+		buf_printf(&b, "%s%s", i ? "," : "", l->ptr[i]);
+	return buf_steal(&b);
+}
+
+static void make_argv(const struct bootstrap *b, const char *mode, struct strlist *argv)
+{
+	const struct template *t = b->t;
+	_cleanup_free_ char *components = join_list(&t->base.components);
+	_cleanup_free_ char *packages = join_list(b->packages);
+	_cleanup_free_ char *mirror = mirror_url(t);
+
+	strlist_add(argv, "mmdebstrap");
+	strlist_add(argv, mode);
+	strlist_addf(argv, "--variant=%s", b->variant);
+	strlist_addf(argv, "--architectures=%s", debian_architecture(t->appliance.arch));
+	strlist_add(argv, "--format=tar");
+	if (*components)
+		strlist_addf(argv, "--components=%s", components);
+	if (*packages)
+		strlist_addf(argv, "--include=%s", packages);
+	if (t->base.keyring)
+		strlist_addf(argv, "--keyring=%s", t->base.keyring);
+	if (t->base.snapshot) /* whose lists of packages expired long ago */
+		strlist_add(argv, "--aptopt=Acquire::Check-Valid-Until \"false\"");
+	if (b->drop_host_files)
+		strlist_add(argv, DROP_HOST_FILES);
+	strlist_add(argv, t->base.suite);
+	strlist_add(argv, "-");
+	if (mirror)
+		strlist_add(argv, mirror);
+}
+
+static int64_t bootstrap_epoch(const struct template *t)
+{
+	return t->appliance.epoch > EPOCH_MIN ? t->appliance.epoch : EPOCH_MIN;
+}
+
+/* Runs mmdebstrap; the tar goes to @fd. */
+static int bootstrap(int fd, void *data, struct error *err)
+{
+	struct bootstrap *b = data;
+	_cleanup_strlist_ struct strlist argv = {0};
+	_cleanup_free_ char *failure = NULL;
+	_cleanup_free_ char *epoch = NULL;
+	struct spawn s = {.package = "mmdebstrap", .stdout_fd = fd, .on_line = on_line, .data = b};
+	const char *env[2] = {NULL};
+	const char *mode;
+	int r;
+
+	if (!spawn_available("mmdebstrap"))
+		return error_set(err, -ENOENT, "'mmdebstrap' is not installed (apt-get install mmdebstrap)");
+	r = choose_mode(&mode, err);
+	if (r < 0)
+		return r;
+	make_argv(b, mode, &argv);
+	env[0] = epoch = xasprintf("SOURCE_DATE_EPOCH=%" PRId64, bootstrap_epoch(b->t));
+	s.argv = (const char *const *)argv.ptr;
+	s.env = env;
+	r = spawn_run(&s, err);
+	failure = steal_pointer(&b->failure);
+	/* Its last line only says that it failed, the first error says why. */
+	if (r == -EPIPE && failure)
+		return error_set(err, r, "mmdebstrap: %s", failure);
+	return r;
+}
+
+/* Everything of [Base] that decides what mmdebstrap gives. */
+static int key_of(const struct bootstrap *b, const char *kind, struct buf *key, struct error *err)
+{
+	const struct template *t = b->t;
+	_cleanup_free_ char *epoch = xasprintf("%" PRId64, bootstrap_epoch(t));
+	_cleanup_free_ char *mirror = mirror_url(t);
+	struct stat st;
+
+	cache_key_add(key, "format", CACHE_FORMAT);
+	cache_key_add(key, "kind", kind);
+	cache_key_add(key, "architecture", debian_architecture(t->appliance.arch));
+	cache_key_add(key, "suite", t->base.suite);
+	cache_key_add(key, "mirror", mirror);
+	cache_key_add(key, "snapshot", t->base.snapshot);
+	cache_key_add(key, "epoch", epoch);
+	for (size_t i = 0; i < t->base.components.len; i++)
+		cache_key_add(key, "component", t->base.components.ptr[i]);
+	for (size_t i = 0; i < b->packages->len; i++)
+		cache_key_add(key, "package", b->packages->ptr[i]);
+	cache_key_add(key, "keyring", t->base.keyring);
+	if (t->base.keyring && stat(t->base.keyring, &st) == 0 && S_ISREG(st.st_mode)) {
+		_cleanup_buf_ struct buf content = {0};
+		char hex[SHA256_HEX_SIZE];
+		struct sha256 digest;
+		int r = io_read_file(AT_FDCWD, t->base.keyring, KEYRING_MAX, &content, err);
+
+		if (r < 0)
+			return r;
+		sha256_of(content.ptr ? content.ptr : "", content.len, &digest);
+		hex_encode(digest.b, sizeof(digest.b), hex);
+		cache_key_add(key, "keyring-sha256", hex);
+	}
+	return 0;
+}
+
+int debian_base(const struct template *t, const struct cache *cache, struct cached *ret, struct error *err)
+{
+	struct bootstrap b = {.t = t, .variant = "minbase", .packages = &t->base.packages, .drop_host_files = true};
+	_cleanup_free_ char *what = xasprintf("base %s", t->base.suite);
+	_cleanup_buf_ struct buf key = {0};
+	int r;
+
+	r = key_of(&b, "debian-base", &key, err);
+	return r < 0 ? r : cache_get(cache, &key, what, true, bootstrap, &b, ret, err);
+}
+
+/* Fetches package and dependencies to a file without a name, and writes the few of its members that count to @fd. */
+static int make_kernel(int fd, void *data, struct error *err)
+{
+	struct bootstrap *b = data;
+	const char *package = b->packages->ptr[0];
+	_cleanup_close_ int all = -EBADF;
+	_cleanup_free_ char *dir = NULL;
+	const char *tmp = getenv("TMPDIR");
+	int r;
+
+	dir = xasprintf("%s/mkappliance-kernel-XXXXXX", tmp && tmp[0] == '/' ? tmp : "/tmp");
+	if (!mkdtemp(dir))
+		return error_errno(err, -errno, "%s", dir);
+	all = openat(AT_FDCWD, dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	r = all < 0 ? error_errno(err, -errno, "%s: creating a file there", dir) : bootstrap(all, b, err);
+	if (r == 0)
+		r = kernel_layer_write(all, package, dir, fd, err);
+	if (r < 0) {
+		struct error ignored = ERROR_INIT;
+
+		(void)io_remove_tree(dir, &ignored);
+		return r;
+	}
+	return io_remove_tree(dir, err);
+}
+
+int debian_kernel(const struct template *t, const struct cache *cache, struct cached *ret, struct error *err)
+{
+	_cleanup_strlist_ struct strlist packages = {0};
+	struct bootstrap b = {.t = t, .variant = "extract", .packages = &packages};
+	_cleanup_free_ char *what = xasprintf("kernel %s", t->kernel.package);
+	_cleanup_buf_ struct buf key = {0};
+	int r;
+
+	if (!t->base.suite)
+		return error_usage(err, "[Kernel] Package=%s: [Base] Suite= must say of which Debian (or give "
+				   "Image= and Modules=)", t->kernel.package);
+	strlist_add(&packages, t->kernel.package);
+	r = key_of(&b, "debian-kernel", &key, err);
+	return r < 0 ? r : cache_get(cache, &key, what, true, make_kernel, &b, ret, err);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compose/files.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "compose/compose_internal.h"
+#include "compose/directory.h"
+#include "lib/cleanup.h"
+
+#define ACCOUNTS_MAX ((size_t)4 << 20)
+
+static bool parse_id(const char *text, size_t len, uint32_t *ret)
+{
+	uint64_t v = 0;
+
+	if (len == 0 || len > 10)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		v = v * 10 + (uint64_t)(text[i] - '0');
+	}
+	if (v >= UINT32_MAX)
+		return false;
+	*ret = (uint32_t)v;
+	return true;
+}
+
+/* The third field of the line of @name in passwd(5) or group(5). */
+static bool find_id(const char *text, const char *name, uint32_t *ret)
+{
+	size_t len = strlen(name);
+
+	for (const char *line = text; *line;) {
+		size_t n = strcspn(line, "\n");
+
+		if (strncmp(line, name, len) == 0 && line[len] == ':') {
+			const char *third = line + len + 1;
+
+			third += strcspn(third, ":\n");
+			if (*third == ':')
+				return parse_id(third + 1, strcspn(third + 1, ":\n"), ret);
+		}
+		line += n + (line[n] == '\n');
+	}
+	return false;
+}
+
+/* A number, or a name that @file of the image knows; NULL is 0. */
+static int look_up(const struct merge *m, const char *file, const char *what, const char *name, uint32_t *ret,
+		   struct error *err)
+{
+	_cleanup_free_ void *text = NULL;
+	size_t len = 0;
+	int r;
+
+	*ret = 0;
+	if (!name || parse_id(name, strlen(name), ret) || strcmp(name, "root") == 0)
+		return 0;
+	if (!merge_find(m, file))
+		return error_usage(err, "%s '%s': the image has no /%s to look it up in; give a number", what, name,
+				   file);
+	r = merge_read(m, file, ACCOUNTS_MAX, &text, &len, err);
+	if (r < 0)
+		return r;
+	if (!find_id(text, name, ret))
+		return error_usage(err, "%s '%s': is not in /%s of the image", what, name, file);
+	return 0;
+}
+
+/* Owner and mode as the template wants them; the host's times stay behind. */
+static void dress(struct layer *l, const struct template_file *f, uid_t uid, gid_t gid)
+{
+	for (size_t i = 0; i < l->len; i++) {
+		struct tree_entry *e = l->entries[i].entry;
+
+		e->uid = uid;
+		e->gid = gid;
+		e->mtime = INT64_MAX; /* becomes the appliance's epoch */
+		if (f->has_mode && S_ISREG(e->mode))
+			e->mode = S_IFREG | f->mode;
+	}
+}
+
+/* Where the copy goes, without slashes at the ends; a file copied to "DIR/" keeps its name. */
+static int target_of(const struct merge *m, const struct template_file *f, bool directory, char **ret,
+		     struct error *err)
+{
+	const char *slash = strrchr(f->source, '/');
+	const char *name = slash ? slash + 1 : f->source;
+	size_t len = strlen(f->target);
+	bool into = len > 0 && f->target[len - 1] == '/';
+	_cleanup_free_ char *raw = xasprintf("%s%s", f->target + strspn(f->target, "/"), into && !directory ? name : "");
+	const struct tree_entry *there;
+	const char *wrong = layer_clean_path(raw, strlen(raw), ret);
+
+	if (wrong)
+		return error_usage(err, "'%s' %s", f->target, wrong);
+	there = merge_find(m, *ret);
+	if (there && S_ISDIR(there->mode) && !directory)
+		return error_usage(err, "'%s' is a directory in the image; end it with '/' to copy the file into it",
+				   f->target);
+	if (there && !S_ISDIR(there->mode) && directory)
+		return error_usage(err, "'%s' is not a directory in the image", f->target);
+	return 0;
+}
+
+static int copy(const struct template_file *f, struct merge *m, unsigned number, struct compose_result *result,
+		struct error *err)
+{
+	_cleanup_layer_ struct layer l = LAYER_INIT;
+	_cleanup_free_ char *target = NULL;
+	struct sha256 digest;
+	uint32_t uid, gid;
+	struct stat st;
+	uint64_t size;
+	int r;
+
+	if (stat(f->source, &st) < 0)
+		return error_errno(err, -errno, "%s", f->source);
+	r = target_of(m, f, S_ISDIR(st.st_mode), &target, err);
+	if (r == 0)
+		r = look_up(m, "etc/passwd", "owner", f->owner, &uid, err);
+	if (r == 0)
+		r = look_up(m, "etc/group", "group", f->group, &gid, err);
+	if (r == 0)
+		r = S_ISDIR(st.st_mode) ? directory_list(f->source, target, &l, err) :
+					  directory_list_file(f->source, target, &l, err);
+	if (r < 0)
+		return r;
+	dress(&l, f, uid, gid);
+	r = layer_digest(&l, &digest, &size, err);
+	if (r < 0)
+		return r;
+	compose_add_input(result, "file", f->source, &digest, size);
+	return merge_layer(m, &l, number, MERGE_KEEP_LINKS | MERGE_KEEP_DIRECTORIES | MERGE_NO_WHITEOUTS, err);
+}
+
+int files_compose(const struct template *t, struct merge *m, unsigned number, struct compose_result *result,
+		  struct error *err)
+{
+	for (size_t i = 0; i < t->files.len; i++) {
+		int r = copy(&t->files.ptr[i], m, number, result, err);
+
+		if (r < 0)
+			return error_prefix(err, "%s:%u: Copy=", t->path, t->files.ptr[i].line);
+	}
+	return 0;
+}

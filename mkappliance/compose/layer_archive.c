@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What libarchive does for us: decompression, .deb, and writing the tars of the cache. It never leaves this file. */
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "compose/layer.h"
+#include "compose/tar.h"
+#include "lib/cleanup.h"
+#include "lib/interrupt.h"
+#include "lib/io.h"
+
+#define CHUNK            ((size_t)256 << 10)
+#define UNCOMPRESSED_MAX ((uint64_t)256 << 30)
+
+static void read_freep(struct archive **a)
+{
+	if (*a)
+		(void)archive_read_free(*a);
+}
+
+static void write_freep(struct archive **a)
+{
+	if (*a)
+		(void)archive_write_free(*a);
+}
+
+#define _cleanup_read_  __attribute__((cleanup(read_freep)))
+#define _cleanup_write_ __attribute__((cleanup(write_freep)))
+
+enum archive_kind archive_kind_of(const void *head, size_t len)
+{
+	static const struct {
+		const char *magic;
+		size_t len;
+	} compressed[] = {{"\x1f\x8b", 2}, {"\x28\xb5\x2f\xfd", 4}, {"\xfd" "7zXZ", 6}, {"BZh", 3}};
+
+	if (len >= 8 && memcmp(head, "!<arch>\n", 8) == 0)
+		return ARCHIVE_DEB;
+	for (size_t i = 0; i < sizeof(compressed) / sizeof(compressed[0]); i++)
+		if (len >= compressed[i].len && memcmp(head, compressed[i].magic, compressed[i].len) == 0)
+			return ARCHIVE_COMPRESSED;
+	return len >= TAR_BLOCK && tar_begins(head) ? ARCHIVE_TAR : ARCHIVE_NOT;
+}
+
+static int archive_error(struct archive *a, const char *name, const char *doing, struct error *err)
+{
+	const char *text = archive_error_string(a);
+
+	return error_set(err, -EINVAL, "%s: %s: %s", name, doing, text ? text : "the archive is damaged");
+}
+
+/* A reader of one stream of bytes in any of the compressions (or none). */
+static int raw_new(struct archive **ret, struct error *err)
+{
+	struct archive *a = archive_read_new();
+
+	if (!a)
+		return error_set(err, -ENOMEM, "libarchive has no memory");
+	(void)archive_read_support_filter_gzip(a);
+	(void)archive_read_support_filter_zstd(a);
+	(void)archive_read_support_filter_xz(a);
+	(void)archive_read_support_filter_bzip2(a);
+	(void)archive_read_support_format_raw(a);
+	(void)archive_read_support_format_empty(a);
+	*ret = a;
+	return 0;
+}
+
+/* Everything that the opened stream holds, to @out and/or @ret (each may be left out). */
+static int raw_copy(struct archive *a, const char *name, int out, struct buf *ret, uint64_t limit, struct error *err)
+{
+	_cleanup_free_ char *chunk = xmalloc(CHUNK);
+	struct archive_entry *entry;
+	uint64_t total = 0;
+	int r = archive_read_next_header(a, &entry);
+
+	if (r == ARCHIVE_EOF)
+		return 0;
+	if (r != ARCHIVE_OK)
+		return archive_error(a, name, "decompressing", err);
+	for (;;) {
+		la_ssize_t n = archive_read_data(a, chunk, CHUNK);
+
+		if (n == 0)
+			return 0;
+		if (n < 0)
+			return archive_error(a, name, "decompressing", err);
+		total += (uint64_t)n;
+		if (total > limit)
+			return error_set(err, -EFBIG, "%s: holds more than %" PRIu64 " bytes", name, limit);
+		if (ret)
+			buf_add(ret, chunk, (size_t)n);
+		r = out < 0 ? 0 : io_write_full(out, name, chunk, (size_t)n, err);
+		if (r == 0)
+			r = interrupt_check(err);
+		if (r < 0)
+			return r;
+	}
+}
+
+int archive_decompress(int fd, const char *name, int out, struct error *err)
+{
+	_cleanup_read_ struct archive *a = NULL;
+	int r;
+
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return error_errno(err, -errno, "%s", name);
+	r = raw_new(&a, err);
+	if (r < 0)
+		return r;
+	if (archive_read_open_fd(a, fd, CHUNK) != ARCHIVE_OK)
+		return archive_error(a, name, "decompressing", err);
+	return raw_copy(a, name, out, NULL, UNCOMPRESSED_MAX, err);
+}
+
+int archive_decompress_memory(const void *data, size_t len, const char *name, size_t limit, struct buf *ret,
+			      struct error *err)
+{
+	_cleanup_read_ struct archive *a = NULL;
+	int r;
+
+	r = raw_new(&a, err);
+	if (r < 0)
+		return r;
+	if (archive_read_open_memory(a, data, len) != ARCHIVE_OK)
+		return archive_error(a, name, "decompressing", err);
+	return raw_copy(a, name, -1, ret, limit, err);
+}
+
+/* A member of the outer archive as the stream that the inner one reads. */
+static la_ssize_t read_member(struct archive *inner, void *data, const void **block)
+{
+	struct archive *outer = data;
+	la_int64_t offset;
+	size_t len = 0;
+	int r = archive_read_data_block(outer, block, &len, &offset);
+
+	if (r == ARCHIVE_EOF)
+		return 0;
+	if (r < ARCHIVE_WARN) {
+		archive_set_error(inner, EINVAL, "%s", archive_error_string(outer));
+		return -1;
+	}
+	return (la_ssize_t)len;
+}
+
+static int copy_member(struct archive *outer, const char *name, const char *member, int out, struct error *err)
+{
+	_cleanup_read_ struct archive *a = NULL;
+	int r;
+
+	if (out < 0)
+		return 0;
+	r = raw_new(&a, err);
+	if (r < 0)
+		return r;
+	if (archive_read_open(a, outer, NULL, read_member, NULL) != ARCHIVE_OK)
+		r = archive_error(a, member, "decompressing", err);
+	else
+		r = raw_copy(a, member, out, NULL, UNCOMPRESSED_MAX, err);
+	return r < 0 ? error_prefix(err, "%s", name) : 0;
+}
+
+static int split_deb(struct archive *a, const char *name, int data, int control, struct error *err)
+{
+	bool have_data = false, have_control = false;
+	struct archive_entry *entry;
+	int r;
+
+	while ((r = archive_read_next_header(a, &entry)) == ARCHIVE_OK) {
+		const char *member = archive_entry_pathname(entry);
+		int c = 0;
+
+		if (!member)
+			continue;
+		if (strncmp(member, "control.tar", 11) == 0 && !have_control) {
+			have_control = true;
+			c = copy_member(a, name, member, control, err);
+		} else if (strncmp(member, "data.tar", 8) == 0 && !have_data) {
+			have_data = true;
+			c = copy_member(a, name, member, data, err);
+		}
+		if (c < 0)
+			return c;
+	}
+	if (r != ARCHIVE_EOF)
+		return archive_error(a, name, "reading the package", err);
+	if (!have_data || !have_control)
+		return error_set(err, -EINVAL, "%s: is not a Debian package: %s is missing", name,
+				 have_control ? "data.tar" : "control.tar");
+	return 0;
+}
+
+int archive_split_deb(int fd, const char *name, int data, int control, struct error *err)
+{
+	_cleanup_read_ struct archive *a = archive_read_new();
+
+	if (!a)
+		return error_set(err, -ENOMEM, "libarchive has no memory");
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return error_errno(err, -errno, "%s", name);
+	(void)archive_read_support_format_ar(a);
+	if (archive_read_open_fd(a, fd, CHUNK) != ARCHIVE_OK)
+		return archive_error(a, name, "reading the package", err);
+	return split_deb(a, name, data, control, err);
+}
+
+/* The bytes of one regular file, from the layer's tar or directory, or from memory. */
+static int write_content(struct archive *a, const struct tree *t, const struct tree_entry *e, const char *name,
+			 struct error *err)
+{
+	_cleanup_free_ char *chunk = xmalloc(CHUNK);
+
+	for (uint64_t at = 0; at < e->size;) {
+		size_t n = e->size - at < CHUNK ? (size_t)(e->size - at) : CHUNK;
+		int r = tree_read(t, e, at, chunk, n, err);
+
+		if (r < 0)
+			return r;
+		if (archive_write_data(a, chunk, n) != (la_ssize_t)n)
+			return archive_error(a, name, "writing", err);
+		at += n;
+	}
+	return 0;
+}
+
+static int write_entry(struct archive *a, const struct tree *t, const struct tree_entry *e, const char *name,
+		       struct error *err)
+{
+	struct archive_entry *entry = archive_entry_new();
+	int r = 0;
+
+	archive_entry_set_pathname(entry, e->path);
+	archive_entry_set_mode(entry, e->mode);
+	archive_entry_set_uid(entry, e->uid);
+	archive_entry_set_gid(entry, e->gid);
+	archive_entry_set_mtime(entry, e->mtime, 0);
+	if (S_ISREG(e->mode))
+		archive_entry_set_size(entry, (la_int64_t)e->size);
+	if (archive_write_header(a, entry) != ARCHIVE_OK)
+		r = archive_error(a, name, "writing", err);
+	archive_entry_free(entry);
+	return r == 0 && S_ISREG(e->mode) ? write_content(a, t, e, name, err) : r;
+}
+
+int archive_write_tar(const struct layer *l, int fd, const char *name, struct error *err)
+{
+	_cleanup_write_ struct archive *a = archive_write_new();
+	/* Borrows the layer's descriptor for tree_read(). */
+	struct tree_source source = {.fd = l->fd, .name = l->name};
+	struct tree t = {.sources = &source, .source_count = 1};
+
+	if (!a)
+		return error_set(err, -ENOMEM, "libarchive has no memory");
+	(void)archive_write_set_format_pax_restricted(a);
+	(void)archive_write_add_filter_none(a);
+	if (archive_write_open_fd(a, fd) != ARCHIVE_OK)
+		return archive_error(a, name, "writing", err);
+	for (size_t i = 0; i < l->len; i++) {
+		const struct tree_entry *e = l->entries[i].entry;
+		int r = e->path[0] ? write_entry(a, &t, e, name, err) : 0; /* the root has no name to write */
+
+		if (r < 0)
+			return r;
+	}
+	if (archive_write_close(a) != ARCHIVE_OK)
+		return archive_error(a, name, "writing", err);
+	return 0;
+}
