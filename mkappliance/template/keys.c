@@ -251,6 +251,16 @@ unsigned key_line(const struct parse *p, const char *name)
 
 /* ---- setting ---- */
 
+/* "Source=none ; or debian" fails because of what was meant as a comment. */
+static int hint_at_comment(const char *value, struct error *err)
+{
+	_cleanup_free_ char *message = xstrdup(err->text);
+
+	if ((!strstr(value, " #") && !strstr(value, " ;")) || strstr(message, "a comment"))
+		return err->code;
+	return error_usage(err, "%s (a comment needs a line of its own)", message);
+}
+
 int key_set(struct parse *p, const struct key *key, const char *value, struct error *err)
 {
 	void *field = (char *)p->t + key->field;
@@ -269,8 +279,10 @@ int key_set(struct parse *p, const struct key *key, const char *value, struct er
 		return error_usage(err, "%s= is set already in line %u; remove one of the two",
 				   key_short_name(key), *set_at);
 	r = key->set(p, key, value, err);
-	if (r < 0)
-		return error_prefix(err, "%s=", key_short_name(key));
+	if (r < 0) {
+		(void)error_prefix(err, "%s=", key_short_name(key));
+		return hint_at_comment(value, err);
+	}
 	*set_at = p->line;
 	return 0;
 }

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "template/template.h"
+
+#define HEAD   "[Appliance]\nName=a\nVersion=1\n"
+#define NONE   "[Base]\nSource=none\n[Kernel]\nImage=k\n"
+#define DEBIAN "[Base]\nSource=debian\nSuite=bookworm\n"
+#define EXEC   "[Init]\nExec=/x\n"
+
+/* ---- what a good template becomes ---- */
+
+static struct template *parse(const char *text)
+{
+	struct template *t = NULL;
+	struct error err = ERROR_INIT;
+
+	if (template_parse(text, strlen(text), "f", "/dir", &t, &err) < 0)
+		fail_msg("%s", err.text);
+	return t;
+}
+
+static void test_defaults(void **state)
+{
+	_cleanup_template_ struct template *t = parse(HEAD DEBIAN EXEC);
+
+	(void)state;
+	assert_string_equal(t->path, "f");
+	assert_string_equal(t->dir, "/dir");
+	assert_string_equal(t->appliance.name, "a");
+	assert_int_equal(t->appliance.arch, ARCH_X86_64);
+	assert_int_equal(t->appliance.epoch, 1);
+	assert_null(t->base.mirror);
+	assert_null(t->base.snapshot);
+	assert_int_equal(t->base.components.len, 1);
+	assert_string_equal(t->base.components.ptr[0], "main");
+	assert_string_equal(t->kernel.command_line, "");
+	assert_null(t->kernel.stub);
+	assert_int_equal(t->init.mode, INIT_APPLIANCE);
+	assert_null(t->init.init);
+	assert_string_equal(t->init.user, "0");
+	assert_null(t->init.group);
+	assert_string_equal(t->init.working_directory, "/");
+	assert_string_equal(t->init.hostname, "a");
+	assert_true(t->init.dhcp);
+	assert_int_equal(t->init.ready_port, 0);
+	assert_int_equal(t->init.ready_timeout, 60);
+	assert_int_equal(t->init.stop_signal, SIGTERM);
+	assert_int_equal(t->init.stop_timeout, 10);
+	assert_int_equal(t->init.device_timeout, 30);
+	assert_int_equal(t->init.on_corruption, ON_CORRUPTION_POWEROFF);
+	assert_int_equal(t->init.verify, VERIFY_LAZY);
+	assert_int_equal(t->test.timeout, 120);
+	assert_int_equal(t->test.memory, 512);
+	assert_int_equal(t->test.cpus, 1);
+}
+
+static void test_base_and_kernel(void **state)
+{
+	_cleanup_template_ struct template *t =
+		parse("[Appliance]\nName=a\nVersion=1\nArchitecture=arm64\nEpoch=1700000000\n"
+		      "[Base]\nSource=debian\nSuite=bookworm\nSnapshot=20240131T120000Z\n"
+		      "Mirror=http://mirror.example.org/@SNAPSHOT@\nKeyring=k.gpg\n"
+		      "Components=main contrib\nPackages=a b\nPackages=c\n"
+		      "[Package]\nPath=x y.deb\nPath=/abs/z.tar\n"
+		      "[Kernel]\nPackage=linux-image-cloud-amd64\nCommandLine=console=ttyS0\n"
+		      "CommandLine=quiet\nInitrdModules=nvme\nModules=ena virtio_rng\nStub=s.efi\n" EXEC);
+
+	(void)state;
+	assert_int_equal(t->appliance.arch, ARCH_ARM64);
+	assert_string_equal(architecture_name(t->appliance.arch), "arm64");
+	assert_int_equal(t->appliance.epoch, 1700000000);
+	assert_int_equal(t->base.source, BASE_DEBIAN);
+	assert_string_equal(t->base.keyring, "/dir/k.gpg");
+	assert_int_equal(t->base.components.len, 2);
+	assert_int_equal(t->base.packages.len, 3);
+	assert_string_equal(t->base.packages.ptr[2], "c");
+	assert_int_equal(t->package_paths.len, 2);
+	assert_string_equal(t->package_paths.ptr[0], "/dir/x y.deb");
+	assert_string_equal(t->package_paths.ptr[1], "/abs/z.tar");
+	assert_string_equal(t->kernel.command_line, "console=ttyS0 quiet");
+	assert_int_equal(t->kernel.modules.len, 2);
+	assert_string_equal(t->kernel.initrd_modules.ptr[0], "nvme");
+	assert_string_equal(t->kernel.stub, "/dir/s.efi");
+}
+
+static void test_files(void **state)
+{
+	_cleanup_template_ struct template *t =
+		parse(HEAD NONE EXEC "[Files]\nCopy=a:/b\n"
+				     "Copy=\"d e\":/f mode=4755 owner=www-data group=33\n");
+
+	(void)state;
+	assert_int_equal(t->files.len, 2);
+	assert_string_equal(t->files.ptr[0].source, "/dir/a");
+	assert_string_equal(t->files.ptr[0].target, "/b");
+	assert_false(t->files.ptr[0].has_mode);
+	assert_null(t->files.ptr[0].owner);
+	assert_int_equal(t->files.ptr[0].line, 11);
+	assert_string_equal(t->files.ptr[1].source, "/dir/d e");
+	assert_true(t->files.ptr[1].has_mode);
+	assert_int_equal(t->files.ptr[1].mode, 04755);
+	assert_string_equal(t->files.ptr[1].owner, "www-data");
+	assert_string_equal(t->files.ptr[1].group, "33");
+}
+
+static void test_init_and_probes(void **state)
+{
+	_cleanup_template_ struct template *t = parse(
+		HEAD NONE
+		"[Init]\nMode=appliance\nExec=/usr/bin/x --a 'b c'\nUser=u\nGroup=g\nEnvironment=A=1 \"B=2 3\"\n"
+		"Environment=C=4\nWorkingDirectory=/srv\nHostname=h.example\nReady=http://:80/z\n"
+		"ReadyTimeout=2min\nStopSignal=QUIT\nStopTimeout=1\nDeviceTimeout=5s\nOnCorruption=panic\nVerify=full\n"
+		"Writable=/srv/a /srv/b\n"
+		"[Test]\nGet=http://:80/\nGet=http://:80/x 404 \"not found\"\nConnect=tcp://:22\nTimeout=9\n"
+		"Memory=1G\nCPUs=2\n");
+
+	(void)state;
+	assert_int_equal(t->init.exec.len, 3);
+	assert_string_equal(t->init.exec.ptr[2], "b c");
+	assert_int_equal(t->init.environment.len, 3);
+	assert_string_equal(t->init.environment.ptr[1], "B=2 3");
+	assert_string_equal(t->init.hostname, "h.example");
+	assert_int_equal(t->init.ready_port, 80);
+	assert_string_equal(t->init.ready_path, "/z");
+	assert_int_equal(t->init.ready_timeout, 120);
+	assert_int_equal(t->init.stop_signal, SIGQUIT);
+	assert_int_equal(t->init.on_corruption, ON_CORRUPTION_PANIC);
+	assert_int_equal(t->init.verify, VERIFY_FULL);
+	assert_int_equal(t->init.writable.len, 2);
+	assert_int_equal(t->test.len, 3);
+	assert_int_equal(t->test.ptr[0].status, 200);
+	assert_null(t->test.ptr[0].body);
+	assert_int_equal(t->test.ptr[1].status, 404);
+	assert_string_equal(t->test.ptr[1].body, "not found");
+	assert_int_equal(t->test.ptr[2].kind, PROBE_TCP);
+	assert_int_equal(t->test.ptr[2].port, 22);
+	assert_int_equal(t->test.memory, 1024);
+	assert_int_equal(t->test.cpus, 2);
+}
+
+static void test_mode_system(void **state)
+{
+	_cleanup_template_ struct template *t = parse(HEAD DEBIAN "[Init]\nMode=system\n");
+
+	(void)state;
+	assert_int_equal(t->init.mode, INIT_SYSTEM);
+	assert_string_equal(t->init.init, "/sbin/init");
+	assert_int_equal(t->init.exec.len, 0);
+}
+
+static void test_empty_values_reset_lists(void **state)
+{
+	_cleanup_template_ struct template *t =
+		parse(HEAD NONE EXEC "[Files]\nCopy=a:/b\nCopy=\nCopy=c:/d\n"
+				     "[Kernel]\nCommandLine=a\nCommandLine=\nCommandLine=b\n"
+				     "[Test]\nGet=http://:1/\nConnect=tcp://:2\nGet=\nGet=http://:3/\n");
+
+	(void)state;
+	assert_int_equal(t->files.len, 1);
+	assert_string_equal(t->files.ptr[0].target, "/d");
+	assert_string_equal(t->kernel.command_line, "b");
+	assert_int_equal(t->test.len, 2);
+	assert_int_equal(t->test.ptr[0].port, 2);
+	assert_int_equal(t->test.ptr[1].port, 3);
+	template_free(
+		parse(HEAD NONE EXEC "[Base]\nPackages=\n")); /* reset, so it is not "set with Source=none" */
+}
+
+/* ---- what is refused ---- */
+
+static const struct {
+	const char *text, *message;
+} refusals[] = {
+	/* presence */
+	{"", "f: [Appliance] Name= is missing"},
+	{"[Appliance]\nName=a\n", "f: [Appliance] Version= is missing (or give --version)"},
+	{HEAD, "f: [Base] Source= is missing: debian, directory, tar or none"},
+	{HEAD "[Base]\nSource=debian\n" EXEC, "f: [Base] Suite= is missing: which Debian, such as bookworm"},
+	{HEAD "[Base]\nSource=none\n[Kernel]\nPackage=k\n" EXEC,
+	 "f: [Base] Suite= is missing: which Debian [Kernel] Package= comes from"},
+	{HEAD "[Base]\nSource=tar\n" EXEC, "f: [Base] Path= is missing: the directory or tar of the base"},
+	{HEAD "[Base]\nSource=none\n" EXEC,
+	 "f: with Source=none the kernel needs [Kernel] Package= or Image="},
+	{HEAD NONE, "f: [Init] Exec= is missing: the program to run (or choose Mode=system)"},
+
+	/* names */
+	{"[Aplliance]\n", "f:1: unknown section [Aplliance]; did you mean 'Appliance'?"},
+	{"[X]\n", "f:1: unknown section [X]; see appliance.conf(5)"},
+	{"[base]\n", "f:1: unknown section [base]; did you mean 'Base'?"},
+	{HEAD "[Init]\nExce=/x\n", "f:5: unknown key Exce= in [Init]; did you mean 'Exec'?"},
+	{HEAD "[Base]\nExec=/x\n", "f:5: unknown key Exec= in [Base]; did you mean '[Init] Exec'?"},
+	{HEAD "[Base]\nFrobnicate=/x\n", "f:5: unknown key Frobnicate= in [Base]; see appliance.conf(5)"},
+	{HEAD "[Test]\n.Get=1\n", "f:5: unknown key .Get= in [Test]; did you mean 'Get'?"},
+
+	/* values */
+	{"[Appliance]\nName=A b\n",
+	 "f:2: Name=: 'A b' is not a name of a-z, 0-9 and '-' (at most 63, no '-' at either end); it "
+	 "is the host name too"},
+	{"[Appliance]\nName=a\nName=b\n", "f:3: Name= is set already in line 2; remove one of the two"},
+	{"[Appliance]\nName=\n", "f:2: Name=: the value is empty; remove the line to get the default"},
+	{"[Appliance]\nEpoch=0\n", "f:2: Epoch=: 0 is not within 1 and 4294967295"},
+	{"[Appliance]\nEpoch=yesterday\n", "f:2: Epoch=: 'yesterday' is not a number from 1 to 4294967295"},
+	{"[Base]\nSource=debian ; the stable one\n",
+	 "f:2: Source=: 'debian ; the stable one' is not none, debian, directory or tar (a comment needs a line of its own)"},
+	{"[Base]\nPackages=a, b\n",
+	 "f:2: Packages=: 'a,' is not the name of a package; several are parted by blanks"},
+	{"[Files]\nCopy=a\n", "f:2: Copy=: 'a' is not SOURCE:TARGET"},
+	{"[Files]\nCopy=:/a\n", "f:2: Copy=: ':/a' is not SOURCE:TARGET"},
+	{"[Files]\nCopy=a:b\n", "f:2: Copy=: 'b' is not an absolute path in the image"},
+	{"[Files]\nCopy=a:/../b\n",
+	 "f:2: Copy=: '/../b': '.' and '..' are not allowed in a path of the image"},
+	{"[Files]\nCopy=a:/b mode=888\n", "f:2: Copy=: mode=888 is not an octal mode like 0644"},
+	{"[Files]\nCopy=a:/b mode=17777\n", "f:2: Copy=: mode=17777 is not an octal mode like 0644"},
+	{"[Files]\nCopy=a:/b owner=x owner=y\n",
+	 "f:2: Copy=: 'owner=y' is not mode=, owner= or group= (each at most once)"},
+	{"[Files]\nCopy=a:/b 0644\n",
+	 "f:2: Copy=: '0644' is not mode=, owner= or group= (each at most once)"},
+	{"[Init]\nExec=x\n", "f:2: Exec=: 'x' is not an absolute path in the image"},
+	{"[Init]\nExec=-/x\n", "f:2: Exec=: '-/x' is not an absolute path in the image"},
+	{"[Init]\nEnvironment=A=1 A=2\n", "f:2: Environment=: 'A=2' is set already, as 'A=1'"},
+	{"[Kernel]\nCommandLine=quiet\nCommandLine=rdinit=/bin/sh\n",
+	 "f:3: CommandLine=: 'rdinit=/bin/sh': the verified root and its init cannot be chosen on the command line; remove "
+	 "it"},
+	{"[Test]\nGet=tcp://:1\n", "f:2: Get=: 'tcp://:1' is not http://:PORT/PATH"},
+	{"[Test]\nGet=http://:1/ 99\n", "f:2: Get=: the status: 99 is not within 100 and 599"},
+	{"[Test]\nGet=http://:1/ 200 a b\n",
+	 "f:2: Get=: 'b' is one word too many; a text with blanks needs quotes"},
+	{"[Test]\nConnect=tcp://:1 200\n", "f:2: Connect=: '200' is one word too many"},
+
+	/* settings that nothing would read */
+	{HEAD NONE EXEC "[Base]\nPackages=x\n",
+	 "f:11: Packages= works only with Source=debian; remove the line"},
+	{HEAD NONE EXEC "[Base]\nSuite=x\n",
+	 "f:11: Suite= works only with Source=debian or [Kernel] Package=; remove the line"},
+	{HEAD DEBIAN EXEC "[Base]\nPath=x\n",
+	 "f:10: Path= works only with Source=directory or Source=tar; remove the line"},
+	{HEAD "[Base]\nSource=directory\nPath=x\nChecksum=sha256:"
+	      "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n" EXEC,
+	 "f:7: Checksum= works only with Source=tar; remove the line"},
+	{HEAD "[Base]\nSource=tar\nPath=x\n[Kernel]\nPackage=k\n" EXEC,
+	 "f:8: Package= works only with Source=debian or Source=none; remove the line"},
+	{HEAD DEBIAN EXEC "[Kernel]\nModulesDirectory=m\n",
+	 "f:10: ModulesDirectory= works only with [Kernel] Image=; remove the line"},
+	{HEAD DEBIAN EXEC "[Init]\nInit=/sbin/init\n",
+	 "f:10: Init= works only with Mode=system; remove the line"},
+	{HEAD DEBIAN "[Init]\nMode=system\nExec=/x\n",
+	 "f:9: Exec= works only with Mode=appliance; remove the line"},
+	{HEAD DEBIAN "[Init]\nMode=system\n[Kernel]\nModules=x\n",
+	 "f:10: Modules= works only with Mode=appliance; remove the line"},
+	{HEAD DEBIAN EXEC "ReadyTimeout=5\n", "f:9: ReadyTimeout= works only with Ready=; remove the line"},
+	{HEAD DEBIAN EXEC "Network=none\n[Test]\nGet=http://:1/\n",
+	 "f:11: Get= works only with Network=dhcp; remove the line"},
+
+	/* settings that contradict each other */
+	{HEAD DEBIAN "[Kernel]\nPackage=k\nImage=i\n" EXEC,
+	 "f:9: Image= and Package= both choose the kernel; remove one of them"},
+	{HEAD DEBIAN "Snapshot=20240131T120000Z\n" EXEC,
+	 "f:7: Snapshot= needs a Mirror= that says where the time goes: "
+	 "http://mirror.example.org/archive/debian/@SNAPSHOT@"},
+	{HEAD DEBIAN "Mirror=http://m/@SNAPSHOT@\n" EXEC,
+	 "f:7: Mirror= holds @SNAPSHOT@, but there is no Snapshot="},
+};
+
+static void test_refusals(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		struct template *t = NULL;
+		struct error err = ERROR_INIT;
+
+		if (template_parse(refusals[i].text, strlen(refusals[i].text), "f", "/dir", &t, &err) !=
+		    -EINVAL)
+			fail_msg("'%s' is accepted", refusals[i].text);
+		assert_string_equal(err.text, refusals[i].message);
+		assert_int_equal(err.exit, EXIT_USAGE);
+		assert_null(t);
+	}
+}
+
+/* ---- SOURCE_DATE_EPOCH ---- */
+
+static void test_epoch_of_the_environment(void **state)
+{
+	static const char *const bad[] = {"", "0", "-1", "now", "4294967296", " 1", NULL};
+	const char *text = HEAD NONE EXEC "[Appliance]\nEpoch=5\n";
+	struct template *t = NULL;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	setenv("SOURCE_DATE_EPOCH", "1700000000", 1);
+	t = parse(text);
+	assert_int_equal(t->appliance.epoch, 1700000000);
+	template_free(t);
+	for (size_t i = 0; bad[i]; i++) {
+		setenv("SOURCE_DATE_EPOCH", bad[i], 1);
+		t = NULL;
+		assert_int_equal(template_parse(text, strlen(text), "f", "/dir", &t, &err), -EINVAL);
+		assert_contains(err.text, "SOURCE_DATE_EPOCH of the environment: ");
+		assert_int_equal(err.exit, EXIT_USAGE);
+	}
+	unsetenv("SOURCE_DATE_EPOCH");
+}
+
+/* ---- from files ---- */
+
+static void write_file(const char *dir, const char *name, const char *text)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", dir, name);
+	struct error err = ERROR_INIT;
+
+	if (output_write_file(path, text, strlen(text), &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void test_load(void **state)
+{
+	_cleanup_free_ char *file = xasprintf("%s/appliance.conf", (char *)*state);
+	struct error err = ERROR_INIT;
+	struct template *t = NULL;
+
+	write_file(*state, "k", "kernel");
+	write_file(*state, "appliance.conf", HEAD NONE EXEC);
+	assert_int_equal(template_load(*state, NULL, &t, &err), 0);
+	assert_string_equal(t->path, file);
+	assert_string_equal(t->dir, *state);
+	assert_string_equal(t->appliance.version, "1");
+	template_free(t);
+	assert_int_equal(template_load(file, "2.0", &t, &err), 0);
+	assert_string_equal(t->appliance.version, "2.0");
+	assert_string_equal(t->dir, *state);
+	template_free(t);
+	assert_int_equal(template_load(file, "2/0", &t, &err), -EINVAL);
+	assert_int_equal(err.exit, EXIT_USAGE);
+}
+
+static void test_load_missing(void **state)
+{
+	_cleanup_free_ char *none = xasprintf("%s/none", (char *)*state);
+	_cleanup_free_ char *expected = xasprintf(
+		"%s: no template, it holds no appliance.conf (No such file or directory)", (char *)*state);
+	struct error err = ERROR_INIT;
+	struct template *t = NULL;
+
+	assert_int_equal(template_load(none, NULL, &t, &err), -EINVAL);
+	assert_contains(
+		err.text,
+		"none: No such file or directory; a template is a directory that holds appliance.conf, or such a "
+		"file");
+	assert_int_equal(template_load(*state, NULL, &t, &err), -EINVAL);
+	assert_string_equal(err.text, expected);
+	assert_int_equal(err.exit, EXIT_USAGE);
+}
+
+static void test_load_empty(void **state)
+{
+	struct error err = ERROR_INIT;
+	struct template *t = NULL;
+
+	write_file(*state, "appliance.conf", "");
+	assert_int_equal(template_load(*state, NULL, &t, &err), -EINVAL);
+	assert_contains(err.text, "/appliance.conf: [Appliance] Name= is missing");
+}
+
+/* @rest behind a good head; the message must end in @message, with the template's path before it. */
+static void refuse_file(const char *dir, const char *rest, const char *message)
+{
+	_cleanup_free_ char *text = xasprintf(HEAD "%s" EXEC, rest);
+	struct error err = ERROR_INIT;
+	struct template *t = NULL;
+
+	write_file(dir, "appliance.conf", text);
+	assert_int_equal(template_load(dir, NULL, &t, &err), -EINVAL);
+	assert_contains(err.text, message);
+	assert_int_equal(strncmp(err.text, dir, strlen(dir)), 0);
+	assert_int_equal(err.exit, EXIT_USAGE);
+}
+
+static void test_files_are_looked_for(void **state)
+{
+	_cleanup_free_ char *sub = xasprintf("%s/sub", (char *)*state);
+
+	assert_int_equal(mkdir(sub, 0755), 0);
+	write_file(*state, "k", "kernel");
+	refuse_file(*state, "[Base]\nSource=none\n[Kernel]\nImage=none\n", "/appliance.conf:7: Image=: '");
+	refuse_file(*state, "[Base]\nSource=none\n[Kernel]\nImage=none\n",
+		    "/none': No such file or directory");
+	refuse_file(*state, "[Base]\nSource=none\n[Kernel]\nImage=sub\n",
+		    "/sub' is a directory, a file was expected");
+	refuse_file(*state, "[Base]\nSource=none\n[Kernel]\nImage=k\nModulesDirectory=k\n",
+		    "/k' is a file, a directory was expected");
+	refuse_file(*state, NONE "[Files]\nCopy=x:/x\n", "/x': No such file or directory");
+	refuse_file(*state, NONE "[Files]\nCopy=/dev/null:/x\n",
+		    "'/dev/null' is neither a file nor a directory");
+	refuse_file(*state, NONE "[Package]\nPath=k\n",
+		    "/k' is no package: .deb, .tar, .tar.gz, .tar.xz, .tar.zst or a directory");
+	refuse_file(*state, "[Base]\nPath=sub\nSource=tar\n", "/appliance.conf:5: Path=: '");
+	refuse_file(*state, "[Base]\nPath=k\nSource=directory\n", "/k' is a file, a directory was expected");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),    cmocka_unit_test(test_base_and_kernel),
+		cmocka_unit_test(test_files),	    cmocka_unit_test(test_init_and_probes),
+		cmocka_unit_test(test_mode_system), cmocka_unit_test(test_empty_values_reset_lists),
+		cmocka_unit_test(test_refusals),    cmocka_unit_test(test_epoch_of_the_environment),
+		unit_test_in_dir(test_load),	    unit_test_in_dir(test_load_missing),
+		unit_test_in_dir(test_load_empty),  unit_test_in_dir(test_files_are_looked_for),
+	};
+
+	unsetenv("SOURCE_DATE_EPOCH");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
