@@ -155,6 +155,7 @@ struct merge *merge_new(void)
 	m->root = node_add(m, NULL, "", 0);
 	m->root->implicit = true;
 	node_set_entry(m->root, entry_new("", S_IFDIR | 0755));
+	free(steal_pointer(&m->root->entry->path)); /* an entry gets it when it is put out */
 	return m;
 }
 
