@@ -179,17 +179,16 @@ static void verify_sections(struct verify *v, const struct pe *pe)
 {
 	const struct pe_section *cmdline = pe_find(pe, ".cmdline"), *initrd = pe_find(pe, ".initrd");
 
-	if (!cmdline || cmdline->virtual_size > cmdline->file_size ||
-	    cmdline->virtual_size != strlen(v->m->command_line) ||
-	    memcmp(pe->data + cmdline->file_offset, v->m->command_line, cmdline->virtual_size) != 0)
+	if (!cmdline || cmdline->data_size != strlen(v->m->command_line) ||
+	    memcmp(pe_section_data(pe, cmdline), v->m->command_line, cmdline->data_size) != 0)
 		report_bad(v, "command line", "section .cmdline of the UKI does not say '%s'",
 			   v->m->command_line);
 	else
 		report_ok(v, "command line", "'%s'", v->m->command_line);
-	if (!initrd || initrd->virtual_size > initrd->file_size)
+	if (!initrd)
 		report_bad(v, "initrd", "the UKI has no section .initrd");
 	else
-		verify_initrd(v, pe->data + initrd->file_offset, initrd->virtual_size);
+		verify_initrd(v, pe_section_data(pe, initrd), initrd->data_size);
 }
 
 static void verify_uki(struct verify *v, const uint8_t *data, size_t len)
