@@ -122,6 +122,11 @@ void js_append(struct json *array, struct json *value)
 	must(json_array_append_new(in(array), in(value)));
 }
 
+struct json *js_share(const struct json *j)
+{
+	return out(json_incref(in(j)));
+}
+
 void js_append_string(struct json *array, const char *value)
 {
 	js_append(array, out(string_of(value)));

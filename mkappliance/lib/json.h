@@ -31,6 +31,8 @@ void js_set_bytes(struct json *object, const char *key, const void *data, size_t
 /* Take ownership of @value. */
 void js_set(struct json *object, const char *key, struct json *value);
 void js_append(struct json *array, struct json *value);
+/* Another reference to the same value, for a second parent; change neither afterwards. */
+struct json *js_share(const struct json *j);
 void js_append_string(struct json *array, const char *value);
 void js_append_int(struct json *array, int64_t value);
 

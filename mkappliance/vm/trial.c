@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vm/trial.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/cleanup.h"
+#include "lib/log.h"
+#include "vm/probe.h"
+
+#define SECOND_NS      1000000000ull
+#define PRESS_AGAIN_NS (10 * SECOND_NS) /* a button pressed before anybody listened is pressed again */
+#define TAIL_LINES     15
+#define BAD_ENDS       (SEEN_FAILED | SEEN_REFUSED | SEEN_PANIC | SEEN_CORRUPTED | SEEN_END)
+
+/* A trial as it goes. */
+struct trial {
+	const struct subject *subject;
+	const struct trial_options *options;
+	struct machine *machine;
+	struct forward *forwards; /* one a probe */
+	uint64_t deadline;
+	uint64_t step_start;
+	struct trial_report report;
+};
+
+char *trial_describe_end(const struct machine_status *s)
+{
+	const char *colon = s->detail[0] ? ": " : "";
+
+	if (s->seen & SEEN_REFUSED)
+		return xasprintf("refused (%s%s%s)", s->reason, colon, s->detail);
+	if (s->seen & SEEN_CORRUPTED)
+		return xasprintf("stopped by dm-verity (%s)", s->detail);
+	if (s->seen & SEEN_PANIC)
+		return xasprintf("kernel panic (%s)", s->detail);
+	if (s->seen & SEEN_FAILED)
+		return xasprintf("failed (%s%s%s)", s->reason, colon, s->detail);
+	if (!(s->seen & SEEN_END))
+		return xstrdup("runs");
+	if (s->end == DOMAIN_SHUT_DOWN)
+		return s->seen & SEEN_STOPPED ? xasprintf("stopped (%s)", s->reason) : xstrdup("powered off");
+	return xstrdup(s->end == DOMAIN_CRASHED ? "qemu crashed" : "destroyed");
+}
+
+/* Ends a step. Takes @detail. */
+static void end_step(struct trial *t, char *name, bool ok, char *detail)
+{
+	struct trial_report *r = &t->report;
+	struct trial_step *step;
+	uint64_t now = clock_ns();
+
+	array_grow(r->steps, r->count, r->cap);
+	step = &r->steps[r->count++];
+	*step = (struct trial_step){.name = name, .ok = ok, .detail = detail};
+	step->seconds = (double)(now - t->step_start) / 1e9;
+	t->step_start = now;
+	r->ok = ok;
+	if (t->options->on_step)
+		t->options->on_step(step, t->options->data);
+}
+
+/* Free ports for the probes; the numbers may be taken by others before qemu has them, so domain_start() may still say so. */
+static int choose_ports(struct trial *t, struct error *err)
+{
+	const struct manifest_test *test = &t->subject->manifest->test;
+
+	t->forwards = xcalloc(test->count + 1, sizeof(*t->forwards));
+	for (size_t i = 0; i < test->count; i++) {
+		int r = host_free_port(&t->forwards[i].host, err);
+
+		if (r < 0)
+			return r;
+		t->forwards[i].guest = test->probes[i].port;
+	}
+	return 0;
+}
+
+static int start(struct trial *t, struct machine_host *h, struct error *err)
+{
+	const struct manifest_test *test = &t->subject->manifest->test;
+	const struct machine_config config = {
+		.image = t->subject->path,
+		.memory = test->memory,
+		.cpus = test->cpus,
+		.forwards = t->forwards,
+		.forward_count = test->count,
+		.reboot_ends = true,
+		.capture_path = t->options->capture_path,
+		.on_line = t->options->on_line,
+		.data = t->options->data,
+	};
+
+	return machine_start(h, &config, &t->machine, err);
+}
+
+/* The record that says that the machine is up: the init of Mode=system hands over after "verified" and says no more. */
+static int await_boot(struct trial *t, struct error *err)
+{
+	bool system = strcmp(t->subject->manifest->init_mode, "system") == 0;
+	unsigned want = system ? SEEN_VERIFIED : SEEN_READY;
+	int r = machine_wait(t->machine, want | BAD_ENDS, t->deadline, system ? "'verified'" : "'ready'", err);
+	struct machine_status s = machine_status(t->machine);
+
+	if (r == -ETIMEDOUT)
+		end_step(t, xstrdup("boot"), false,
+			 xasprintf("the record %s within %u s", err->text, t->subject->manifest->test.timeout));
+	else if (r < 0)
+		return r;
+	else if (s.seen & BAD_ENDS || !(s.seen & want))
+		end_step(t, xstrdup("boot"), false, trial_describe_end(&s));
+	else
+		end_step(t, xstrdup("boot"), true,
+			 xasprintf("%s %.3f s after its kernel started", system ? "verified" : "ready",
+				   system ? s.verified_t : s.ready_t));
+	return 0;
+}
+
+static int ask_probes(struct trial *t, struct error *err)
+{
+	const struct manifest_test *test = &t->subject->manifest->test;
+
+	for (size_t i = 0; i < test->count && t->report.ok; i++) {
+		int r = probe_run(&test->probes[i], t->forwards[i].host, t->deadline, err);
+
+		if (r == -EINTR)
+			return r;
+		end_step(t, probe_name(&test->probes[i]), r == 0, xstrdup(r == 0 ? "as expected" : err->text));
+	}
+	return 0;
+}
+
+static int press_until_it_ends(struct trial *t, struct error *err)
+{
+	for (;;) {
+		uint64_t again = clock_ns() + PRESS_AGAIN_NS;
+		int r = machine_press_power(t->machine, err);
+
+		if (r == 0)
+			r = machine_wait(t->machine, SEEN_END, again < t->deadline ? again : t->deadline, "the end", err);
+		else if (machine_status(t->machine).seen & SEEN_END)
+			r = 0; /* went by itself */
+		if (r != -ETIMEDOUT || again >= t->deadline)
+			return r;
+	}
+}
+
+static int stop(struct trial *t, struct error *err)
+{
+	bool system = strcmp(t->subject->manifest->init_mode, "system") == 0;
+	int r = press_until_it_ends(t, err);
+	struct machine_status s = machine_status(t->machine);
+	_cleanup_free_ char *end = trial_describe_end(&s);
+	bool ok = (s.seen & SEEN_END) && s.end == DOMAIN_SHUT_DOWN && !(s.seen & (BAD_ENDS & ~(unsigned)SEEN_END));
+
+	if (r == -EINTR)
+		return r;
+	if (r == -ETIMEDOUT)
+		end_step(t, xstrdup("stop"), false, xstrdup("still runs after the power button was pressed"));
+	else if (r < 0)
+		end_step(t, xstrdup("stop"), false, xstrdup(err->text));
+	else if (ok && !system && !(s.seen & SEEN_STOPPED))
+		end_step(t, xstrdup("stop"), false, xstrdup("went off without the record 'stopped'"));
+	else
+		end_step(t, xstrdup("stop"), ok, steal_pointer(&end));
+	return 0;
+}
+
+int trial_run(struct machine_host *h, const struct subject *s, const struct trial_options *o,
+	      struct trial_report *ret, struct error *err)
+{
+	struct trial t = {.subject = s, .options = o, .step_start = clock_ns()};
+	int r;
+
+	t.deadline = t.step_start + s->manifest->test.timeout * SECOND_NS;
+	r = choose_ports(&t, err);
+	if (r >= 0)
+		r = start(&t, h, err);
+	if (r >= 0)
+		r = await_boot(&t, err);
+	if (r >= 0 && t.report.ok)
+		r = ask_probes(&t, err);
+	if (r >= 0 && t.report.ok)
+		r = stop(&t, err);
+	if (t.machine) {
+		t.report.status = machine_status(t.machine);
+		if (r >= 0 && !t.report.ok)
+			machine_tail(t.machine, TAIL_LINES, &t.report.tail);
+		machine_free(t.machine);
+	}
+	free(t.forwards);
+	if (r < 0) {
+		trial_report_free(&t.report);
+		return r;
+	}
+	*ret = t.report;
+	return 0;
+}
+
+void trial_report_free(struct trial_report *r)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		free(r->steps[i].name);
+		free(r->steps[i].detail);
+	}
+	free(r->steps);
+	strlist_free(&r->tail);
+	*r = (struct trial_report){0};
+}
