@@ -15,6 +15,10 @@ static const struct command *const commands[] = {
 #ifdef WITH_GUESTFS
 	&cmd_inspect,
 #endif
+#ifdef WITH_LIBVIRT
+	&cmd_boot,
+	&cmd_test,
+#endif
 };
 
 static void print_usage(FILE *f)

@@ -34,4 +34,10 @@ void ext4_freep(struct ext4 **fs);
  */
 char *ext4_block_owner(int fd, uint64_t offset, uint64_t block);
 
+/*
+ * The first data block of the file @path (symbolic links are followed) in the file system at byte @offset of the image @fd, counted in blocks of the
+ * file system. -ENOENT when there is none.
+ */
+int ext4_first_block(int fd, uint64_t offset, const char *path, uint64_t *ret, struct error *err);
+
 #endif

@@ -44,7 +44,8 @@ static int pause_between(uint64_t deadline, struct error *err)
 	return 0;
 }
 
-int probe_run(const struct template_probe *p, uint16_t host_port, uint64_t deadline, struct error *err)
+int probe_run(const struct template_probe *p, uint16_t host_port, uint64_t deadline, bool (*alive)(void *data),
+	      void *data, struct error *err)
 {
 	long try_ms = FIRST_TRY_MS;
 
@@ -68,6 +69,8 @@ int probe_run(const struct template_probe *p, uint16_t host_port, uint64_t deadl
 			return error_set(err, r, "no answer in time (last: %s)", last.text);
 		if (r < 0)
 			return r;
+		if (alive && !alive(data))
+			return error_set(err, -ECONNABORTED, "nobody left to answer (last: %s)", last.text);
 		try_ms = try_ms * 2 < LAST_TRY_MS ? try_ms * 2 : LAST_TRY_MS;
 	}
 }

@@ -3,6 +3,7 @@
 #ifndef MKAPPLIANCE_VM_PROBE_H
 #define MKAPPLIANCE_VM_PROBE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/error.h"
@@ -14,9 +15,11 @@
 /*
  * Asks until there is an answer: refused and broken connections, and attempts without a byte of answer, are tried again until @deadline
  * (CLOCK_MONOTONIC, nanoseconds); an answer counts, right or wrong. 0 when it is the one expected; else -ETIMEDOUT, -EBADMSG (wrong
- * answer) or -EINTR with a message that says what came instead.
+ * answer) or -EINTR with a message that says what came instead. Between attempts @alive, when not NULL, is asked whether there is still somebody to
+ * answer; -ECONNABORTED when not.
  */
-int probe_run(const struct template_probe *p, uint16_t host_port, uint64_t deadline, struct error *err);
+int probe_run(const struct template_probe *p, uint16_t host_port, uint64_t deadline, bool (*alive)(void *data),
+	      void *data, struct error *err);
 
 /* "GET :8080/healthz 200", "TCP :53"; to be freed. */
 char *probe_name(const struct template_probe *p);

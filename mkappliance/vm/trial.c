@@ -10,6 +10,7 @@
 
 #define SECOND_NS      1000000000ull
 #define PRESS_AGAIN_NS (10 * SECOND_NS) /* a button pressed before anybody listened is pressed again */
+#define LAST_WORDS_NS  (10 * SECOND_NS)
 #define TAIL_LINES     15
 #define BAD_ENDS       (SEEN_FAILED | SEEN_REFUSED | SEEN_PANIC | SEEN_CORRUPTED | SEEN_END)
 
@@ -86,12 +87,22 @@ static int start(struct trial *t, struct machine_host *h, struct error *err)
 		.forwards = t->forwards,
 		.forward_count = test->count,
 		.reboot_ends = true,
+		.vars = t->options->vars,
 		.capture_path = t->options->capture_path,
 		.on_line = t->options->on_line,
 		.data = t->options->data,
 	};
 
 	return machine_start(h, &config, &t->machine, err);
+}
+
+/* Lets a machine that went wrong say the rest, as its policy wants: off, again (which ends it here), or panic. */
+static int await_last_words(struct trial *t, struct error *err)
+{
+	uint64_t patience = clock_ns() + LAST_WORDS_NS;
+	int r = machine_wait(t->machine, SEEN_PANIC, patience < t->deadline ? patience : t->deadline, "the end", err);
+
+	return r == -ETIMEDOUT ? 0 : r;
 }
 
 /* The record that says that the machine is up: the init of Mode=system hands over after "verified" and says no more. */
@@ -102,6 +113,10 @@ static int await_boot(struct trial *t, struct error *err)
 	int r = machine_wait(t->machine, want | BAD_ENDS, t->deadline, system ? "'verified'" : "'ready'", err);
 	struct machine_status s = machine_status(t->machine);
 
+	if (r == 0 && (s.seen & BAD_ENDS || !(s.seen & want))) {
+		r = await_last_words(t, err);
+		s = machine_status(t->machine);
+	}
 	if (r == -ETIMEDOUT)
 		end_step(t, xstrdup("boot"), false,
 			 xasprintf("the record %s within %u s", err->text, t->subject->manifest->test.timeout));
@@ -116,16 +131,36 @@ static int await_boot(struct trial *t, struct error *err)
 	return 0;
 }
 
+static bool still_well(void *data)
+{
+	struct trial *t = data;
+
+	return !(machine_status(t->machine).seen & BAD_ENDS);
+}
+
+static int ask_probe(struct trial *t, const struct template_probe *p, uint16_t host_port, struct error *err)
+{
+	int r = probe_run(p, host_port, t->deadline, still_well, t, err);
+	bool gone = r < 0 && r != -EINTR && !still_well(t);
+	struct machine_status s;
+
+	if (r == -EINTR || (gone && (r = await_last_words(t, err)) < 0))
+		return r;
+	s = machine_status(t->machine);
+	end_step(t, probe_name(p), r == 0 && !gone,
+		 gone ? trial_describe_end(&s) : xstrdup(r == 0 ? "as expected" : err->text));
+	return 0;
+}
+
 static int ask_probes(struct trial *t, struct error *err)
 {
 	const struct manifest_test *test = &t->subject->manifest->test;
 
 	for (size_t i = 0; i < test->count && t->report.ok; i++) {
-		int r = probe_run(&test->probes[i], t->forwards[i].host, t->deadline, err);
+		int r = ask_probe(t, &test->probes[i], t->forwards[i].host, err);
 
-		if (r == -EINTR)
+		if (r < 0)
 			return r;
-		end_step(t, probe_name(&test->probes[i]), r == 0, xstrdup(r == 0 ? "as expected" : err->text));
 	}
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The test of an image: boot it, ask its probes, stop it by the power button. */
+/* The test of an image: boot it, ask its probes, stop it by the power button. Several may run at once. */
 #ifndef MKAPPLIANCE_VM_TRIAL_H
 #define MKAPPLIANCE_VM_TRIAL_H
 
@@ -24,6 +24,7 @@ struct trial_report {
 
 struct trial_options {
 	const char *capture_path; /* NULL: none */
+	const char *vars;         /* firmware variables to start from; NULL: empty ones */
 	void (*on_line)(const struct console_line *line, void *data); /* may be NULL */
 	/* After each step; may be NULL. */
 	void (*on_step)(const struct trial_step *step, void *data);
