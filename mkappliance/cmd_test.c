@@ -220,7 +220,10 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 	struct test t = {.options = &o, .host = MACHINE_HOST_INIT};
 	const char *args[1];
 	size_t count;
-	int r = cmd_parse(self, options, argc, argv, 1, 1, args, &count, &o.common, err);
+	int r;
+
+	hypervisor_silence();
+	r = cmd_parse(self, options, argc, argv, 1, 1, args, &count, &o.common, err);
 
 	if (r != 0)
 		return r;

@@ -2,6 +2,7 @@
 #include "vm/domain.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 #include <pthread.h>
@@ -15,7 +16,9 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 
-#define TICK_MS 200 /* how late the event thread notices that it is to end */
+#define LOG_OUTPUTS "LIBVIRT_LOG_OUTPUTS"
+#define CMDLINE_MAX ((size_t)4 << 20)
+#define TICK_MS     200 /* how late the event thread notices that it is to end */
 
 struct hypervisor {
 	virConnectPtr connection;
@@ -152,6 +155,25 @@ static void stop_events(struct hypervisor *h)
 	(void)virEventRemoveTimeout(h->timer);
 }
 
+void hypervisor_silence(void)
+{
+	_cleanup_buf_ struct buf line = {0};
+	_cleanup_free_ char **argv = NULL;
+	struct error ignored = ERROR_INIT;
+	size_t count = 0, cap = 0;
+
+	if (getenv(LOG_OUTPUTS) || setenv(LOG_OUTPUTS, "4:file:/dev/null", 1) < 0 ||
+	    io_read_file(AT_FDCWD, "/proc/self/cmdline", CMDLINE_MAX, &line, &ignored) < 0)
+		return;
+	for (size_t at = 0; at < line.len; at += strlen(line.ptr + at) + 1) {
+		array_grow(argv, count, cap);
+		argv[count++] = line.ptr + at;
+	}
+	array_grow(argv, count, cap);
+	argv[count] = NULL;
+	(void)execv("/proc/self/exe", argv);
+}
+
 int hypervisor_open(const char *uri, const char *dir, struct hypervisor **ret, struct error *err)
 {
 	_cleanup_free_ char *own = xasprintf("qemu:///embed?root=%s", dir);
@@ -160,8 +182,6 @@ int hypervisor_open(const char *uri, const char *dir, struct hypervisor **ret, s
 	int r;
 
 	virSetErrorFunc(NULL, be_silent);
-	/* Beside that it logs, to standard error unless told otherwise. */
-	(void)setenv("LIBVIRT_LOG_OUTPUTS", "4:file:/dev/null", 0);
 	if (virInitialize() < 0)
 		return virt_error(err, "libvirt");
 	h->embed = !uri;

@@ -15,6 +15,13 @@
 struct hypervisor;
 
 /*
+ * libvirt also logs to standard error unless $LIBVIRT_LOG_OUTPUTS says otherwise, and reads that once, at the latest in a constructor of
+ * libguestfs, before main(). So this sets it and starts the program anew, with the same arguments. Call before anything was done; does
+ * nothing when the variable is set, and there is only more noise when it cannot.
+ */
+void hypervisor_silence(void);
+
+/*
  * Connects to @uri; NULL: qemu:///embed below @dir, which needs no daemon. @dir is private to us, outlives the connection and
  * has a short path (libvirt puts Unix sockets there, whose names end at 107 bytes).
  */
