@@ -132,6 +132,20 @@ $(B)/tests/%: $(B)/obj/tests/unit/%.o $(LIB)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(LIB) $(ALL_LIBS) -lcmocka
 
+# The init's parts, compiled for the host and tested without the tool's rooms: both sides have names such as console_open().
+INIT_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(filter-out firstboot/init.c,$(INIT_SRC)))
+INIT_LIB := $(INIT_OBJ) $(filter $(B)/obj/mkappliance/lib/%,$(LIB))
+
+$(B)/tests/test_firstboot_%: $(B)/obj/tests/unit/test_firstboot_%.o $(INIT_LIB)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(INIT_LIB) $(ALL_LIBS) -lcmocka
+
+$(B)/fuzz/fuzz_firstboot_%: $(B)/obj/tests/fuzz/fuzz_firstboot_%.o $(B)/obj/tests/fuzz/replay.o $(INIT_LIB)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(B)/obj/tests/fuzz/replay.o $(INIT_LIB) $(ALL_LIBS)
+
 # A fuzz target has LLVMFuzzerTestOneInput; here it is linked with a main that replays files.
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(LIB)
 	$(call say,LD,$@)
@@ -163,7 +177,7 @@ help:
 
 force:
 
--include $(OBJ:.o=.d) $(patsubst tests/%.c,$(B)/obj/tests/%.d,$(wildcard tests/unit/*.c tests/fuzz/*.c))
+-include $(OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(patsubst tests/%.c,$(B)/obj/tests/%.d,$(wildcard tests/unit/*.c tests/fuzz/*.c))
 
 .PHONY: all tests check install uninstall clean help force
 .DELETE_ON_ERROR:

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The init's parser of /appliance.conf; the input is the file. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../firstboot/conf.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+/* Every value lies in the text and ends there. */
+static void check(const char *value, const char *text, size_t len)
+{
+	if (value < text || value >= text + len || !memchr(value, '\0', len - (size_t)(value - text)))
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	static struct line detail;
+	static struct conf c;
+	char *text = malloc(len ? len : 1);
+
+	if (!text)
+		abort();
+	if (len)
+		memcpy(text, data, len);
+	line_reset(&detail);
+	if (conf_parse(text, len, &c, &detail) == 0) {
+		check(c.root_hash, text, len);
+		check(c.command_line, text, len);
+		for (size_t i = 0; i < c.args.len; i++)
+			check(c.args.ptr[i], text, len);
+		if (c.args.ptr[c.args.len] || c.env.ptr[c.env.len] || (!c.system && !c.args.len))
+			abort();
+	} else if (!detail.len || detail.len >= sizeof(detail.text)) {
+		abort();
+	}
+	free(text);
+	return 0;
+}

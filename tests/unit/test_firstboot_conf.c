@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The init's reading of /appliance.conf, and the text that it writes without stdio. */
+#include "../../firstboot/conf.h"
+#include "../../firstboot/line.h"
+#include "unit.h"
+
+#define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define COMMON                                                                         \
+	"Format=1\nName=hello\nVersion=1.0\nRootHash=" HASH "\nSalt=" HASH "\n"        \
+	"DataBlocks=16384\nHashStart=1\nRoot=01234567-89ab-cdef-0123-456789abcdef\n"   \
+	"Verity=fedcba98-7654-3210-fedc-ba9876543210\nCommandLine=console=ttyS0 a=b\n" \
+	"DeviceTimeout=30\nOnCorruption=panic\nVerify=full\nModule=/m/a.ko\nModule=/m/b.ko\n"
+#define SYSTEM COMMON "Mode=system\nInit=/sbin/init\n"
+#define APPLIANCE                                                                   \
+	COMMON "Mode=appliance\nHostname=hello\nArg=/usr/bin/hello\nArg=\nArg=80\n" \
+	       "Uid=33\nGid=34\nWorkingDirectory=/\nNetwork=dhcp\nReadyPort=80\n"   \
+	       "ReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n"
+
+/* Parses a copy of exactly @len bytes, so that a byte too far is seen by the sanitizer. */
+static int parse(const char *text, size_t len, struct conf *c, struct line *detail, char **ret_copy)
+{
+	*ret_copy = xmemdup(text, len ? len : 1);
+	line_reset(detail);
+	return conf_parse(*ret_copy, len, c, detail);
+}
+
+static void test_system(void **state)
+{
+	_cleanup_free_ char *text = NULL;
+	struct line detail;
+	struct conf c;
+
+	(void)state;
+	assert_int_equal(parse(SYSTEM, strlen(SYSTEM), &c, &detail, &text), 0);
+	assert_string_equal(c.name, "hello");
+	assert_string_equal(c.root_hash, HASH);
+	assert_string_equal(c.command_line, "console=ttyS0 a=b");
+	assert_string_equal(c.init, "/sbin/init");
+	assert_int_equal(c.data_blocks, 16384);
+	assert_int_equal(c.hash_start, 1);
+	assert_int_equal(c.on_corruption, CONF_PANIC);
+	assert_int_equal(c.verify_full, 1);
+	assert_int_equal(c.system, 1);
+	assert_int_equal(c.modules.len, 2);
+	assert_string_equal(c.modules.ptr[1], "/m/b.ko");
+	assert_null(c.modules.ptr[2]);
+}
+
+static void test_appliance(void **state)
+{
+	_cleanup_free_ char *text = NULL;
+	struct line detail;
+	struct conf c;
+	const char *all = APPLIANCE "Env=A=b=c\nEnv=D=\nGroupId=4\nWritable=/var/lib/x\nReadyPath=/healthz\n"
+				    "RootModule=/lib/modules/n.ko\n";
+
+	(void)state;
+	assert_int_equal(parse(all, strlen(all), &c, &detail, &text), 0);
+	assert_int_equal(c.system, 0);
+	assert_int_equal(c.args.len, 3);
+	assert_string_equal(c.args.ptr[1], "");
+	assert_null(c.args.ptr[3]);
+	assert_int_equal(c.uid, 33);
+	assert_int_equal(c.gid, 34);
+	assert_string_equal(c.env.ptr[0], "A=b=c");
+	assert_string_equal(c.groups.ptr[0], "4");
+	assert_string_equal(c.ready_path, "/healthz");
+	assert_int_equal(c.dhcp, 1);
+}
+
+/* One rule a line: what is wrong, and what the operator reads. */
+static void test_refused(void **state)
+{
+	static const struct {
+		const char *text, *says;
+	} cases[] = {
+		{"", "not lines"},
+		{"Format=1", "not lines"},
+		{"Name=x\n", "not Format=1 (line 1)"},
+		{"Format=2\n", "not Format=1"},
+		{"Format=1\n", "Name= is missing"},
+		{SYSTEM "\n", "'' has no '='"},
+		{SYSTEM "Format=1\n", "unknown key 'Format'"},
+		{SYSTEM "name=x\n", "unknown key 'name' (line 18)"},
+		{SYSTEM "Name=x\n", "a second Name="},
+		{SYSTEM "Mode=appliance\n", "a second Mode="},
+		{SYSTEM "Arg=/x\n", "Arg= has no meaning with Mode=system"},
+		{APPLIANCE "Init=/x\n", "Init= has no meaning with Mode=appliance"},
+		{COMMON "Mode=shell\n", "Mode= does not take 'shell'"},
+		{COMMON "Mode=system\n", "Init= is missing"},
+		{COMMON "Mode=system\nInit=init\n", "Init= does not take"},
+		{COMMON "Mode=appliance\nArg=hello\n", "Hostname= is missing"},
+		{APPLIANCE "Module=m.ko\n", "Module= does not take"},
+		{APPLIANCE "Env==x\n", "Env= does not take"},
+		{APPLIANCE "Env=x\n", "Env= does not take"},
+		{APPLIANCE "GroupId=-1\n", "GroupId= does not take"},
+		{APPLIANCE "GroupId=4294967295\n", "GroupId= does not take"},
+		{APPLIANCE "ReadyPath=healthz\n", "ReadyPath= does not take"},
+		{"Format=1\nDataBlocks=0\n", "DataBlocks= does not take"},
+		{"Format=1\nDataBlocks=1099511627777\n", "DataBlocks= does not take"},
+		{"Format=1\nDataBlocks=99999999999999999999999\n", "DataBlocks= does not take"},
+		{"Format=1\nDataBlocks=010\n", "DataBlocks= does not take"},
+		{"Format=1\nDataBlocks=1 \n", "DataBlocks= does not take"},
+		{"Format=1\nRootHash=" HASH "0\n", "RootHash= does not take"},
+		{"Format=1\nRootHash=0123\n", "RootHash= does not take"},
+		{"Format=1\nRoot=01234567-89AB-cdef-0123-456789abcdef\n", "Root= does not take"},
+		{"Format=1\nRoot=01234567-89ab-cdef-0123-456789abcde\n", "Root= does not take"},
+		{"Format=1\nName=\n", "Name= does not take ''"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		_cleanup_free_ char *text = NULL;
+		struct line detail;
+		struct conf c;
+
+		assert_int_equal(parse(cases[i].text, strlen(cases[i].text), &c, &detail, &text), -EINVAL);
+		assert_contains(detail.text, cases[i].says);
+	}
+}
+
+static void test_refused_bytes(void **state)
+{
+	_cleanup_buf_ struct buf many = {0};
+	_cleanup_free_ char *text = NULL, *text2 = NULL, *text3 = NULL;
+	struct line detail;
+	struct conf c;
+
+	(void)state;
+	assert_int_equal(parse("Format=1\nName=a\0b\n", 18, &c, &detail, &text), -EINVAL);
+	buf_add(&many, SYSTEM, strlen(SYSTEM));
+	for (int i = 0; i < ABI_CONF_LIST_MAX; i++)
+		buf_printf(&many, "Module=/%d\n", i);
+	assert_int_equal(parse(many.ptr, many.len, &c, &detail, &text2), -EINVAL);
+	assert_contains(detail.text, "more than 96 times Module=");
+	while (many.len <= ABI_CONF_MAX)
+		buf_printf(&many, "Module=/\n");
+	assert_int_equal(parse(many.ptr, many.len, &c, &detail, &text3), -EINVAL);
+	assert_contains(detail.text, "more than 65536 bytes");
+}
+
+static void test_line_printf(void **state)
+{
+	struct line l = {.len = 0};
+	char expected[LINE_MAX_BYTES];
+
+	(void)state;
+	line_printf(&l, "%s|%c|%d|%d|%u|%llu|%lu|%03u|%02x|%%", "text", 'c', -5, INT32_MIN, UINT32_MAX,
+		    (unsigned long long)UINT64_MAX, 7ul, 5u, 10u);
+	snprintf(expected, sizeof(expected), "%s|%c|%d|%d|%u|%llu|%lu|%03u|%02x|%%", "text", 'c', -5,
+		 INT32_MIN, UINT32_MAX, (unsigned long long)UINT64_MAX, 7ul, 5u, 10u);
+	assert_string_equal(l.text, expected);
+
+	for (int i = 0; i < 1000; i++)
+		line_printf(&l, "%s", "more than fits");
+	assert_int_equal(l.len, LINE_MAX_BYTES - 1);
+	assert_int_equal(strlen(l.text), l.len);
+}
+
+static void test_line_json(void **state)
+{
+	struct line l = {.len = 0};
+
+	(void)state;
+	line_json(&l, "a\"\\\n\x1b\xc3\xa4\x7f", 100);
+	assert_string_equal(l.text, "\"a\\\"\\\\\\u000a\\u001b\\u00c3\\u00a4\\u007f\"");
+	/* Cut between characters, never inside an escape. */
+	for (size_t max = 2; max < 20; max++) {
+		line_reset(&l);
+		line_json(&l, "\n\n\n", max);
+		assert_true(l.len <= max && (l.len - 2) % 6 == 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_system),	    cmocka_unit_test(test_appliance),
+		cmocka_unit_test(test_refused),	    cmocka_unit_test(test_refused_bytes),
+		cmocka_unit_test(test_line_printf), cmocka_unit_test(test_line_json),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
