@@ -24,7 +24,7 @@
 #define BLOCK_STEP 64u
 
 #define DESCRIPTOR_SIZE 32u
-/* Of a last group with fewer blocks than its own inode table would need and this, libext2fs makes none at all. */
+/* A last group with fewer blocks than its own inode table would need and about this many is dropped by libext2fs. */
 #define LAST_GROUP_SPARE 64u
 
 static uint64_t coarse(uint64_t n, uint64_t smallest_step)
@@ -71,9 +71,7 @@ static void size_groups(const struct places *p, struct ext4_geometry *g)
 	if (div_up(blocks, EXT4_MAX_GROUP) < g->groups)
 		g->blocks_per_group = (uint32_t)round_up(at_least(div_up(blocks, g->groups), own), 8);
 	last = (uint64_t)(g->groups - 1) * g->blocks_per_group;
-	if (g->groups > 1)
-		blocks = at_least(blocks, last + own);
-	g->blocks = (uint32_t)blocks;
+	g->blocks = (uint32_t)at_least(blocks, last + own);
 }
 
 int ext4_geometry(uint32_t inodes, uint64_t small_blocks, uint64_t data_blocks, struct ext4_geometry *ret,

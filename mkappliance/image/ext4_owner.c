@@ -17,6 +17,7 @@
 #include "lib/mem.h"
 
 #define READ_BUDGET (1u << 20) /* blocks; a tree of 60,000 entries takes about 50,000 */
+#define READ_TIMES  16         /* and never more than this many times the whole image */
 #define DEPTH_MAX   5          /* of an extent tree: enough for any file */
 #define PATH_DEPTH  128
 #define GROUPS_MAX  (1u << 17) /* 16 TiB */
@@ -74,10 +75,18 @@ static bool read_block(struct reader *r, uint32_t block, void *buf)
 	return block < r->blocks && read_bytes(r, (uint64_t)block * EXT4_BLOCK, buf, EXT4_BLOCK);
 }
 
+/* Blocks of the file system that the image really has. */
+static uint64_t real_blocks(const struct reader *r)
+{
+	off_t end = lseek(r->fd, 0, SEEK_END);
+
+	return end > 0 && (uint64_t)end > r->offset ? ((uint64_t)end - r->offset) / EXT4_BLOCK : 0;
+}
+
 static bool read_super(struct reader *r)
 {
+	uint64_t groups, bytes, real = real_blocks(r);
 	struct ext2_super_block sb;
-	uint64_t groups, bytes;
 
 	if (!read_bytes(r, 1024, &sb, sizeof(sb)) || sb.s_magic != EXT2_SUPER_MAGIC || sb.s_log_block_size != 2 ||
 	    sb.s_inode_size != EXT4_INODE || (sb.s_feature_incompat & EXT4_FEATURE_INCOMPAT_64BIT) ||
@@ -89,7 +98,9 @@ static bool read_super(struct reader *r)
 	bytes = groups * sizeof(struct ext2_group_desc);
 	if (groups > GROUPS_MAX)
 		return false;
-	r->blocks = sb.s_blocks_count;
+	r->blocks = sb.s_blocks_count < real ? sb.s_blocks_count : (uint32_t)real;
+	if (r->blocks < READ_BUDGET / READ_TIMES)
+		r->budget = r->blocks * READ_TIMES;
 	r->inodes_per_group = sb.s_inodes_per_group;
 	r->groups = (uint32_t)groups;
 	r->groups_at = xmalloc(bytes);
