@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The digest of a directory's listing and content; declared in compose_internal.h. */
+/* The digest of a layer's listing, with or without content; declared in compose_internal.h. */
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,7 +15,8 @@ static void describe(const struct layer_entry *le, struct buf *b)
 {
 	const struct tree_entry *e = le->entry;
 
-	buf_printf(b, "%zu:%s %o %u %u %ju ", strlen(e->path), e->path, e->mode, e->uid, e->gid, (uintmax_t)e->rdev);
+	buf_printf(b, "%zu:%s %o %u %u %ju ", strlen(e->path), e->path, e->mode, e->uid, e->gid,
+		   (uintmax_t)e->rdev);
 	if (le->link)
 		buf_printf(b, "= %zu:%s", strlen(le->link), le->link);
 	if (e->target)
@@ -42,10 +43,10 @@ static int add_content(struct hasher *h, const struct tree *t, const struct tree
 	return 0;
 }
 
-int layer_digest(const struct layer *l, struct sha256 *ret, uint64_t *ret_size, struct error *err)
+/* @t: where content is read; NULL: it is left out. */
+static int digest_entries(const struct layer *l, const struct tree *t, struct sha256 *ret, uint64_t *ret_size,
+			  struct error *err)
 {
-	struct tree_source source = {.fd = l->fd, .name = l->name};
-	const struct tree t = {.sources = &source, .source_count = 1};
 	_cleanup_hasher_ struct hasher *h = hasher_new();
 	_cleanup_free_ char *chunk = xmalloc(CHUNK);
 	_cleanup_buf_ struct buf line = {0};
@@ -60,7 +61,7 @@ int layer_digest(const struct layer *l, struct sha256 *ret, uint64_t *ret_size, 
 		hasher_add(h, line.ptr, line.len);
 		if (r == 0 && S_ISREG(e->mode) && !l->entries[i].link) {
 			size += e->size;
-			r = add_content(h, &t, e, chunk, err);
+			r = t ? add_content(h, t, e, chunk, err) : 0;
 		}
 		if (r < 0)
 			return r;
@@ -68,4 +69,17 @@ int layer_digest(const struct layer *l, struct sha256 *ret, uint64_t *ret_size, 
 	hasher_final(h, ret);
 	*ret_size = size;
 	return 0;
+}
+
+int layer_digest(const struct layer *l, struct sha256 *ret, uint64_t *ret_size, struct error *err)
+{
+	struct tree_source source = {.fd = l->fd, .name = l->name};
+	const struct tree t = {.sources = &source, .source_count = 1};
+
+	return digest_entries(l, &t, ret, ret_size, err);
+}
+
+int layer_listing_digest(const struct layer *l, struct sha256 *ret, uint64_t *ret_size, struct error *err)
+{
+	return digest_entries(l, NULL, ret, ret_size, err);
 }

@@ -198,7 +198,7 @@ static int find_files(const struct template *t, struct source *s, struct layer *
 	if (r == 0)
 		r = directory_list(t->kernel.modules_dir, s->dir, layer, err);
 	if (r == 0)
-		r = layer_digest(&look, &digest, &size, err);
+		r = layer_listing_digest(&look, &digest, &size, err);
 	if (r < 0)
 		return r;
 	compose_add_input(result, "kernel", t->kernel.modules_dir, &digest, size);

@@ -145,7 +145,7 @@ int package_open(const char *path, const struct cache *cache, struct package *re
 		p.kind = ARCHIVE_NOT;
 		r = directory_list(path, "", &p.layer, err);
 		if (r == 0)
-			r = layer_digest(&p.layer, &p.digest, &p.size, err);
+			r = layer_listing_digest(&p.layer, &p.digest, &p.size, err);
 	} else if (S_ISREG(st.st_mode)) {
 		r = open_file(fd, path, cache, &p, err);
 	} else {
