@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The init's parser of DHCP answers; the input is the IP packet. Its header's checksum is made right, or nothing would get through. */
+/*
+ * The init's parser of DHCP answers; the input is the IP packet. Its header's checksum is made right, or nothing
+ * would get through.
+ */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The init's reader of partition tables; the input is the header's sector, then the entries. Its checksum is made right. */
+/*
+ * The init's reader of partition tables; the input is the header's sector, then the entries. The header's checksum
+ * is made right.
+ */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the init reads from disk and kernel: partition table, uevents, the sizes of the verity devices, a probe's answer. */
+/* What the init reads: partition table, uevents, a probe's answer; and the sizes of the verity devices. */
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -1,0 +1,183 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The init alone, without firmware and without the tool's image half: qemu starts the host's kernel with an initrd and a disk made
+# by cpio, mke2fs, veritysetup and sfdisk. Each case must end by itself, with the record that says why.
+. "$(dirname "$0")/functions.sh"
+
+requires qemu-system-x86_64 qemu-system-x86
+requires mke2fs e2fsprogs
+requires debugfs e2fsprogs
+requires veritysetup cryptsetup-bin
+requires sfdisk fdisk
+requires cpio
+requires curl
+requires musl-gcc musl-tools
+[ "$(uname -m)" = x86_64 ] || skip "the host is not x86_64"
+kernel=$(find /boot -name 'vmlinuz-*-cloud-amd64' -readable | sort -V | tail -n 1)
+[ -n "$kernel" ] || skip "no Debian cloud kernel in /boot (apt-get install linux-image-cloud-amd64)"
+modules=/lib/modules/${kernel#/boot/vmlinuz-}/kernel
+command_line="console=ttyS0 quiet panic=-1"
+port=$((20000 + $$ % 10000))
+
+# Reads a file of the root again and again: what a corrupted block is seen by.
+make_reader() {
+	cat >"$tmp/reader.c" <<'C'
+#include <fcntl.h>
+#include <unistd.h>
+int main(void)
+{
+	static char buf[65536];
+	for (sleep(1);; sleep(1)) {
+		int fd = open("/data", O_RDONLY);
+		while (read(fd, buf, sizeof buf) > 0)
+			;
+		close(fd);
+	}
+}
+C
+	musl-gcc -static -Os -o "$tmp/root/usr/bin/reader" "$tmp/reader.c"
+}
+
+make_tree() {
+	local m
+	mkdir -p "$tmp"/root/{dev,proc,sys,run,tmp,etc,usr/bin,modules} && touch "$tmp/root/etc/resolv.conf" &&
+		cp build/hello "$tmp/root/usr/bin/" && make_reader || return
+	python3 -c 'import random, sys; sys.stdout.buffer.write(random.Random(1).randbytes(4000000))' >"$tmp/root/data" || return
+	for m in drivers/acpi/button net/core/failover drivers/net/net_failover drivers/net/virtio_net; do
+		cp "$modules/$m.ko" "$tmp/root/modules/" || return
+	done
+}
+
+# 1 MiB, root of 16 MiB, hash tree of 4 MiB, 3 MiB.
+make_disk() {
+	local hash salt root_uuid verity_uuid uuid='\1-\2-\3-\4-\5'
+	salt=$(printf 'ab%.0s' {1..32})
+	truncate -s 16M "$tmp/root.ext4" && mke2fs -q -t ext4 -O ^has_journal -b 4096 -d "$tmp/root" "$tmp/root.ext4" &&
+		hash=$(veritysetup format --salt="$salt" "$tmp/root.ext4" "$tmp/hash" | awk '/Root hash/ { print $3 }') || return
+	root_uuid=$(sed -E "s/^(.{8})(.{4})(.{4})(.{4})(.{12}).*/$uuid/" <<<"$hash")
+	verity_uuid=$(sed -E "s/.*(.{8})(.{4})(.{4})(.{4})(.{12})$/$uuid/" <<<"$hash")
+	truncate -s 24M "$tmp/good" && sfdisk -q "$tmp/good" <<-END || return
+		label: gpt
+		start=2048, size=32768, uuid=$root_uuid
+		start=34816, size=8192, uuid=$verity_uuid
+	END
+	dd if="$tmp/root.ext4" of="$tmp/good" bs=1M seek=1 conv=notrunc status=none &&
+		dd if="$tmp/hash" of="$tmp/good" bs=1M seek=17 conv=notrunc status=none || return
+	printf '%s\n' Format=1 Name=rig Version=1 "RootHash=$hash" "Salt=$salt" DataBlocks=4096 HashStart=1 \
+		"Root=$root_uuid" "Verity=$verity_uuid" "CommandLine=$command_line" >"$tmp/common"
+}
+
+# initrd FILE KEY=VALUE...: the configuration is the common one and these lines.
+initrd() {
+	local out=$1 dir m
+	shift
+	dir=$(mktemp -d "$tmp/initrd.XXXXXX") && mkdir "$dir/m" && cp build/mkappliance-init "$dir/init" || return
+	{ cat "$tmp/common" && printf '%s\n' "$@"; } >"$dir/appliance.conf" || return
+	for m in virtio/virtio_ring virtio/virtio virtio/virtio_pci_modern_dev virtio/virtio_pci_legacy_dev virtio/virtio_pci \
+		block/virtio_blk md/dm-mod md/dm-bufio ../lib/reed_solomon/reed_solomon md/dm-verity; do
+		cp "$modules/drivers/$m.ko" "$dir/m/" && echo "Module=/m/${m##*/}.ko" >>"$dir/appliance.conf" || return
+	done
+	(cd "$dir" && find . -mindepth 1 -printf '%P\n' | sort | cpio -o -H newc --quiet) >"$out"
+}
+
+# machine DISK INITRD LOG [QEMU-ARGUMENT...]
+machine() {
+	local disk=$1 initrd=$2 log=$3
+	shift 3
+	timeout 90 qemu-system-x86_64 -machine q35,accel=tcg -cpu max -m 256 -nodefaults -no-user-config -display none -no-reboot \
+		-kernel "$kernel" -initrd "$initrd" -append "${append:-$command_line}" -serial "file:$log" \
+		-drive "if=none,id=d,file=$disk,format=raw,readonly=on" -device virtio-blk-pci,drive=d "$@" </dev/null
+}
+
+boot_keys=(DeviceTimeout=3 OnCorruption=poweroff Verify=lazy)
+app_keys=(Mode=appliance Hostname=rig Uid=33 Gid=33 WorkingDirectory=/ Network=none ReadyTimeout=10 StopSignal=15 StopTimeout=3)
+hello=("${app_keys[@]}" Arg=/usr/bin/hello Arg=8080 ReadyPort=8080 ReadyPath=/healthz)
+reader=("${app_keys[@]}" Arg=/usr/bin/reader ReadyPort=0)
+
+# ends DISK EXPECTED KEY=VALUE...: the machine goes off by itself, after a line that matches.
+ends() {
+	local disk=$1 expected=$2
+	shift 2
+	rm -f "$tmp/log"
+	initrd "$tmp/initrd" "$@" && machine "$disk" "$tmp/initrd" "$tmp/log" && grep -aqE "$expected" "$tmp/log" && return
+	echo "expected: $expected"
+	tail -n 5 "$tmp/log"
+	return 1
+}
+
+# flip NAME OFFSET: a copy of the disk with one byte altered.
+flip() {
+	cp --sparse=always "$tmp/good" "$tmp/$1" && python3 -c '
+import sys
+f = open(sys.argv[1], "r+b"); at = int(sys.argv[2])
+f.seek(at); b = f.read(1)[0]; f.seek(at); f.write(bytes([b ^ 1]))' "$tmp/$1" "$2"
+}
+
+# Waits until the log has a line that matches.
+await() {
+	local i
+	for ((i = 0; i < 300; i++)); do
+		grep -aqE "$1" "$tmp/log" 2>/dev/null && return
+		sleep 0.1
+	done
+	echo "did not come: $1"
+	tail -n 5 "$tmp/log"
+	return 1
+}
+
+press_power_button() {
+	python3 -c '
+import socket, sys, time
+s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(b"system_powerdown\n"); time.sleep(0.5)' "$tmp/monitor"
+}
+
+full_life() {
+	local page m drivers=()
+	for m in button failover net_failover virtio_net; do drivers+=("RootModule=/modules/$m.ko"); done
+	initrd "$tmp/initrd" "${boot_keys[@]}" "${hello[@]/Network=none/Network=dhcp}" "${drivers[@]}" Env=VERSION=7 || return
+	machine "$tmp/good" "$tmp/initrd" "$tmp/log" -monitor "unix:$tmp/monitor,server,nowait" \
+		-netdev "user,id=n,hostfwd=tcp:127.0.0.1:$port-:8080" -device virtio-net-pci,netdev=n,romfile= &
+	await '^mkappliance: .*"ready"' && page=$(curl -sS -m 10 "http://127.0.0.1:$port/") && press_power_button
+	wait $! || return
+	echo "$page"
+	grep -q '^hello from rig 7$' <<<"$page" && grep -q '^root: /dev/dm-0 ext4 ro' <<<"$page" &&
+		await '^mkappliance: .*"stopping".*"power-button"' && await '^app: hello: stopped' &&
+		await '^mkappliance: .*"stopped".*"power-button", "status": 0'
+}
+
+append_differs() {
+	local append="$command_line init=/bin/sh"
+	ends "$tmp/good" '"refused".*"command-line".*init=/bin/sh' "${boot_keys[@]}" "${hello[@]}"
+}
+
+make_copies() {
+	flip data $((1048576 + block * 4096 + 9)) && flip first $((1048576 + 1024 + 120)) &&
+		flip tree $((17 * 1048576 + 4096 + 8)) && flip superblock $((17 * 1048576 + 24)) &&
+		head -c 12M "$tmp/good" >"$tmp/short"
+}
+
+check "disk is made" eval "make_tree && make_disk" || exit
+block=$(debugfs -R "bmap /data 500" "$tmp/root.ext4" 2>/dev/null | tail -n 1)
+check "altered copies of it are made" make_copies || exit
+check "starts, serves, stops by the power button" full_life
+check "foreign command line" append_differs
+check "no disk of ours" ends "$tmp/short" '"refused".*"no-root"' "${boot_keys[@]}" "${hello[@]}"
+check "unknown key" ends "$tmp/good" '"refused".*"config".*unknown key .Shell' "${boot_keys[@]}" "${hello[@]}" Shell=/bin/sh
+check "module that is not there" ends "$tmp/good" '"refused".*"module"' "${boot_keys[@]}" "${hello[@]}" Module=/m/none.ko
+check "altered block of the ext4 superblock" ends "$tmp/first" '"refused".*"corruption".*"block": 0' "${boot_keys[@]}" "${hello[@]}"
+check "altered hash tree" ends "$tmp/tree" '"refused".*"corruption".*hash tree.*"block": 1' "${boot_keys[@]}" "${hello[@]}"
+check "altered block read later" ends "$tmp/data" "\"refused\".*\"corruption\".*\"block\": $block" "${boot_keys[@]}" "${reader[@]}"
+check "altered block, Verify=full" ends "$tmp/data" "\"refused\".*\"corruption\".*\"block\": $block" \
+	"${boot_keys[@]/lazy/full}" "${hello[@]}"
+check "altered block, Mode=system" ends "$tmp/data" "\"refused\".*\"corruption\".*\"block\": $block" \
+	"${boot_keys[@]}" Mode=system Init=/usr/bin/reader
+check "altered block, OnCorruption=reboot" ends "$tmp/data" "block $block is corrupted" \
+	"${boot_keys[@]/poweroff/reboot}" "${reader[@]}"
+check "altered block, OnCorruption=panic" ends "$tmp/data" "Kernel panic" "${boot_keys[@]/poweroff/panic}" "${reader[@]}"
+check "altered verity superblock is not believed" ends "$tmp/superblock" '"failed".*"timeout"' \
+	"${boot_keys[@]}" "${hello[@]/ReadyPort=8080/ReadyPort=81}"
+check "application that is not there" ends "$tmp/good" '"failed".*"exec".*No such file' \
+	"${boot_keys[@]}" "${hello[@]/hello/none}"
+check "application that ends at once" ends "$tmp/good" '"failed".*"exited".*status 2' "${boot_keys[@]}" "${hello[@]/Arg=8080/Arg=x}"
+check "Mode=system without its init" ends "$tmp/good" '"failed".*"exec".*/sbin/none' "${boot_keys[@]}" Mode=system Init=/sbin/none
