@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A file name may hold a newline; a message stays one line whatever it quotes. */
-static void one_line(char *text)
+void error_one_line(char *text)
 {
 	for (char *p = text; *p; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
@@ -19,7 +18,7 @@ static int set_v(struct error *err, enum exit_code exit, int code, const char *f
 	err->exit = exit;
 	err->code = code;
 	vsnprintf(err->text, sizeof(err->text), format, ap);
-	one_line(err->text);
+	error_one_line(err->text);
 	return code;
 }
 
@@ -78,6 +77,6 @@ int error_prefix(struct error *err, const char *format, ...)
 	va_end(ap);
 	len = strlen(err->text);
 	snprintf(err->text + len, sizeof(err->text) - len, ": %s", old);
-	one_line(err->text);
+	error_one_line(err->text);
 	return err->code;
 }

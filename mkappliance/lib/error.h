@@ -22,13 +22,13 @@
 enum exit_code {
 	EXIT_DONE = 0,
 	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,   /* the command line or a template is wrong */
+	EXIT_USAGE = 2,	  /* the command line or a template is wrong */
 	EXIT_REFUSED = 3, /* integrity: something differs from what was built */
 };
 
 struct error {
 	enum exit_code exit;
-	int code;        /* negative errno, 0 while nothing happened */
+	int code;	 /* negative errno, 0 while nothing happened */
 	char text[1024]; /* one line, no newline at its end */
 };
 
@@ -52,5 +52,8 @@ int error_refuse(struct error *err, const char *format, ...)
 
 /* Puts "CONTEXT: " in front of the message and returns the code that @err holds. */
 int error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Replaces control characters by '?': a file name may hold a newline or an escape sequence, a message stays one harmless line. */
+void error_one_line(char *text);
 
 #endif

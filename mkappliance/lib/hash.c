@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/interrupt.h"
 #include "lib/mem.h"
 
 struct hasher {
@@ -67,15 +68,19 @@ void sha256_of(const void *data, size_t len, struct sha256 *ret)
 	must(EVP_Digest(data, len, ret->b, NULL, EVP_sha256(), NULL));
 }
 
-int sha256_of_fd(int fd, const char *name, struct sha256 *ret, uint64_t *ret_size,
-		 struct error *err)
+int sha256_of_fd(int fd, const char *name, struct sha256 *ret, uint64_t *ret_size, struct error *err)
 {
 	_cleanup_hasher_ struct hasher *h = hasher_new();
 	_cleanup_free_ char *buf = xmalloc(256 * 1024);
 	uint64_t offset = 0;
 
 	for (;;) {
-		ssize_t n = pread(fd, buf, 256 * 1024, (off_t)offset);
+		int r = interrupt_check(err);
+		ssize_t n;
+
+		if (r < 0)
+			return r;
+		n = pread(fd, buf, 256 * 1024, (off_t)offset);
 
 		if (n < 0) {
 			if (errno == EINTR)
@@ -105,29 +110,20 @@ void hex_encode(const void *data, size_t len, char *hex)
 	hex[2 * len] = 0;
 }
 
-static int digit_value(char c)
+static unsigned digit_value(char c)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
+	if (c <= '9')
+		return (unsigned)(c - '0');
+	return (unsigned)((c | 0x20) - 'a' + 10);
 }
 
 bool hex_decode(const char *hex, void *data, size_t len)
 {
 	uint8_t *p = data;
 
-	if (strnlen(hex, 2 * len + 1) != 2 * len)
+	if (strspn(hex, "0123456789abcdefABCDEF") != 2 * len || hex[2 * len])
 		return false;
-	for (size_t i = 0; i < len; i++) {
-		int high = digit_value(hex[2 * i]), low = digit_value(hex[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		p[i] = (uint8_t)(high << 4 | low);
-	}
+	for (size_t i = 0; i < len; i++)
+		p[i] = (uint8_t)(digit_value(hex[2 * i]) << 4 | digit_value(hex[2 * i + 1]));
 	return true;
 }

@@ -12,7 +12,7 @@
 
 #include "lib/error.h"
 
-#define SHA256_SIZE 32
+#define SHA256_SIZE	32
 #define SHA256_HEX_SIZE (2 * SHA256_SIZE + 1)
 
 struct sha256 {
@@ -34,13 +34,12 @@ void hasher_freep(struct hasher **h);
 #define _cleanup_hasher_ __attribute__((cleanup(hasher_freep)))
 
 /* SHA-256 of a whole file, from its start. @name is for messages. */
-int sha256_of_fd(int fd, const char *name, struct sha256 *ret, uint64_t *ret_size,
-		 struct error *err);
+int sha256_of_fd(int fd, const char *name, struct sha256 *ret, uint64_t *ret_size, struct error *err);
 
 /* Lower-case hexadecimal; @hex has room for 2 * len + 1 bytes. */
 void hex_encode(const void *data, size_t len, char *hex);
 
-/* Exactly 2 * len digits of either case, or false. */
+/* Exactly 2 * len digits of either case, or false and @data is untouched. */
 bool hex_decode(const char *hex, void *data, size_t len);
 
 #endif

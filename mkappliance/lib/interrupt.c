@@ -33,6 +33,7 @@ void interrupt_setup(void)
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		(void)sigaction(signals[i], &action, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* past 'ulimit -f' write() says EFBIG then */
 }
 
 bool interrupt_pending(void)

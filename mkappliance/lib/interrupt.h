@@ -11,7 +11,7 @@
 
 #include "lib/error.h"
 
-/* Once, from main(): SIGINT, SIGTERM and SIGHUP; SIGPIPE is ignored. */
+/* Once, from main(): SIGINT, SIGTERM and SIGHUP; SIGPIPE and SIGXFSZ are ignored. */
 void interrupt_setup(void);
 
 bool interrupt_pending(void);

@@ -9,8 +9,7 @@
 
 #include "lib/cleanup.h"
 
-int io_pread_full(int fd, const char *name, void *buf, size_t len, uint64_t offset,
-		  struct error *err)
+int io_pread_full(int fd, const char *name, void *buf, size_t len, uint64_t offset, struct error *err)
 {
 	char *p = buf;
 
@@ -20,12 +19,10 @@ int io_pread_full(int fd, const char *name, void *buf, size_t len, uint64_t offs
 		if (n < 0) {
 			if (errno == EINTR)
 				continue;
-			return error_errno(err, -errno, "%s: reading at byte %ju", name,
-					   (uintmax_t)offset);
+			return error_errno(err, -errno, "%s: reading at byte %ju", name, (uintmax_t)offset);
 		}
 		if (n == 0)
-			return error_set(err, -ENODATA,
-					 "%s: ends at byte %ju, %zu more bytes expected", name,
+			return error_set(err, -ENODATA, "%s: ends at byte %ju, %zu more bytes expected", name,
 					 (uintmax_t)offset, len);
 		p += n;
 		len -= (size_t)n;
@@ -41,11 +38,12 @@ static int write_error(const char *name, int code, struct error *err)
 				 "%s: no space left on the disk; free some or choose another "
 				 "directory",
 				 name);
+	if (code == -EFBIG)
+		return error_set(err, code, "%s: larger than the file system or 'ulimit -f' allows", name);
 	return error_errno(err, code, "%s: writing", name);
 }
 
-int io_pwrite_full(int fd, const char *name, const void *buf, size_t len, uint64_t offset,
-		   struct error *err)
+int io_pwrite_full(int fd, const char *name, const void *buf, size_t len, uint64_t offset, struct error *err)
 {
 	const char *p = buf;
 
@@ -114,6 +112,7 @@ int io_read_file(int dirfd, const char *path, size_t limit, struct buf *ret, str
 int io_make_dirs(const char *path, mode_t mode, struct error *err)
 {
 	_cleanup_free_ char *copy = xstrdup(path);
+	struct stat st;
 
 	for (char *p = copy + 1; *copy; p++) {
 		char saved = *p;
@@ -127,6 +126,11 @@ int io_make_dirs(const char *path, mode_t mode, struct error *err)
 			break;
 		*p = saved;
 	}
+	if (stat(path, &st) < 0)
+		return error_errno(err, -errno, "%s", path);
+	if (!S_ISDIR(st.st_mode))
+		return error_set(err, -ENOTDIR, "%s: a file is in the way, a directory is needed there",
+				 path);
 	return 0;
 }
 

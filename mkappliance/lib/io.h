@@ -15,12 +15,10 @@
 #include "lib/mem.h"
 
 /* Reads exactly @len bytes at @offset; a file that ends before is an error (-ENODATA). */
-int io_pread_full(int fd, const char *name, void *buf, size_t len, uint64_t offset,
-		  struct error *err);
+int io_pread_full(int fd, const char *name, void *buf, size_t len, uint64_t offset, struct error *err);
 
 /* Writes exactly @len bytes at @offset. -ENOSPC names the file and says that the disk is full. */
-int io_pwrite_full(int fd, const char *name, const void *buf, size_t len, uint64_t offset,
-		   struct error *err);
+int io_pwrite_full(int fd, const char *name, const void *buf, size_t len, uint64_t offset, struct error *err);
 
 /* Writes exactly @len bytes at the file position. */
 int io_write_full(int fd, const char *name, const void *buf, size_t len, struct error *err);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,19 +38,18 @@ static size_t utf8_len(const unsigned char *p)
 	for (size_t i = 1; i < n; i++)
 		if (p[i] < low[n] || p[i] > 0xbf)
 			return 0;
-	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
-	    (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
+	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) ||
+	    (*p == 0xf4 && p[1] > 0x8f))
 		return 0;
 	return n;
 }
 
-static json_t *string_of(const char *value)
+/* @text with each byte that is not UTF-8 as U+FFFD. To be freed. */
+static char *valid_text(const char *text)
 {
-	_cleanup_buf_ struct buf b = {0};
+	struct buf b = {0};
 
-	if (!value)
-		return json_null();
-	for (const char *p = value; *p;) {
+	for (const char *p = text; *p;) {
 		size_t n = utf8_len((const unsigned char *)p);
 
 		if (n == 0) {
@@ -60,7 +60,17 @@ static json_t *string_of(const char *value)
 			p += n;
 		}
 	}
-	return json_string_nocheck(b.ptr ? b.ptr : "");
+	return buf_steal(&b);
+}
+
+static json_t *string_of(const char *value)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (!value)
+		return json_null();
+	text = valid_text(value);
+	return json_string_nocheck(text);
 }
 
 struct json *js_object_new(void)
@@ -86,7 +96,9 @@ void js_freep(struct json **j)
 
 void js_set(struct json *object, const char *key, struct json *value)
 {
-	must(json_object_set_new(in(object), key, in(value)));
+	_cleanup_free_ char *text = valid_text(key);
+
+	must(json_object_set_new_nocheck(in(object), text, in(value)));
 }
 
 void js_set_string(struct json *object, const char *key, const char *value)
@@ -101,7 +113,7 @@ void js_set_int(struct json *object, const char *key, int64_t value)
 
 void js_set_real(struct json *object, const char *key, double value)
 {
-	js_set(object, key, out(json_real(value)));
+	js_set(object, key, out(isfinite(value) ? json_real(value) : json_null()));
 }
 
 void js_set_bool(struct json *object, const char *key, bool value)
@@ -256,7 +268,7 @@ int js_need_string(const struct json *object, const char *path, const char **ret
 }
 
 int js_need_int(const struct json *object, const char *path, int64_t min, int64_t max, int64_t *ret,
-		  struct error *err)
+		struct error *err)
 {
 	int64_t v;
 

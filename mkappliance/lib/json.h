@@ -25,7 +25,7 @@ void js_freep(struct json **j);
 
 void js_set_string(struct json *object, const char *key, const char *value); /* NULL: null */
 void js_set_int(struct json *object, const char *key, int64_t value);
-void js_set_real(struct json *object, const char *key, double value);
+void js_set_real(struct json *object, const char *key, double value); /* infinite, not a number: null */
 void js_set_bool(struct json *object, const char *key, bool value);
 void js_set_bytes(struct json *object, const char *key, const void *data, size_t len);
 /* Take ownership of @value. */
@@ -60,7 +60,7 @@ bool js_bool(const struct json *j, bool *ret);
 /* The same by path, with an error that names @path and what was expected. */
 int js_need_string(const struct json *object, const char *path, const char **ret, struct error *err);
 int js_need_int(const struct json *object, const char *path, int64_t min, int64_t max, int64_t *ret,
-		  struct error *err);
+		struct error *err);
 /* Exactly @len bytes of hexadecimal. */
 int js_need_bytes(const struct json *object, const char *path, void *data, size_t len, struct error *err);
 

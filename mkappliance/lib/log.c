@@ -8,6 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/cleanup.h"
+#include "lib/error.h"
+
 #define SHOW_EVERY_TERMINAL_NS 100000000ull
 #define SHOW_EVERY_LOG_NS      5000000000ull
 
@@ -55,17 +58,19 @@ static void clear_line(void)
 	state.line_open = false;
 }
 
-static void put_line(const char *before, const char *after, const char *format, va_list ap)
-	__attribute__((format(printf, 3, 0)));
+static void put_line(const char *before, const char *format, va_list ap)
+	__attribute__((format(printf, 2, 0)));
 
-static void put_line(const char *before, const char *after, const char *format, va_list ap)
+static void put_line(const char *before, const char *format, va_list ap)
 {
+	_cleanup_free_ char *text = NULL;
+
+	if (vasprintf(&text, format, ap) < 0)
+		abort();
+	error_one_line(text);
 	pthread_mutex_lock(&state.lock);
 	clear_line();
-	fputs(before, stderr);
-	vfprintf(stderr, format, ap);
-	fputs(after, stderr);
-	fputc('\n', stderr);
+	fprintf(stderr, "%s%s\n", before, text);
 	pthread_mutex_unlock(&state.lock);
 }
 
@@ -76,7 +81,7 @@ void log_note(const char *format, ...)
 	if (state.level < LOG_NORMAL)
 		return;
 	va_start(ap, format);
-	put_line("", "", format, ap);
+	put_line("", format, ap);
 	va_end(ap);
 }
 
@@ -87,7 +92,7 @@ void log_debug(const char *format, ...)
 	if (state.level < LOG_VERBOSE)
 		return;
 	va_start(ap, format);
-	put_line("", "", format, ap);
+	put_line("", format, ap);
 	va_end(ap);
 }
 
@@ -98,7 +103,7 @@ void log_warning(const char *format, ...)
 	if (state.level < LOG_NORMAL)
 		return;
 	va_start(ap, format);
-	put_line(state.colour ? "\033[33mwarning:\033[0m " : "warning: ", "", format, ap);
+	put_line(state.colour ? "\033[33mwarning:\033[0m " : "warning: ", format, ap);
 	va_end(ap);
 }
 
@@ -159,8 +164,7 @@ static void show(struct progress *p, uint64_t done, uint64_t now)
 		fflush(stderr);
 		state.line_open = true;
 	} else {
-		fprintf(stderr, "  %-24s %s (%.0f s)\n", p->name, text,
-			(double)(now - p->started_ns) / 1e9);
+		fprintf(stderr, "  %-24s %s (%.0f s)\n", p->name, text, (double)(now - p->started_ns) / 1e9);
 	}
 	pthread_mutex_unlock(&state.lock);
 }
@@ -186,8 +190,7 @@ void progress_add(struct progress *p, uint64_t n)
 	if (now < last + every)
 		return;
 	/* One thread wins the right to print. */
-	if (__atomic_compare_exchange_n(&p->shown_ns, &last, now, false, __ATOMIC_RELAXED,
-					__ATOMIC_RELAXED))
+	if (__atomic_compare_exchange_n(&p->shown_ns, &last, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		show(p, done, now);
 }
 
@@ -200,8 +203,7 @@ void progress_end(struct progress *p, const char *detail)
 	describe(p, __atomic_load_n(&p->done, __ATOMIC_RELAXED), text, sizeof(text));
 	pthread_mutex_lock(&state.lock);
 	clear_line();
-	fprintf(stderr, "  %-24s %6.2f s  %s%s%s\n", p->name,
-		(double)(clock_ns() - p->started_ns) / 1e9, text, *text && detail ? ", " : "",
-		detail ? detail : "");
+	fprintf(stderr, "  %-24s %6.2f s  %s%s%s\n", p->name, (double)(clock_ns() - p->started_ns) / 1e9,
+		text, *text && detail ? ", " : "", detail ? detail : "");
 	pthread_mutex_unlock(&state.lock);
 }

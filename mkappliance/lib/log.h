@@ -35,8 +35,8 @@ void log_error(const char *text);
 struct progress {
 	const char *name; /* lives as long as the step */
 	const char *unit; /* "B" scales to KiB, MiB, GiB; anything else is printed as it is; NULL: no count */
-	uint64_t total;   /* 0: unknown */
-	uint64_t done;    /* may be raised by several threads through progress_add() */
+	uint64_t total;	  /* 0: unknown */
+	uint64_t done;	  /* may be raised by several threads through progress_add() */
 	uint64_t started_ns;
 	uint64_t shown_ns;
 };

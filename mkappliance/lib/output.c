@@ -18,48 +18,75 @@ static char *directory_of(const char *path)
 	return xstrdup(dirname(copy));
 }
 
-static char *temp_name(const char *path)
+/*
+ * A name of ours beside @path. Another one for each @attempt: in containers all have the same process id, and one that
+ * was killed may have left its file behind.
+ */
+#define TEMP_ATTEMPTS 100
+
+static char *temp_name(const char *path, unsigned attempt)
 {
-	return xasprintf("%s.%ld.part", path, (long)getpid());
+	return xasprintf("%s.%ld-%u.part", path, (long)getpid(), attempt);
+}
+
+/* For file systems without O_TMPFILE. The descriptor or -errno. */
+static int create_named(const char *path, char **ret_temp)
+{
+	for (unsigned i = 0; i < TEMP_ATTEMPTS; i++) {
+		_cleanup_free_ char *temp = temp_name(path, i);
+		int fd = open(temp, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0644);
+
+		if (fd >= 0) {
+			*ret_temp = steal_pointer(&temp);
+			return fd;
+		}
+		if (errno != EEXIST)
+			return -errno;
+	}
+	return -EEXIST;
 }
 
 int output_open(const char *path, struct output *ret, struct error *err)
 {
 	_cleanup_free_ char *dir = directory_of(path);
-	_cleanup_free_ char *temp = NULL;
+	char *temp = NULL;
 	struct stat st;
 	int fd;
 
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return error_set(err, -EISDIR, "%s: is a directory, a file was to be written there",
-				 path);
+		return error_set(err, -EISDIR, "%s: is a directory, a file was to be written there", path);
 	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0644);
-	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
-		temp = temp_name(path);
-		fd = open(temp, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0644);
-	}
 	if (fd < 0)
-		return error_errno(err, -errno, "%s: creating a file there", dir);
+		fd = errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL ? create_named(path, &temp)
+									       : -errno;
+	if (fd < 0)
+		return error_errno(err, fd, "%s: creating a file there", dir);
 	ret->fd = fd;
 	ret->path = xstrdup(path);
-	ret->temp = steal_pointer(&temp);
+	ret->temp = temp;
 	return 0;
 }
 
 /* Gives a file without a name its temporary one; rename() then replaces the old file atomically. */
 static int give_name(struct output *out, struct error *err)
 {
-	_cleanup_free_ char *temp = NULL;
 	char proc[64];
 
 	if (out->temp)
 		return 0;
-	temp = temp_name(out->path);
 	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", out->fd);
-	if (linkat(AT_FDCWD, proc, AT_FDCWD, temp, AT_SYMLINK_FOLLOW) < 0)
-		return error_errno(err, -errno, "%s: creating", temp);
-	out->temp = steal_pointer(&temp);
-	return 0;
+	for (unsigned i = 0; i < TEMP_ATTEMPTS; i++) {
+		_cleanup_free_ char *temp = temp_name(out->path, i);
+
+		if (linkat(AT_FDCWD, proc, AT_FDCWD, temp, AT_SYMLINK_FOLLOW) == 0) {
+			out->temp = steal_pointer(&temp);
+			return 0;
+		}
+		if (errno != EEXIST)
+			return error_errno(err, -errno, "%s: creating", temp);
+	}
+	return error_set(err, -EEXIST, "%s: left-over files '%s.*.part' are in the way; remove them",
+			 out->path, out->path);
 }
 
 int output_sync(struct output *out, struct error *err)
