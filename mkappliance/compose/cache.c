@@ -70,13 +70,10 @@ static char *file_of(const struct cache *c, const char *hex, const char *suffix)
 }
 
 /* Waits while another build makes the same layer. */
-static int lock_key(const char *path, const char *what, int *ret, struct error *err)
+static int wait_for_lock(int fd, const char *path, const char *what, struct error *err)
 {
-	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	bool told = false;
 
-	if (fd < 0)
-		return error_errno(err, -errno, "%s", path);
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return error_errno(err, -errno, "%s: locking", path);
@@ -87,8 +84,27 @@ static int lock_key(const char *path, const char *what, int *ret, struct error *
 			return err->code;
 		(void)nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
 	}
-	*ret = steal_fd(&fd);
 	return 0;
+}
+
+static int lock_key(const char *path, const char *what, int *ret, struct error *err)
+{
+	for (;;) {
+		_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+		struct stat st;
+		int r;
+
+		if (fd < 0)
+			return error_errno(err, -errno, "%s", path);
+		r = wait_for_lock(fd, path, what, err);
+		if (r < 0)
+			return r;
+		/* Who held it may have failed and removed it: then this is no longer the lock that others see. */
+		if (fstat(fd, &st) == 0 && st.st_nlink > 0) {
+			*ret = steal_fd(&fd);
+			return 0;
+		}
+	}
 }
 
 static int64_t time_ns(struct timespec t)
@@ -231,15 +247,15 @@ int cache_get(const struct cache *c, const struct buf *key, const char *what, bo
 	if (r < 0)
 		return r;
 	r = c->refresh && !(needs_network && c->offline) ? 0 : look_up(record_path, what, &found, err);
-	if (r < 0)
-		return r;
 	if (r == 0 && needs_network && c->offline)
-		return error_set(err, -ENOENT, "%s: is not in the cache, and fetching it was forbidden (--offline)",
-				 what);
+		r = error_set(err, -ENOENT, "%s: is not in the cache, and fetching it was forbidden (--offline)",
+			      what);
 	if (r == 0)
 		r = make_layer(record_path, what, make, data, &found, err);
-	if (r < 0)
+	if (r < 0) {
+		(void)unlink(lock_path);
 		return r;
+	}
 	log_debug("%s: %s %s", what, found.made ? "made" : "from the cache,", found.path);
 	*ret = found;
 	found = CACHED_INIT;

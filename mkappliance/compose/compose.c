@@ -60,7 +60,6 @@ void compose_result_free(struct compose_result *r)
 	*r = (struct compose_result){0};
 }
 
-/* The tar of the cache, listed; one that cannot be is made again. */
 static int add_debian(struct compose *c, struct error *err)
 {
 	_cleanup_cached_ struct cached cached = CACHED_INIT;

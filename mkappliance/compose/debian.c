@@ -101,7 +101,7 @@ static void on_line(const char *line, void *data)
 
 	if (strncmp(line, "E: ", 3) == 0 && !b->failure)
 		b->failure = xstrdup(line + 3);
-	if (strncmp(line, "W: ", 3) == 0 && !strstr(line, "skipping mounting of"))
+	if (strncmp(line, "W: ", 3) == 0 && !strstr(line, "W: skipping "))
 		log_warning("mmdebstrap: %s", line + 3);
 	else if (strncmp(line, "I: ", 3) == 0 && strstr(line, "..."))
 		log_note("    %s", line + 3);
