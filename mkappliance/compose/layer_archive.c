@@ -71,8 +71,15 @@ static int raw_new(struct archive **ret, struct error *err)
 	return 0;
 }
 
-/* Everything that the opened stream holds, to @out and/or @ret (each may be left out). */
-static int raw_copy(struct archive *a, const char *name, int out, struct buf *ret, uint64_t limit, struct error *err)
+/* Where a stream goes: each may be left out. */
+struct sink {
+	int fd;
+	struct buf *buf;
+	uint64_t limit;
+};
+
+/* Everything that the opened stream holds; @compressed: what is not any of the compressions is an error. */
+static int raw_copy(struct archive *a, const char *name, bool compressed, const struct sink *to, struct error *err)
 {
 	_cleanup_free_ char *chunk = xmalloc(CHUNK);
 	struct archive_entry *entry;
@@ -83,6 +90,8 @@ static int raw_copy(struct archive *a, const char *name, int out, struct buf *re
 		return 0;
 	if (r != ARCHIVE_OK)
 		return archive_error(a, name, "decompressing", err);
+	if (compressed && archive_filter_count(a) < 2)
+		return error_set(err, -EINVAL, "%s: decompressing: its header is damaged", name);
 	for (;;) {
 		la_ssize_t n = archive_read_data(a, chunk, CHUNK);
 
@@ -91,11 +100,11 @@ static int raw_copy(struct archive *a, const char *name, int out, struct buf *re
 		if (n < 0)
 			return archive_error(a, name, "decompressing", err);
 		total += (uint64_t)n;
-		if (total > limit)
-			return error_set(err, -EFBIG, "%s: holds more than %" PRIu64 " bytes", name, limit);
-		if (ret)
-			buf_add(ret, chunk, (size_t)n);
-		r = out < 0 ? 0 : io_write_full(out, name, chunk, (size_t)n, err);
+		if (total > to->limit)
+			return error_set(err, -EFBIG, "%s: holds more than %" PRIu64 " bytes", name, to->limit);
+		if (to->buf)
+			buf_add(to->buf, chunk, (size_t)n);
+		r = to->fd < 0 ? 0 : io_write_full(to->fd, name, chunk, (size_t)n, err);
 		if (r == 0)
 			r = interrupt_check(err);
 		if (r < 0)
@@ -115,7 +124,7 @@ int archive_decompress(int fd, const char *name, int out, struct error *err)
 		return r;
 	if (archive_read_open_fd(a, fd, CHUNK) != ARCHIVE_OK)
 		return archive_error(a, name, "decompressing", err);
-	return raw_copy(a, name, out, NULL, UNCOMPRESSED_MAX, err);
+	return raw_copy(a, name, true, &(struct sink){.fd = out, .limit = UNCOMPRESSED_MAX}, err);
 }
 
 int archive_decompress_memory(const void *data, size_t len, const char *name, size_t limit, struct buf *ret,
@@ -129,7 +138,7 @@ int archive_decompress_memory(const void *data, size_t len, const char *name, si
 		return r;
 	if (archive_read_open_memory(a, data, len) != ARCHIVE_OK)
 		return archive_error(a, name, "decompressing", err);
-	return raw_copy(a, name, -1, ret, limit, err);
+	return raw_copy(a, name, true, &(struct sink){.fd = -1, .buf = ret, .limit = limit}, err);
 }
 
 /* A member of the outer archive as the stream that the inner one reads. */
@@ -162,7 +171,7 @@ static int copy_member(struct archive *outer, const char *name, const char *memb
 	if (archive_read_open(a, outer, NULL, read_member, NULL) != ARCHIVE_OK)
 		r = archive_error(a, member, "decompressing", err);
 	else
-		r = raw_copy(a, member, out, NULL, UNCOMPRESSED_MAX, err);
+		r = raw_copy(a, member, false, &(struct sink){.fd = out, .limit = UNCOMPRESSED_MAX}, err);
 	return r < 0 ? error_prefix(err, "%s", name) : 0;
 }
 
