@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Modules in loading order, and the kernel of a template. */
+#include "compose_fixture.h"
+
+#include "compose/kernel.h"
+#include "compose/modules.h"
+
+static const char dep[] = "kernel/drivers/virtio/virtio_pci.ko: kernel/drivers/virtio/virtio.ko kernel/drivers/virtio/virtio_ring.ko\n"
+			  "kernel/drivers/virtio/virtio.ko: kernel/drivers/virtio/virtio_ring.ko\n"
+			  "kernel/drivers/virtio/virtio_ring.ko:\n"
+			  "kernel/drivers/md/dm-verity.ko.xz: kernel/drivers/md/dm-mod.ko.xz\n"
+			  "kernel/drivers/md/dm-mod.ko.xz:\n"
+			  "kernel/circle-a.ko: kernel/circle-b.ko\n"
+			  "kernel/circle-b.ko: kernel/circle-a.ko\n"
+			  "kernel/broken.ko: kernel/absent.ko\n";
+static const char builtin[] = "kernel/fs/ext4/ext4.ko\nkernel/drivers/nvme/host/nvme.ko\n";
+
+static struct modules *parse(void)
+{
+	struct modules *m = NULL;
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(modules_parse(dep, strlen(dep), builtin, strlen(builtin), "6.1-test", &m, &err), 0);
+	return m;
+}
+
+static void test_loading_order(void **state)
+{
+	static const char *const expected[] = {
+		"kernel/drivers/virtio/virtio_ring.ko", "kernel/drivers/virtio/virtio.ko",
+		"kernel/drivers/virtio/virtio_pci.ko", "kernel/drivers/md/dm-mod.ko.xz", "kernel/drivers/md/dm-verity.ko.xz"};
+	_cleanup_modules_ struct modules *m = parse();
+	_cleanup_strlist_ struct strlist paths = {0};
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(modules_resolve(m, "virtio-pci", false, &paths, &err), 0);
+	assert_int_equal(modules_resolve(m, "ext4", false, &paths, &err), 0);
+	assert_int_equal(modules_resolve(m, "dm_verity", false, &paths, &err), 0);
+	assert_int_equal(modules_resolve(m, "virtio_pci", false, &paths, &err), 0);
+	assert_int_equal(modules_resolve(m, "none", true, &paths, &err), 0);
+	assert_int_equal(paths.len, 5);
+	for (size_t i = 0; i < paths.len; i++)
+		assert_string_equal(paths.ptr[i], expected[i]);
+}
+
+static void test_refuses(void **state)
+{
+	_cleanup_modules_ struct modules *m = parse();
+	_cleanup_strlist_ struct strlist paths = {0};
+	struct modules *none = NULL;
+	struct error err = ERROR_INIT;
+	static const char *const bad[] = {"no colon\n", "/absolute.ko:\n", "a/../b.ko:\n", ":\n"};
+
+	(void)state;
+	assert_int_equal(modules_resolve(m, "none", false, &paths, &err), -ENOENT);
+	assert_string_equal(err.text, "kernel 6.1-test has no module 'none'");
+	assert_int_equal(modules_resolve(m, "circle-a", true, &paths, &err), -ELOOP);
+	assert_int_equal(modules_resolve(m, "broken", true, &paths, &err), -EINVAL);
+	assert_contains(err.text, "needs 'absent'");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_true(modules_parse(bad[i], strlen(bad[i]), NULL, 0, "6.1-test", &none, &err) < 0);
+		assert_contains(err.text, "kernel 6.1-test: modules.dep");
+	}
+	assert_null(none);
+}
+
+/* The host's own, against modprobe. */
+static void test_modprobe_agrees(void **state)
+{
+	static const char *const names[] = {"dm_verity", "virtio_net", "btrfs", "ext4", "nvme"};
+	_cleanup_strlist_ struct strlist releases = {0};
+	_cleanup_buf_ struct buf text = {0}, more = {0};
+	_cleanup_modules_ struct modules *m = NULL;
+	struct error err = ERROR_INIT;
+	_cleanup_closedir_ DIR *dir = opendir("/lib/modules");
+	struct dirent *de;
+	_cleanup_free_ char *release = NULL;
+
+	(void)state;
+	while (dir && (de = readdir(dir))) {
+		_cleanup_free_ char *path = xasprintf("/lib/modules/%s/modules.dep", de->d_name);
+		_cleanup_free_ char *other = xasprintf("/lib/modules/%s/modules.builtin", de->d_name);
+
+		if (de->d_name[0] != '.' && io_read_file(AT_FDCWD, path, 1 << 24, &text, &err) == 0 &&
+		    io_read_file(AT_FDCWD, other, 1 << 24, &more, &err) == 0)
+			release = xstrdup(de->d_name);
+		if (release)
+			break;
+	}
+	if (!release || access("/usr/sbin/modprobe", X_OK) < 0)
+		skip();
+	assert_int_equal(modules_parse(text.ptr, text.len, more.ptr, more.len, release, &m, &err), 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *const argv[] = {"/usr/sbin/modprobe", "-S", release, "--show-depends", "--ignore-install", names[i], NULL};
+		_cleanup_buf_ struct buf output = {0};
+		_cleanup_strlist_ struct strlist paths = {0};
+		struct spawn s = {.argv = argv, .output = &output};
+		const char *at;
+
+		if (modules_resolve(m, names[i], false, &paths, &err) < 0)
+			continue;
+		assert_int_equal(spawn_run(&s, &err), 0);
+		/* modprobe may add soft dependencies; ours come in its order. */
+		at = output.ptr;
+		for (size_t p = 0; p < paths.len; p++) {
+			assert_non_null(strstr(output.ptr, paths.ptr[p]));
+			at = strstr(output.ptr, paths.ptr[p]);
+		}
+		if (paths.len)
+			assert_null(strchr(at, '\n')[1] ? strstr(at + 1, "insmod") : NULL);
+	}
+}
+
+/* ---- kernel_compose() ---- */
+
+static const char image_text[] = "not really a kernel";
+
+/* A base that has a kernel with a few modules, and what is booted from in /boot. */
+static const struct member base[] = {
+	{.path = "lib", .type = '2', .link = "usr/lib"},
+	{.path = "boot/vmlinuz-6.1-test", .data = image_text},
+	{.path = "boot/initrd.img-6.1-test", .data = "x"},
+	{.path = "boot/keep", .data = "x"},
+	{.path = "vmlinuz", .type = '2', .link = "boot/vmlinuz-6.1-test"},
+	{.path = "usr/lib/modules/6.1-test/modules.dep",
+	 .data = "kernel/a.ko: kernel/b.ko\nkernel/b.ko:\nkernel/virtio_net.ko: kernel/b.ko kernel/c.ko\nkernel/c.ko:\n"},
+	{.path = "usr/lib/modules/6.1-test/modules.builtin", .data = "kernel/dm-verity.ko\n"},
+	{.path = "usr/lib/modules/6.1-test/kernel/a.ko", .data = "A"},
+	{.path = "usr/lib/modules/6.1-test/kernel/b.ko", .data = "B"},
+	{.path = "usr/lib/modules/6.1-test/kernel/c.ko", .data = "C"},
+	{.path = "usr/lib/modules/6.1-test/kernel/virtio_net.ko", .data = "V"},
+	{.path = NULL},
+};
+
+static int compose_base(const struct template *t, const struct member *members, struct compose_result *result,
+			char **ret_text, struct error *err)
+{
+	_cleanup_merge_ struct merge *m = merge_new();
+	_cleanup_tree_ struct tree *tree = NULL;
+	struct layer l = layer_from(members);
+	struct cache cache = {.dir = (char *)(uintptr_t)"/nonexistent"};
+	int r;
+
+	assert_int_equal(merge_layer(m, &l, 0, 0, err), 0);
+	r = kernel_compose(t, &cache, m, 1, result, err);
+	if (r < 0)
+		return r;
+	tree = merge_finish(m, 1);
+	*ret_text = tree_text(tree);
+	return 0;
+}
+
+static void test_kernel_of_the_base(void **state)
+{
+	struct template t = {.init.mode = INIT_APPLIANCE};
+	_cleanup_compose_ struct compose_result result = {0};
+	_cleanup_free_ char *text = NULL;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	strlist_add(&t.kernel.initrd_modules, "a");
+	assert_int_equal(compose_base(&t, base, &result, &text, &err), 0);
+	assert_string_equal(result.kernel.release, "6.1-test");
+	assert_int_equal(result.kernel.image_len, strlen(image_text));
+	assert_int_equal(result.kernel.initrd_len, 2);
+	assert_string_equal(result.kernel.initrd[0].name, "b");
+	assert_string_equal(result.kernel.initrd[1].path, "usr/lib/modules/6.1-test/kernel/a.ko");
+	assert_memory_equal(result.kernel.initrd[1].data, "A", 1);
+	/* b is loaded by then. */
+	assert_int_equal(result.kernel.root_len, 2);
+	assert_string_equal(result.kernel.root[0].name, "c");
+	assert_string_equal(result.kernel.root[1].name, "virtio_net");
+	assert_contains(text, "/boot/keep");
+	assert_contains(text, "/usr/lib/modules/6.1-test/kernel/virtio_net.ko 100644 0:0 n1 1 bytes V\n");
+	assert_null(strstr(text, "vmlinuz"));
+	assert_null(strstr(text, "initrd.img"));
+	assert_null(strstr(text, "modules.dep"));
+	assert_null(strstr(text, "a.ko"));
+	strlist_free(&t.kernel.initrd_modules);
+}
+
+static void test_kernel_of_a_system(void **state)
+{
+	struct template t = {.init.mode = INIT_SYSTEM};
+	_cleanup_compose_ struct compose_result result = {0};
+	_cleanup_free_ char *text = NULL;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(compose_base(&t, base, &result, &text, &err), 0);
+	assert_int_equal(result.kernel.root_len, 0);
+	assert_contains(text, "modules.dep");
+	assert_contains(text, "kernel/a.ko");
+	assert_null(strstr(text, "vmlinuz"));
+}
+
+static void assert_no_kernel(const struct template *t, const struct member *members, const char *message)
+{
+	_cleanup_compose_ struct compose_result result = {0};
+	_cleanup_free_ char *text = NULL;
+	struct error err = ERROR_INIT;
+
+	assert_true(compose_base(t, members, &result, &text, &err) < 0);
+	assert_contains(err.text, message);
+}
+
+static void test_refuses_kernels(void **state)
+{
+	struct template t = {.init.mode = INIT_APPLIANCE};
+
+	(void)state;
+	assert_no_kernel(&t, (const struct member[]){{.path = "a"}, {.path = NULL}}, "the base has no kernel");
+	assert_no_kernel(&t,
+			 (const struct member[]){{.path = "lib/modules/1/modules.dep"},
+						 {.path = "lib/modules/2/modules.dep"},
+						 {.path = NULL}},
+			 "has 2 kernels ('1', '2'...)");
+	assert_no_kernel(&t, (const struct member[]){{.path = "lib/modules/1/modules.dep"}, {.path = NULL}},
+			 "not the kernel (boot/vmlinuz-1)");
+	strlist_add(&t.kernel.modules, "wireguard");
+	assert_no_kernel(&t, base, "kernel 6.1-test has no module 'wireguard'");
+	strlist_free(&t.kernel.modules);
+}
+
+/* [Kernel] Image= and ModulesDirectory=, compressed modules. */
+static void test_kernel_of_files(void **state)
+{
+	_cleanup_free_ char *image = xasprintf("%s/bzImage", (char *)*state);
+	_cleanup_free_ char *dir = xasprintf("%s/6.9-files", (char *)*state);
+	_cleanup_free_ char *module = xasprintf("%s/virtio_net.ko", dir), *text = NULL;
+	_cleanup_free_ char *list = xasprintf("%s/modules.dep", dir);
+	const char *const argv[] = {"xz", module, NULL};
+	struct template t = {.init.mode = INIT_APPLIANCE, .kernel.image = image, .kernel.modules_dir = dir};
+	_cleanup_compose_ struct compose_result result = {0};
+	static const struct member none[] = {{.path = NULL}};
+	struct error err = ERROR_INIT;
+	char setup[0x300] = {0};
+
+	if (!spawn_available("xz"))
+		skip();
+	memcpy(setup + 0x202, "HdrS", 4);
+	setup[0x20f] = 0x00;
+	setup[0x20e] = 0x20;
+	memcpy(setup + 0x220, "6.9-files (builder) #1", 22);
+	assert_int_equal(mkdir(dir, 0755), 0);
+	assert_int_equal(output_write_file(image, setup, sizeof(setup), &err), 0);
+	assert_int_equal(output_write_file(module, "module", 6, &err), 0);
+	assert_int_equal(output_write_file(list, "virtio_net.ko.xz:\n", 18, &err), 0);
+	run_program(argv);
+	assert_int_equal(compose_base(&t, none, &result, &text, &err), 0);
+	assert_string_equal(result.kernel.release, "6.9-files");
+	assert_int_equal(result.kernel.root_len, 1);
+	assert_string_equal(result.kernel.root[0].path, "usr/lib/modules/6.9-files/virtio_net.ko");
+	assert_contains(text, "/usr/lib/modules/6.9-files/virtio_net.ko 100644 0:0 n1 6 bytes module\n");
+	assert_int_equal(result.input_count, 2);
+	/* The image says which modules it wants. */
+	setup[0x220] = '5';
+	assert_int_equal(output_write_file(image, setup, sizeof(setup), &err), 0);
+	assert_no_kernel(&t, none, "is of kernel 5.9-files");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_loading_order),
+		cmocka_unit_test(test_refuses),
+		cmocka_unit_test(test_modprobe_agrees),
+		cmocka_unit_test(test_kernel_of_the_base),
+		cmocka_unit_test(test_kernel_of_a_system),
+		cmocka_unit_test(test_refuses_kernels),
+		unit_test_in_dir(test_kernel_of_files),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
