@@ -172,10 +172,26 @@ static char out_line[sizeof ABI_APP_PREFIX + OUTPUT_LINE + 1] = ABI_APP_PREFIX;
 static size_t out_len = sizeof ABI_APP_PREFIX - 1;
 static unsigned out_lost;
 
+/*
+ * The kernel may put a message of its own, with its line end, into the middle of ours; what follows it then
+ * begins a line. So the text that begins a record must not occur in ours at all.
+ */
+static void out_disarm(void)
+{
+	static const char prefix[] = ABI_RECORD_PREFIX;
+	char *at = out_line;
+
+	while ((at = memmem(at, (size_t)(out_line + out_len - at), prefix, sizeof prefix - 1))) {
+		at += sizeof prefix - 1;
+		at[-2] = '?'; /* its colon */
+	}
+}
+
 static void out_flush(void)
 {
 	struct line lost = {.len = 0};
 
+	out_disarm();
 	out_line[out_len++] = '\n';
 	if (out_lost && console_ready()) {
 		line_printf(&lost, ABI_APP_PREFIX "(%u lines lost: the console is too slow)\n", out_lost);

@@ -112,7 +112,8 @@ static void record_verified(void)
 static _Noreturn void become_system_init(char **argv, const sigset_t *signals)
 {
 	char *const args[] = {(char *)(uintptr_t)conf.init, NULL};
-	char *const env[] = {NULL};
+	char home[] = "HOME=/", term[] = "TERM=linux"; /* what the kernel gives an init */
+	char *const env[] = {home, term, NULL};
 	int r = conf.on_corruption == CONF_POWEROFF ? guard_leave_behind(argv[0]) : 0;
 
 	if (r < 0)

@@ -61,8 +61,10 @@
  * refusal has its record.
  *
  * What the application writes to standard output and error comes out line by line behind ABI_APP_PREFIX, with
- * control characters replaced, so that no line of its own can be taken for a record. Other lines on the console
- * are the kernel's (and in Mode=system those of the base, which is as trusted as the init and not held back).
+ * control characters and the colon of ABI_RECORD_PREFIX replaced, so that no line of its own can be taken for a
+ * record, not even one that a message of the kernel cuts in two. That holds for an application that is not root:
+ * root can write to /dev/console. Other lines on the console are the kernel's (and in Mode=system those of the
+ * base, which is as trusted as the init and not held back).
  */
 #ifndef MKAPPLIANCE_IMAGE_ABI_H
 #define MKAPPLIANCE_IMAGE_ABI_H
