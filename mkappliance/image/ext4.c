@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The plan of the file system from beginning to end. Nothing here depends on the size of a file: memory grows with
- * the number of entries only, about 500 bytes each.
+ * The plan of the file system from beginning to end. Nothing here depends on the size of a file: memory
+ * grows with the number of entries only, about 500 bytes each.
  */
 #include "image/ext4_internal.h"
 
@@ -12,7 +12,10 @@
 
 #define CHUNK_SIZE (1024u * 1024)
 
-/* Small blocks get their memory from here, so that those which follow each other on the disk also do in memory. */
+/*
+ * Small blocks get their memory from here, so that those which follow each other on the disk also do in
+ * memory.
+ */
 struct ext4_chunk {
 	struct ext4_chunk *next;
 	size_t used;
@@ -41,8 +44,8 @@ static int set_params(struct ext4 *fs, const struct ext4_params *params, struct 
 	size_t len = strlen(label);
 
 	if (len > sizeof(fs->label))
-		return error_set(err, -EINVAL, "file system label '%s': %zu bytes, at most %zu fit", label, len,
-				 sizeof(fs->label));
+		return error_set(err, -EINVAL, "file system label '%s': %zu bytes, at most %zu fit", label,
+				 len, sizeof(fs->label));
 	memcpy(fs->label, label, len);
 	fs->uuid = params->uuid;
 	fs->hash_seed = params->hash_seed;

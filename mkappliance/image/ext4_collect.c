@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the tree to nodes: who is whose child, which names share an inode, and the inode numbers. They are given in the
- * order (layer, path), so what an upper layer adds comes after everything below it and renumbers nothing.
+ * From the tree to nodes: who is whose child, which names share an inode, and the inode numbers. They are
+ * given in the order (layer, path), so what an upper layer adds comes after everything below it and
+ * renumbers nothing.
  */
 #include "image/ext4_internal.h"
 
@@ -54,11 +55,13 @@ static void stack_rewind(struct stack *s, const struct ext4 *fs, const char *pat
 static int check_name(const struct tree_entry *e, const char *name, size_t len, struct error *err)
 {
 	if (memchr(name, '/', len))
-		return error_set(err, -EINVAL, "/%s: the tree does not have the directory that it is in", e->path);
+		return error_set(err, -EINVAL, "/%s: the tree does not have the directory that it is in",
+				 e->path);
 	if (len == 0 || (len == 1 && name[0] == '.') || (len == 2 && name[0] == '.' && name[1] == '.'))
 		return error_set(err, -EINVAL, "/%s: not a name that a file can have", e->path);
 	if (len > 255)
-		return error_set(err, -ENAMETOOLONG, "/%s: the name has %zu bytes, at most 255 fit", e->path, len);
+		return error_set(err, -ENAMETOOLONG, "/%s: the name has %zu bytes, at most 255 fit", e->path,
+				 len);
 	return 0;
 }
 
@@ -68,7 +71,8 @@ static int check_entry(const struct tree_entry *e, struct error *err)
 
 	if (e->hardlink) {
 		if (e->hardlink->hardlink || S_ISDIR(e->hardlink->mode))
-			return error_set(err, -EINVAL, "/%s: hard link to something that is not a file", e->path);
+			return error_set(err, -EINVAL, "/%s: hard link to something that is not a file",
+					 e->path);
 		return 0;
 	}
 	switch (e->mode & S_IFMT) {
@@ -82,7 +86,8 @@ static int check_entry(const struct tree_entry *e, struct error *err)
 	case S_IFLNK:
 		len = e->target ? strlen(e->target) : 0;
 		if (len == 0 || len >= EXT4_BLOCK)
-			return error_set(err, -EINVAL, "/%s: target of the symbolic link has %zu bytes; 1 to %u fit",
+			return error_set(err, -EINVAL,
+					 "/%s: target of the symbolic link has %zu bytes; 1 to %u fit",
 					 e->path, len, EXT4_BLOCK - 1);
 		return 0;
 	default:
@@ -155,7 +160,8 @@ static int add_all(struct ext4 *fs, struct error *err)
 	int r;
 
 	if (t->len > UINT32_MAX / 2)
-		return error_set(err, -E2BIG, "the tree has %zu entries, more than ext4 has inodes for", t->len);
+		return error_set(err, -E2BIG, "the tree has %zu entries, more than ext4 has inodes for",
+				 t->len);
 	fs->nodes = xcalloc(t->len + 2, sizeof(*fs->nodes));
 	add_root(fs, &in_tree);
 	if (!S_ISDIR(fs->nodes[0].entry->mode) || fs->nodes[0].entry->hardlink)
@@ -163,7 +169,8 @@ static int add_all(struct ext4 *fs, struct error *err)
 	stack_push(&dirs, 0, 0);
 	for (size_t i = in_tree; i < t->len; i++) {
 		if (i > 0 && tree_path_compare(t->entries[i - 1]->path, t->entries[i]->path) >= 0)
-			return error_set(err, -EINVAL, "/%s: twice in the tree, or out of order", t->entries[i]->path);
+			return error_set(err, -EINVAL, "/%s: twice in the tree, or out of order",
+					 t->entries[i]->path);
 		r = add_entry(fs, &dirs, t->entries[i], err);
 		if (r < 0)
 			return r;
@@ -252,7 +259,8 @@ static int count_links(struct ext4 *fs, struct error *err)
 		if (n->entry->hardlink) {
 			file = find_target(fs, n->entry);
 			if (!file)
-				return error_set(err, -EINVAL, "/%s: hard link to '/%s', which is not in the tree",
+				return error_set(err, -EINVAL,
+						 "/%s: hard link to '/%s', which is not in the tree",
 						 n->entry->path, n->entry->hardlink->path);
 			n->ino = file->ino;
 		}

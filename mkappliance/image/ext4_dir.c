@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Directory blocks (Documentation/filesystems/ext4/directory.rst). What fits into one block is a plain list of names.
- * Anything larger has a hash tree in front: block 0 is its root, then the nodes of a second level if one is needed,
- * then the leaves, which are plain blocks that hold the names in hash order. Leaves are filled to the brim, as nothing
- * is ever added.
+ * Directory blocks (Documentation/filesystems/ext4/directory.rst). What fits into one block is a plain list
+ * of names. Anything larger has a hash tree in front: block 0 is its root, then the nodes of a second level
+ * if one is needed, then the leaves, which are plain blocks that hold the names in hash order. Leaves are
+ * filled to the brim, as nothing is ever added.
  */
 #include "image/ext4_internal.h"
 
@@ -32,9 +32,9 @@ struct dx_countlimit {
 };
 
 #define ROOT_ENTRIES_AT (DOTS_SIZE + 8u)
-#define ROOT_LIMIT      ((EXT4_BLOCK - ROOT_ENTRIES_AT) / (unsigned)sizeof(struct dx_entry))
+#define ROOT_LIMIT	((EXT4_BLOCK - ROOT_ENTRIES_AT) / (unsigned)sizeof(struct dx_entry))
 #define NODE_ENTRIES_AT DIRENT_HEAD
-#define NODE_LIMIT      ((EXT4_BLOCK - NODE_ENTRIES_AT) / (unsigned)sizeof(struct dx_entry))
+#define NODE_LIMIT	((EXT4_BLOCK - NODE_ENTRIES_AT) / (unsigned)sizeof(struct dx_entry))
 
 static uint32_t dirent_size(uint32_t name_len)
 {
@@ -49,7 +49,9 @@ struct hashed {
 	uint32_t node;
 };
 
-/* The kernel keeps the largest hash for the end of the directory, and looks for such a name one step below. */
+/*
+ * The kernel keeps the largest hash for the end of the directory, and looks for such a name one step below.
+ */
 static uint32_t name_hash(const struct ext4 *fs, const struct ext4_node *n, uint32_t *ret_minor)
 {
 	const uint32_t end = 0x7fffffffu << 1;
@@ -86,7 +88,8 @@ static void sort_by_hash(struct ext4 *fs, const struct ext4_node *dir)
 }
 
 /* How many children from number @from on fit into a block of which @used bytes are taken. */
-static uint32_t count_fitting(const struct ext4 *fs, const struct ext4_node *dir, uint32_t from, uint32_t used)
+static uint32_t count_fitting(const struct ext4 *fs, const struct ext4_node *dir, uint32_t from,
+			      uint32_t used)
 {
 	const uint32_t *child = fs->children + dir->first_child;
 	uint32_t i = from;
@@ -125,8 +128,8 @@ int ext4_dir_measure(struct ext4 *fs, struct ext4_node *dir, struct error *err)
 	sort_by_hash(fs, dir);
 	leaves = count_leaves(fs, dir);
 	if (count_nodes(leaves) > ROOT_LIMIT)
-		return error_set(err, -E2BIG, "/%s: %u names are too many for one directory", dir->entry->path,
-				 dir->children);
+		return error_set(err, -E2BIG, "/%s: %u names are too many for one directory",
+				 dir->entry->path, dir->children);
 	dir->blocks = 1 + count_nodes(leaves) + leaves;
 	return 0;
 }
@@ -153,7 +156,8 @@ static uint8_t file_type(mode_t mode)
 	}
 }
 
-static void put_dirent(uint8_t *at, uint32_t ino, uint32_t size, uint8_t type, const char *name, uint32_t name_len)
+static void put_dirent(uint8_t *at, uint32_t ino, uint32_t size, uint8_t type, const char *name,
+		       uint32_t name_len)
 {
 	struct ext2_dir_entry_2 head = {
 		.inode = ino, .rec_len = (uint16_t)size, .name_len = (uint8_t)name_len, .file_type = type};
@@ -169,7 +173,10 @@ static void put_dots(const struct ext4 *fs, const struct ext4_node *dir, uint8_t
 	put_dirent(at + 12, fs->nodes[dir->parent].ino, space, EXT2_FT_DIR, "..", 2);
 }
 
-/* @count children from number @from on, behind the first @at bytes; the last one reaches to the end of the block. */
+/*
+ * @count children from number @from on, behind the first @at bytes; the last one reaches to the end of the
+ * block.
+ */
 static void put_children(const struct ext4 *fs, const struct ext4_node *dir, uint32_t from, uint32_t count,
 			 uint8_t *block, uint32_t at)
 {
@@ -186,7 +193,8 @@ static void put_children(const struct ext4 *fs, const struct ext4_node *dir, uin
 }
 
 /* Bytes that @count children from @from on take, without what is free behind the last. */
-static uint32_t children_size(const struct ext4 *fs, const struct ext4_node *dir, uint32_t from, uint32_t count)
+static uint32_t children_size(const struct ext4 *fs, const struct ext4_node *dir, uint32_t from,
+			      uint32_t count)
 {
 	const uint32_t *child = fs->children + dir->first_child + from;
 	uint32_t size = 0;
@@ -206,10 +214,11 @@ static void fill_plain(struct ext4 *fs, const struct ext4_node *dir)
 }
 
 /*
- * Writes the leaves, and what the tree above must know of each. Where names of one hash are spread over two leaves, bit 0 of
- * the second's hash says so.
+ * Writes the leaves, and what the tree above must know of each. Where names of one hash are spread over two
+ * leaves, bit 0 of the second's hash says so.
  */
-static void fill_leaves(struct ext4 *fs, const struct ext4_node *dir, uint32_t first_block, struct dx_entry *index)
+static void fill_leaves(struct ext4 *fs, const struct ext4_node *dir, uint32_t first_block,
+			struct dx_entry *index)
 {
 	const uint32_t *child = fs->children + dir->first_child;
 	uint32_t last = 0, minor, leaf = 0;
@@ -253,8 +262,9 @@ static void fill_indexed(struct ext4 *fs, const struct ext4_node *dir)
 {
 	uint32_t leaves = count_leaves(fs, dir), nodes = count_nodes(leaves);
 	_cleanup_free_ struct dx_entry *index = xcalloc(leaves, sizeof(*index));
-	struct ext2_dx_root_info info = {
-		.hash_version = EXT2_HASH_HALF_MD4, .info_length = sizeof(info), .indirect_levels = nodes > 0};
+	struct ext2_dx_root_info info = {.hash_version = EXT2_HASH_HALF_MD4,
+					 .info_length = sizeof(info),
+					 .indirect_levels = nodes > 0};
 	uint8_t *root = ext4_small_block(fs, dir->block, EXT4_BLOCK);
 
 	fill_leaves(fs, dir, 1 + nodes, index);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Superblock, group descriptors and bitmaps (Documentation/filesystems/ext4/super.rst and following), written
- * by libext2fs into our memory: it believes to write to a disk.
+ * Superblock, group descriptors and bitmaps (Documentation/filesystems/ext4/super.rst and following),
+ * written by libext2fs into our memory: it believes to write to a disk.
  *
- * Features. No metadata_csum and no uninit groups: dm-verity covers each block with SHA-256 below the file system, a CRC
- * above it would only cost time and a rewrite of many blocks when one file changes. sparse_super2 with no backups: a copy in the middle
- * of the content would part it in two, and what nobody can write needs no repair. No journal, no resize_inode: nothing
- * is ever written. `read-only`: the kernel mounts it read-only whatever it is asked for, so that nobody who looks into an
- * image breaks its hash tree by the mount time alone.
+ * Features. No metadata_csum and no uninit groups: dm-verity covers each block with SHA-256 below the file
+ * system, a CRC above it would only cost time and a rewrite of many blocks when one file changes.
+ * sparse_super2 with no backups: a copy in the middle of the content would part it in two, and what nobody
+ * can write needs no repair. No journal, no resize_inode: nothing is ever written. `read-only`: the kernel
+ * mounts it read-only whatever it is asked for, so that nobody who looks into an image breaks its hash tree
+ * by the mount time alone.
  */
 #include "image/ext4_internal.h"
 
@@ -22,11 +23,14 @@
 
 #define SUPERBLOCK_AT 1024u
 
-#define COMPAT    (EXT2_FEATURE_COMPAT_EXT_ATTR | EXT2_FEATURE_COMPAT_DIR_INDEX | EXT4_FEATURE_COMPAT_SPARSE_SUPER2)
-#define INCOMPAT  (EXT2_FEATURE_INCOMPAT_FILETYPE | EXT3_FEATURE_INCOMPAT_EXTENTS | EXT4_FEATURE_INCOMPAT_FLEX_BG)
-#define RO_COMPAT                                                                                               \
-	(EXT2_FEATURE_RO_COMPAT_LARGE_FILE | EXT4_FEATURE_RO_COMPAT_HUGE_FILE | EXT4_FEATURE_RO_COMPAT_DIR_NLINK | \
-	 EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE | EXT4_FEATURE_RO_COMPAT_READONLY)
+#define COMPAT \
+	(EXT2_FEATURE_COMPAT_EXT_ATTR | EXT2_FEATURE_COMPAT_DIR_INDEX | EXT4_FEATURE_COMPAT_SPARSE_SUPER2)
+#define INCOMPAT \
+	(EXT2_FEATURE_INCOMPAT_FILETYPE | EXT3_FEATURE_INCOMPAT_EXTENTS | EXT4_FEATURE_INCOMPAT_FLEX_BG)
+#define RO_COMPAT                                                                \
+	(EXT2_FEATURE_RO_COMPAT_LARGE_FILE | EXT4_FEATURE_RO_COMPAT_HUGE_FILE |  \
+	 EXT4_FEATURE_RO_COMPAT_DIR_NLINK | EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE | \
+	 EXT4_FEATURE_RO_COMPAT_READONLY)
 
 /* ---- the disk that libext2fs sees ---- */
 
@@ -65,11 +69,19 @@ static uint8_t *memory_at(const struct ext4 *fs, uint64_t offset, uint64_t len)
 	return NULL;
 }
 
-/* A negative @count is a number of bytes. */
+/* Where @count blocks (a negative one is a number of bytes) are in memory; NULL: nowhere. */
+static uint8_t *memory_blocks(io_channel io, unsigned long long block, int count, uint64_t *ret_len)
+{
+	uint64_t size = (unsigned)io->block_size;
+
+	*ret_len = count < 0 ? 0 - (uint64_t)count : (uint64_t)count * size;
+	return io->private_data ? memory_at(io->private_data, block * size, *ret_len) : NULL;
+}
+
 static errcode_t memory_write64(io_channel io, unsigned long long block, int count, const void *data)
 {
-	uint64_t len = count < 0 ? (uint64_t)-(int64_t)count : (uint64_t)count * (unsigned)io->block_size;
-	uint8_t *at = io->private_data ? memory_at(io->private_data, block * (unsigned)io->block_size, len) : NULL;
+	uint64_t len;
+	uint8_t *at = memory_blocks(io, block, count, &len);
 
 	if (!at)
 		return EXT2_ET_SHORT_WRITE;
@@ -84,8 +96,8 @@ static errcode_t memory_write(io_channel io, unsigned long block, int count, con
 
 static errcode_t memory_read64(io_channel io, unsigned long long block, int count, void *data)
 {
-	uint64_t len = count < 0 ? (uint64_t)-(int64_t)count : (uint64_t)count * (unsigned)io->block_size;
-	uint8_t *at = io->private_data ? memory_at(io->private_data, block * (unsigned)io->block_size, len) : NULL;
+	uint64_t len;
+	const uint8_t *at = memory_blocks(io, block, count, &len);
 
 	if (!at)
 		return EXT2_ET_SHORT_READ;
@@ -111,7 +123,10 @@ static struct struct_io_manager memory_manager = {
 	.write_blk64 = memory_write64,
 };
 
-/* It has no bytes yet: ext2fs_initialize() neither reads nor writes, and only afterwards can the channel be told of them. */
+/*
+ * It has no bytes yet: ext2fs_initialize() neither reads nor writes, and only afterwards can the channel be
+ * told of them.
+ */
 static errcode_t memory_open(const char *name, int flags, io_channel *ret)
 {
 	static char no_name[] = "";
@@ -172,9 +187,10 @@ static int initialize(struct ext4 *fs, ext2_filsys *ret, struct error *err)
 		return failed(code, "laying out the file system", err);
 	if (ext2fs_blocks_count((*ret)->super) != g->blocks || (*ret)->group_desc_count != g->groups ||
 	    (*ret)->super->s_inodes_per_group != g->inodes_per_group || 1 + (*ret)->desc_blocks != g->table)
-		return error_set(err, -EIO,
-				 "ext4: libext2fs wants another geometry for %u blocks in %u groups than planned; please report this",
-				 g->blocks, g->groups);
+		return error_set(
+			err, -EIO,
+			"ext4: libext2fs chose another layout for %u blocks in %u groups; please report it",
+			g->blocks, g->groups);
 	(*ret)->io->private_data = fs;
 	return 0;
 }
@@ -205,7 +221,8 @@ static void mark_blocks(const struct ext4 *fs, ext2_filsys l)
 							(blk_t)(used[i].end - used[i].start));
 	for (dgrp_t group = 0; group < g->groups; group++) {
 		uint64_t start = (uint64_t)group * g->blocks_per_group;
-		uint64_t end = start + g->blocks_per_group < g->blocks ? start + g->blocks_per_group : g->blocks;
+		uint64_t end =
+			start + g->blocks_per_group < g->blocks ? start + g->blocks_per_group : g->blocks;
 		uint64_t unused = end - start;
 
 		for (size_t i = 0; i < 3; i++)
@@ -254,7 +271,8 @@ static void place_tables(const struct ext4 *fs, ext2_filsys l)
 	const struct ext4_geometry *g = &fs->geometry;
 
 	for (dgrp_t group = 0; group < g->groups; group++) {
-		ext2fs_inode_table_loc_set(l, group, (uint64_t)g->table + (uint64_t)group * l->inode_blocks_per_group);
+		ext2fs_inode_table_loc_set(l, group,
+					   (uint64_t)g->table + (uint64_t)group * l->inode_blocks_per_group);
 		ext2fs_block_bitmap_loc_set(l, group, (uint64_t)g->bitmap + group);
 		ext2fs_inode_bitmap_loc_set(l, group, (uint64_t)g->bitmap + g->groups + group);
 	}

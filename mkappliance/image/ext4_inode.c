@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inode table (Documentation/filesystems/ext4/inodes.rst) and what hangs on each inode. Written straight into
- * the table: ext2fs_write_inode_full() would read and write a whole block for each.
+ * The inode table (Documentation/filesystems/ext4/inodes.rst) and what hangs on each inode. Written
+ * straight into the table: ext2fs_write_inode_full() would read and write a whole block for each.
  */
 #include "image/ext4_internal.h"
 
@@ -111,7 +111,8 @@ static void put_xattrs(struct ext4 *fs, const struct ext4_node *n, uint8_t *in_i
 
 static void put_inode(struct ext4 *fs, const struct ext4_node *n)
 {
-	uint8_t *at = fs->front + (uint64_t)fs->geometry.table * EXT4_BLOCK + (uint64_t)(n->ino - 1) * EXT4_INODE;
+	uint8_t *at =
+		fs->front + (uint64_t)fs->geometry.table * EXT4_BLOCK + (uint64_t)(n->ino - 1) * EXT4_INODE;
 	const struct tree_entry *e = n->entry;
 	uint64_t sectors = ((uint64_t)n->blocks + n->tree_blocks + (n->xattr_block != 0)) * SECTORS_PER_BLOCK;
 	struct ext2_inode_large d = {

@@ -6,11 +6,11 @@
  *   directories, long symbolic links, attributes, extent trees | block bitmaps, inode bitmaps | free
  *   content of files in the order (layer, path), without a gap
  *
- * The next version of an appliance should differ from this one in few blocks, as the difference is what is uploaded.
- * Content of the lower layers comes first and so is not moved by what follows it. It would be moved when
- * anything in front of it grew: therefore the sizes of the pieces in front go up in steps, by an eighth of their
- * magnitude, and the rest of a step is free blocks that are never written. A few files more or less stay within a step. The bitmaps come late
- * because they grow with the content.
+ * The next version of an appliance should differ from this one in few blocks, as the difference is what is
+ * uploaded. Content of the lower layers comes first and so is not moved by what follows it. It would be
+ * moved when anything in front of it grew: therefore the sizes of the pieces in front go up in steps, by an
+ * eighth of their magnitude, and the rest of a step is free blocks that are never written. A few files more
+ * or less stay within a step. The bitmaps come late because they grow with the content.
  */
 #include "image/ext4_internal.h"
 
@@ -24,7 +24,10 @@
 #define BLOCK_STEP 64u
 
 #define DESCRIPTOR_SIZE 32u
-/* A last group with fewer blocks than its own inode table would need and about this many is dropped by libext2fs. */
+/*
+ * A last group with fewer blocks than its own inode table would need and about this many is dropped by
+ * libext2fs.
+ */
 #define LAST_GROUP_SPARE 64u
 
 static uint64_t coarse(uint64_t n, uint64_t smallest_step)
@@ -59,8 +62,8 @@ static void place(uint64_t groups, uint64_t inodes_per_group, uint64_t small_blo
 }
 
 /*
- * Groups are a way of counting here: tables and bitmaps of all of them lie in front (flex_bg). One has 32768 blocks, or
- * fewer where there are more than 32768 inodes for that many blocks.
+ * Groups are a way of counting here: tables and bitmaps of all of them lie in front (flex_bg). One has
+ * 32768 blocks, or fewer where there are more than 32768 inodes for that many blocks.
  */
 static void size_groups(const struct places *p, struct ext4_geometry *g)
 {
@@ -91,7 +94,7 @@ int ext4_geometry(uint32_t inodes, uint64_t small_blocks, uint64_t data_blocks, 
 		groups = div_up(p.data_end, EXT4_MAX_GROUP);
 	}
 	if (p.data_end > UINT32_MAX - EXT4_MAX_GROUP)
-		return error_set(err, -EFBIG, "the tree needs a file system of %ju GiB; more than 16 TiB are not supported",
+		return error_set(err, -EFBIG, "the root file system would need %ju GiB; 16 TiB is the most",
 				 (uintmax_t)(p.data_end >> 18));
 	g = (struct ext4_geometry){
 		.groups = (uint32_t)groups,

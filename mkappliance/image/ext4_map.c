@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Extent trees (Documentation/filesystems/ext4/ifork.rst, "Extent Tree"). The blocks of a file lie in one run on the disk; it
- * takes several extents only because of holes and because an extent has at most 32768 blocks. Four extents fit
- * into the inode, and up to 340 into each node outside of it.
+ * Extent trees (Documentation/filesystems/ext4/ifork.rst, "Extent Tree"). The blocks of a file lie in one
+ * run on the disk; it takes several extents only because of holes and because an extent has at most 32768
+ * blocks. Four extents fit into the inode, and up to 340 into each node outside of it.
  */
 #include "image/ext4_internal.h"
 
@@ -15,8 +15,9 @@
 #include "lib/cleanup.h"
 #include "lib/mem.h"
 
-#define IN_INODE  4u
-#define PER_BLOCK ((EXT4_BLOCK - (unsigned)sizeof(struct ext3_extent_header)) / (unsigned)sizeof(struct ext3_extent))
+#define IN_INODE 4u
+#define PER_BLOCK \
+	((EXT4_BLOCK - (unsigned)sizeof(struct ext3_extent_header)) / (unsigned)sizeof(struct ext3_extent))
 
 /* Blocks [first, first + count) of a file that are stored, the run'th of it. */
 struct span {
@@ -30,8 +31,8 @@ struct span_iterator {
 };
 
 /*
- * The next span, or false. Runs of bytes that share a block, or touch, are one span. A file without origin is one hole; a
- * node that is not a regular file has all of its blocks.
+ * The next span, or false. Runs of bytes that share a block, or touch, are one span. A file without origin
+ * is one hole; a node that is not a regular file has all of its blocks.
  */
 static bool next_span(struct span_iterator *it, struct span *ret)
 {
@@ -69,13 +70,17 @@ static int check_runs(const struct tree_entry *e, struct error *err)
 		const struct tree_run *r = &e->runs[i];
 
 		if (r->offset < end || r->offset > e->size || r->length > e->size - r->offset)
-			return error_set(err, -EINVAL, "/%s: sparse map is out of order or beyond the end", e->path);
+			return error_set(err, -EINVAL, "/%s: sparse map is out of order or beyond the end",
+					 e->path);
 		end = r->offset + r->length;
 	}
 	return 0;
 }
 
-/* Nodes outside of the inode for @extents: leaves, and levels of pointers until one of them fits into the inode. */
+/*
+ * Nodes outside of the inode for @extents: leaves, and levels of pointers until one of them fits into the
+ * inode.
+ */
 static uint64_t count_tree_blocks(uint64_t extents)
 {
 	uint64_t total = 0;
@@ -147,13 +152,16 @@ static struct ext3_extent *list_extents(const struct ext4_node *n, uint64_t coun
 	return list;
 }
 
-_Static_assert(sizeof(struct ext3_extent) == sizeof(struct ext3_extent_idx), "entries of both kinds have one size");
+_Static_assert(sizeof(struct ext3_extent) == sizeof(struct ext3_extent_idx),
+	       "entries of both kinds have one size");
 
 /*
- * Writes @count entries of one level to nodes of their own from @block on. The list becomes that of the level above: a pointer
- * to each node. Both kinds of entries begin with the first block of the file that they tell of.
+ * Writes @count entries of one level to nodes of their own from @block on. The list becomes that of the
+ * level above: a pointer to each node. Both kinds of entries begin with the first block of the file that
+ * they tell of.
  */
-static uint64_t put_level(struct ext4 *fs, uint32_t block, uint32_t depth, struct ext3_extent *list, uint64_t count)
+static uint64_t put_level(struct ext4 *fs, uint32_t block, uint32_t depth, struct ext3_extent *list,
+			  uint64_t count)
 {
 	uint64_t nodes = div_up(count, PER_BLOCK);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whose block is it? Reads the metadata of an image that is already known to be damaged, so nothing read is believed:
- * an own small reader that knows just the shape that ext4_plan() gives a file system, with a budget of reads that
- * ends every loop. A wrong answer is possible when metadata is damaged, a crash or a hang is not.
+ * Whose block is it? Reads the metadata of an image that is already known to be damaged, so nothing read is
+ * believed: an own small reader that knows just the shape that ext4_plan() gives a file system, with a
+ * budget of reads that ends every loop. A wrong answer is possible when metadata is damaged, a crash or a
+ * hang is not.
  */
 #include "image/ext4_internal.h"
 
@@ -17,8 +18,8 @@
 #include "lib/mem.h"
 
 #define READ_BUDGET (1u << 20) /* blocks; a tree of 60,000 entries takes about 50,000 */
-#define READ_TIMES  16         /* and never more than this many times the whole image */
-#define DEPTH_MAX   5          /* of an extent tree: enough for any file */
+#define READ_TIMES  16	       /* and never more than this many times the whole image */
+#define DEPTH_MAX   5	       /* of an extent tree: enough for any file */
 #define PATH_DEPTH  128
 #define GROUPS_MAX  (1u << 17) /* 16 TiB */
 #define DIRS_MAX    (1u << 20)
@@ -88,9 +89,10 @@ static bool read_super(struct reader *r)
 	uint64_t groups, bytes, real = real_blocks(r);
 	struct ext2_super_block sb;
 
-	if (!read_bytes(r, 1024, &sb, sizeof(sb)) || sb.s_magic != EXT2_SUPER_MAGIC || sb.s_log_block_size != 2 ||
-	    sb.s_inode_size != EXT4_INODE || (sb.s_feature_incompat & EXT4_FEATURE_INCOMPAT_64BIT) ||
-	    sb.s_blocks_count == 0 || sb.s_blocks_per_group == 0 || sb.s_blocks_per_group > EXT4_MAX_GROUP ||
+	if (!read_bytes(r, 1024, &sb, sizeof(sb)) || sb.s_magic != EXT2_SUPER_MAGIC ||
+	    sb.s_log_block_size != 2 || sb.s_inode_size != EXT4_INODE ||
+	    (sb.s_feature_incompat & EXT4_FEATURE_INCOMPAT_64BIT) || sb.s_blocks_count == 0 ||
+	    sb.s_blocks_per_group == 0 || sb.s_blocks_per_group > EXT4_MAX_GROUP ||
 	    sb.s_inodes_per_group == 0 || sb.s_inodes_per_group > EXT4_MAX_GROUP ||
 	    sb.s_inodes_per_group % EXT4_INODES_PER_BLOCK)
 		return false;
@@ -131,10 +133,14 @@ static const char *metadata_name(const struct reader *r, uint64_t block)
 
 /* ---- extent trees ---- */
 
-/* Told of each run of blocks, and of each node of the tree itself (@count is 1, @node true). Returns true to end the walk. */
+/*
+ * Told of each run of blocks, and of each node of the tree itself (@count is 1, @node true). Returns true
+ * to end the walk.
+ */
 typedef bool (*run_fn)(struct reader *r, uint64_t block, uint32_t count, bool node, void *data);
 
-static bool walk_node(struct reader *r, const uint8_t *node, size_t size, unsigned depth, run_fn fn, void *data)
+static bool walk_node(struct reader *r, const uint8_t *node, size_t size, unsigned depth, run_fn fn,
+		      void *data)
 {
 	const size_t head = sizeof(struct ext3_extent_header);
 	struct ext3_extent_header h;

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Extended attributes (Documentation/filesystems/ext4/attributes.rst). Entries grow from the front, in the order that the
- * kernel searches in; values from the end; four zero bytes between them.
+ * Extended attributes (Documentation/filesystems/ext4/attributes.rst). Entries grow from the front, in the
+ * order that the kernel searches in; values from the end; four zero bytes between them.
  */
 #include "image/ext4_internal.h"
 
 #include <errno.h>
 #include <ext2fs/ext2fs.h>
-#include <ext2fs/ext2_ext_attr.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,11 +61,11 @@ struct acl_entry {
 	uint32_t id;
 };
 
-#define ACL_VERSION      2u
+#define ACL_VERSION	 2u
 #define ACL_VERSION_EXT4 1u
-#define ACL_USER         0x02
-#define ACL_GROUP        0x08
-#define ACL_SHORT        4u /* in ext4 only named users and groups have an id */
+#define ACL_USER	 0x02
+#define ACL_GROUP	 0x08
+#define ACL_SHORT	 4u /* in ext4 only named users and groups have an id */
 
 /* The form that ext4 has on disk: fs/ext4/acl.h. */
 static int translate_acl(const struct tree_entry *e, const struct tree_xattr *x, struct attribute *a,
@@ -79,7 +78,8 @@ static int translate_acl(const struct tree_entry *e, const struct tree_xattr *x,
 	if (x->len >= sizeof(version))
 		memcpy(&version, p, sizeof(version));
 	if (version != ACL_VERSION || (x->len - sizeof(version)) % sizeof(struct acl_entry))
-		return error_set(err, -EINVAL, "/%s: attribute %s is not an access control list", e->path, x->name);
+		return error_set(err, -EINVAL, "/%s: attribute %s is not an access control list", e->path,
+				 x->name);
 	a->own = out = xmalloc(x->len);
 	memcpy(out, &disk_version, sizeof(disk_version));
 	a->len = sizeof(disk_version);
@@ -113,14 +113,16 @@ static int set_attribute(const struct tree_entry *e, const struct tree_xattr *x,
 					.value = x->value,
 					.len = x->len};
 		if (a->name_len > 255)
-			return error_set(err, -ENAMETOOLONG, "/%s: the name of attribute %s is longer than 255 bytes",
-					 e->path, x->name);
+			return error_set(err, -ENAMETOOLONG,
+					 "/%s: the name of attribute %s is longer than 255 bytes", e->path,
+					 x->name);
 		if (a->index == INDEX_ACL_ACCESS || a->index == INDEX_ACL_DEFAULT)
 			return translate_acl(e, x, a, err);
 		return 0;
 	}
-	return error_set(err, -EINVAL, "/%s: attribute %s: ext4 can store only user, trusted, security and ACLs",
-			 e->path, x->name);
+	return error_set(err, -EINVAL,
+			 "/%s: attribute %s: ext4 can store only user, trusted, security and ACLs", e->path,
+			 x->name);
 }
 
 static int by_name(const void *p, const void *q)
@@ -185,7 +187,6 @@ static void put(struct area *area, const struct attribute *a)
 
 static void finish_block(uint8_t *block, struct area *area)
 {
-	struct ext2_ext_attr_header *h = (struct ext2_ext_attr_header *)block;
 
 	h->h_magic = EXT2_EXT_ATTR_MAGIC;
 	h->h_refcount = 1;
@@ -200,7 +201,6 @@ int ext4_xattr_pack(const struct tree_entry *e, uint8_t *in_inode, uint8_t *bloc
 	uint8_t *first = in_inode + sizeof(magic);
 	struct area near = {.base = first, .front = first, .back = in_inode + EXT4_XATTR_SPACE};
 	struct area far = {.base = block,
-			   .front = block + sizeof(struct ext2_ext_attr_header),
 			   .back = block + EXT4_BLOCK,
 			   .hashed = true};
 	_cleanup_attributes_ struct attributes list = {0};
@@ -218,8 +218,10 @@ int ext4_xattr_pack(const struct tree_entry *e, uint8_t *in_inode, uint8_t *bloc
 			put(&far, a);
 			used = true;
 		} else {
-			return error_set(err, -E2BIG, "/%s: its attributes are too large; ext4 has one block of %u bytes for them",
-					 e->path, EXT4_BLOCK);
+			return error_set(
+				err, -E2BIG,
+				"/%s: its attributes are too large; ext4 has one block of %u bytes for them",
+				e->path, EXT4_BLOCK);
 		}
 	}
 	if (near.front != first)

@@ -41,7 +41,8 @@ void extent_add_file(struct extent_list *l, uint64_t offset, uint64_t length, co
 	if (last && last->entry == e && !last->memory && last->file_offset + last->length == file_offset)
 		last->length += length;
 	else
-		add(l, (struct extent){.offset = offset, .length = length, .entry = e, .file_offset = file_offset});
+		add(l, (struct extent){
+			       .offset = offset, .length = length, .entry = e, .file_offset = file_offset});
 }
 
 static int by_offset(const void *a, const void *b)

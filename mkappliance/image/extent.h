@@ -14,7 +14,7 @@
 struct extent {
 	uint64_t offset; /* from the start of the partition, in bytes */
 	uint64_t length;
-	const void *memory;             /* the bytes; NULL: content of @entry from @file_offset */
+	const void *memory; /* the bytes; NULL: content of @entry from @file_offset */
 	const struct tree_entry *entry;
 	uint64_t file_offset;
 };

@@ -81,12 +81,13 @@ FIXTURE struct tree_entry *add_hardlink(struct tree *t, const char *path, struct
 FIXTURE void add_xattr(struct tree_entry *e, const char *name, const void *value, size_t len)
 {
 	e->xattrs = xrealloc_array(e->xattrs, e->xattr_count + 1, sizeof(*e->xattrs));
-	e->xattrs[e->xattr_count++] = (struct tree_xattr){.name = xstrdup(name), .value = xmemdup(value, len), .len = len};
+	e->xattrs[e->xattr_count++] =
+		(struct tree_xattr){.name = xstrdup(name), .value = xmemdup(value, len), .len = len};
 }
 
 /*
- * A file of @size bytes of which @count runs are stored, in a sparse memory file of its own: megabytes cost nothing. The first
- * byte of each run is its number + 1.
+ * A file of @size bytes of which @count runs are stored, in a sparse memory file of its own: megabytes cost
+ * nothing. The first byte of each run is its number + 1.
  */
 FIXTURE struct tree_entry *add_sparse(struct tree *t, const char *path, uint64_t size, size_t count,
 				      const struct tree_run *runs)
@@ -117,7 +118,8 @@ FIXTURE struct tree_entry *add_sparse(struct tree *t, const char *path, uint64_t
 
 static int by_path(const void *a, const void *b)
 {
-	return tree_path_compare((*(struct tree_entry *const *)a)->path, (*(struct tree_entry *const *)b)->path);
+	return tree_path_compare((*(struct tree_entry *const *)a)->path,
+				 (*(struct tree_entry *const *)b)->path);
 }
 
 /* Entries may be added in any order; this brings them into the tree's. */
@@ -202,7 +204,8 @@ FIXTURE char *write_image(const char *dir, const struct tree *t, const struct ex
 FIXTURE int set_environment(void **state)
 {
 	(void)state;
-	return setenv("TZ", "UTC", 1) || setenv("PATH", "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin", 1);
+	return setenv("TZ", "UTC", 1) ||
+	       setenv("PATH", "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin", 1);
 }
 
 /* Standard output of a program, to be freed; a failure fails the test. */
@@ -231,7 +234,7 @@ FIXTURE void assert_clean(const char *image)
 	char *save = NULL;
 
 	for (char *line = strtok_r(out, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		if (strncmp(line, "Pass ", 5) != 0 && !strstr(line, " files (") )
+		if (strncmp(line, "Pass ", 5) != 0 && !strstr(line, " files ("))
 			fail_msg("e2fsck: %s", line);
 }
 

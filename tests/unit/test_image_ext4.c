@@ -35,7 +35,8 @@ static void test_superblock(void **state)
 	assert_contains(out, "Reserved block count:     0\n");
 	assert_contains(out, "Default directory hash:   half_md4\n");
 	assert_contains(out, "unsigned_directory_hash");
-	assert_contains(out, "ext_attr dir_index sparse_super2 filetype extent flex_bg large_file huge_file dir_nlink extra_isize read-only\n");
+	assert_contains(out, "ext_attr dir_index sparse_super2 filetype extent flex_bg large_file huge_file "
+			     "dir_nlink extra_isize read-only\n");
 	assert_null(strstr(out, "Journal"));
 }
 
@@ -193,11 +194,9 @@ static void test_names(void **state)
 static void test_sparse(void **state)
 {
 	static const struct tree_run runs[] = {
-		{.offset = 4096, .length = 4096},
-		{.offset = 8192, .length = 100},   /* continues the first */
-		{.offset = 8400, .length = 100},   /* same block */
-		{.offset = 40960, .length = 0},
-		{.offset = 81920, .length = 8192},
+		{.offset = 4096, .length = 4096}, {.offset = 8192, .length = 100}, /* continues the first */
+		{.offset = 8400, .length = 100},				   /* same block */
+		{.offset = 40960, .length = 0},	  {.offset = 81920, .length = 8192},
 		{.offset = 409600, .length = 1}};
 	_cleanup_tree_ struct tree *t = tree_new();
 	_cleanup_free_ char *image = NULL, *path = xasprintf("%s/out", (char *)*state);
@@ -228,7 +227,8 @@ static void test_sparse(void **state)
 static void test_xattrs(void **state)
 {
 	static const uint8_t capability[20] = {1, 0, 0, 2, 0, 4};
-	static const char *const names[] = {"user.zz", "user.a", "security.selinux", "trusted.overlay.opaque"};
+	static const char *const names[] = {"user.zz", "user.a", "security.selinux",
+					    "trusted.overlay.opaque"};
 	_cleanup_tree_ struct tree *t = tree_new();
 	_cleanup_free_ char *image = NULL;
 	char large[3000];
@@ -261,12 +261,12 @@ static void test_xattrs(void **state)
 /* debugfs translates ext4's form of a list back to that of getxattr(2), where ids that mean nothing are 0. */
 static void test_acl(void **state)
 {
-	static const uint8_t acl[] = {2, 0, 0, 0,                          /* version */
-				      1, 0, 6, 0, 255, 255, 255, 255,      /* the owner: rw */
-				      2, 0, 4, 0, 0xe8, 3, 0, 0,           /* user 1000: r */
-				      4, 0, 4, 0, 255, 255, 255, 255,      /* the group: r */
-				      16, 0, 4, 0, 255, 255, 255, 255,     /* mask: r */
-				      32, 0, 0, 0, 255, 255, 255, 255};    /* others */
+	static const uint8_t acl[] = {2,  0, 0, 0,			 /* version */
+				      1,  0, 6, 0, 255,	 255, 255, 255,	 /* the owner: rw */
+				      2,  0, 4, 0, 0xe8, 3,   0,   0,	 /* user 1000: r */
+				      4,  0, 4, 0, 255,	 255, 255, 255,	 /* the group: r */
+				      16, 0, 4, 0, 255,	 255, 255, 255,	 /* mask: r */
+				      32, 0, 0, 0, 255,	 255, 255, 255}; /* others */
 	_cleanup_tree_ struct tree *t = tree_new();
 	_cleanup_free_ char *image = NULL;
 
@@ -308,13 +308,13 @@ static void test_golden(void **state)
 static void test_refusals(void **state)
 {
 	(void)state;
-#define REFUSE(code, part, ...)                                \
-	do {                                                   \
-		_cleanup_tree_ struct tree *t = tree_new();    \
-		struct tree_entry *e = NULL;                   \
-		(void)e;                                       \
-		__VA_ARGS__;                                   \
-		assert_plan_fails(t, code, part);              \
+#define REFUSE(code, part, ...)                             \
+	do {                                                \
+		_cleanup_tree_ struct tree *t = tree_new(); \
+		struct tree_entry *e = NULL;                \
+		(void)e;                                    \
+		__VA_ARGS__;                                \
+		assert_plan_fails(t, code, part);           \
 	} while (0)
 	char long_name[300], huge[5000];
 	struct tree_run runs[] = {{.offset = 8192, .length = 10}, {.offset = 0, .length = 10}};
@@ -368,20 +368,13 @@ static void test_label(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		unit_test_in_dir(test_empty),
-		unit_test_in_dir(test_superblock),
-		unit_test_in_dir(test_root_of_tree),
-		unit_test_in_dir(test_sizes),
-		unit_test_in_dir(test_metadata),
-		unit_test_in_dir(test_hardlinks),
-		unit_test_in_dir(test_special),
-		unit_test_in_dir(test_symlinks),
-		unit_test_in_dir(test_names),
-		unit_test_in_dir(test_sparse),
-		unit_test_in_dir(test_xattrs),
-		unit_test_in_dir(test_acl),
-		unit_test_in_dir(test_golden),
-		cmocka_unit_test(test_refusals),
+		unit_test_in_dir(test_empty),	     unit_test_in_dir(test_superblock),
+		unit_test_in_dir(test_root_of_tree), unit_test_in_dir(test_sizes),
+		unit_test_in_dir(test_metadata),     unit_test_in_dir(test_hardlinks),
+		unit_test_in_dir(test_special),	     unit_test_in_dir(test_symlinks),
+		unit_test_in_dir(test_names),	     unit_test_in_dir(test_sparse),
+		unit_test_in_dir(test_xattrs),	     unit_test_in_dir(test_acl),
+		unit_test_in_dir(test_golden),	     cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_label),
 	};
 

@@ -41,7 +41,8 @@ static char *names(const struct image *image)
 
 static void test_all_blocks(void **state)
 {
-	static const struct tree_run runs[] = {{0, 1, 0}, {20000, 1, 0}, {40000, 1, 0}, {60000, 1, 0}, {80000, 1, 0}};
+	static const struct tree_run runs[] = {
+		{0, 1, 0}, {20000, 1, 0}, {40000, 1, 0}, {60000, 1, 0}, {80000, 1, 0}};
 	_cleanup_tree_ struct tree *t = tree_new();
 	_cleanup_free_ char *got = NULL;
 	char large[3000] = "x", target[100];
@@ -84,7 +85,9 @@ static void test_unreadable(void **state)
 	assert_owner(&image, image.blocks, "unknown");
 	assert_owner(&image, UINT64_MAX, "unknown");
 	/* Without names a number is left; without a superblock nothing. */
-	assert_int_equal(io_pwrite_full(image.fd, "image", "\xff\xff\xff\xff\xff\xff", 6, PARTITION + 64 * 4096, &err), 0);
+	assert_int_equal(
+		io_pwrite_full(image.fd, "image", "\xff\xff\xff\xff\xff\xff", 6, PARTITION + 64 * 4096, &err),
+		0);
 	assert_owner(&image, image.blocks - 1, "inode 12");
 	assert_int_equal(io_pwrite_full(image.fd, "image", "\0\0", 2, PARTITION + 1024 + 56, &err), 0);
 	assert_owner(&image, image.blocks - 1, "unknown");
