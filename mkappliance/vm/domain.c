@@ -18,7 +18,7 @@
 
 #define LOG_OUTPUTS "LIBVIRT_LOG_OUTPUTS"
 #define CMDLINE_MAX ((size_t)4 << 20)
-#define TICK_MS     200 /* how late the event thread notices that it is to end */
+#define TICK_MS	    200 /* how late the event thread notices that it is to end */
 
 struct hypervisor {
 	virConnectPtr connection;
@@ -196,6 +196,12 @@ int hypervisor_open(const char *uri, const char *dir, struct hypervisor **ret, s
 	h->connection = virConnectOpen(uri ? uri : own);
 	if (!h->connection) {
 		r = virt_error(err, what);
+		/* As root, libvirt looks its own user up before it reads the settings that say it is not wanted. */
+		if (strstr(err->text, "Failed to parse user"))
+			r = error_set(
+				err, r,
+				"%s: libvirt's own user does not exist (apt-get install libvirt-daemon-system)",
+				what);
 		stop_events(h);
 		return r;
 	}
@@ -267,8 +273,9 @@ static int create(struct domain *d, const struct domain_config *c, struct error 
 	if (!d->domain)
 		return virt_error(err, "starting the virtual machine");
 	__atomic_add_fetch(&d->refs, 1, __ATOMIC_RELAXED);
-	d->callback = virConnectDomainEventRegisterAny(d->h->connection, d->domain, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-						       VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), d, unref);
+	d->callback =
+		virConnectDomainEventRegisterAny(d->h->connection, d->domain, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+						 VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), d, unref);
 	if (d->callback < 0) {
 		unref(d);
 		return virt_error(err, "starting the virtual machine");
@@ -278,8 +285,9 @@ static int create(struct domain *d, const struct domain_config *c, struct error 
 	return 0;
 }
 
-int domain_start(struct hypervisor *h, const struct domain_config *c, void (*on_end)(enum domain_end end, void *data),
-		 void *data, struct domain **ret, struct error *err)
+int domain_start(struct hypervisor *h, const struct domain_config *c,
+		 void (*on_end)(enum domain_end end, void *data), void *data, struct domain **ret,
+		 struct error *err)
 {
 	struct domain *d = xcalloc(1, sizeof(*d));
 	int r;
