@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Needs the types of ext2fs.h. */
+#include <ext2fs/ext2_ext_attr.h>
+
 #include "lib/cleanup.h"
 #include "lib/mem.h"
 
@@ -187,6 +190,7 @@ static void put(struct area *area, const struct attribute *a)
 
 static void finish_block(uint8_t *block, struct area *area)
 {
+	struct ext2_ext_attr_header *h = (struct ext2_ext_attr_header *)block;
 
 	h->h_magic = EXT2_EXT_ATTR_MAGIC;
 	h->h_refcount = 1;
@@ -201,6 +205,7 @@ int ext4_xattr_pack(const struct tree_entry *e, uint8_t *in_inode, uint8_t *bloc
 	uint8_t *first = in_inode + sizeof(magic);
 	struct area near = {.base = first, .front = first, .back = in_inode + EXT4_XATTR_SPACE};
 	struct area far = {.base = block,
+			   .front = block + sizeof(struct ext2_ext_attr_header),
 			   .back = block + EXT4_BLOCK,
 			   .hashed = true};
 	_cleanup_attributes_ struct attributes list = {0};
