@@ -8,6 +8,7 @@
 
 #include "image/abi.h"
 #include "image/accounts.h"
+#include "image/program.h"
 #include "lib/cleanup.h"
 #include "lib/guid.h"
 
@@ -51,24 +52,13 @@ static void put_list(struct render *r, const char *key, const struct strlist *li
 /* ---- what must be in the tree ---- */
 
 /* @path as [Init] @key= names it, a program that @account may run. */
-static int check_program(const struct tree *tree, const char *key, const char *path,
+static int check_program(const struct template *t, const struct tree *tree, const char *key, const char *path,
 			 const struct account *account, struct error *err)
 {
-	const struct tree_entry *e = tree_resolve(tree, path);
+	int e = program_check(tree, path, account, t->appliance.arch, err);
 
-	if (!e)
-		return error_usage(
-			err, "[Init] %s=: '%s' is not in the image; add its package or a [Files] Copy=", key,
-			path);
-	if (!S_ISREG(e->mode))
-		return error_usage(err, "[Init] %s=: '%s' is not a regular file in the image", key, path);
-	if (!account_may_execute(account, e))
-		return error_usage(
-			err,
-			"[Init] %s=: '%s' has mode %04o and owner %u:%u in the image, so user %u cannot run "
-			"it",
-			key, path, (unsigned)(e->mode & 07777), (unsigned)e->uid, (unsigned)e->gid,
-			account->uid);
+	if (e < 0)
+		return error_prefix(err, "[Init] %s=", key);
 	return 0;
 }
 
@@ -128,7 +118,7 @@ static int put_system(struct render *r, const struct template *t, const struct t
 
 	put(r, "Mode", "system");
 	put(r, "Init", "%s", t->init.init);
-	return check_program(tree, "Init", t->init.init, &root, err);
+	return check_program(t, tree, "Init", t->init.init, &root, err);
 }
 
 static int put_account(struct render *r, const struct template *t, const struct tree *tree, struct error *err)
@@ -143,7 +133,7 @@ static int put_account(struct render *r, const struct template *t, const struct 
 	limit(r, "GroupId", account.group_count);
 	for (size_t i = 0; i < account.group_count; i++)
 		put(r, "GroupId", "%u", account.groups[i]);
-	return check_program(tree, "Exec", t->init.exec.ptr[0], &account, err);
+	return check_program(t, tree, "Exec", t->init.exec.ptr[0], &account, err);
 }
 
 static int put_places(struct render *r, const struct template *t, const struct tree *tree, struct error *err)
