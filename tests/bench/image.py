@@ -77,7 +77,7 @@ def bench_tree(tree, options, kernel, stub):
         "pipeline": [os.path.join(HERE, "pipeline.sh"), tree.path, disk, str(root_kib),
                      str(tree.files + 1000), kernel[0], options.tool + "-init", stub],
         "tar": ["tar", "-c", "-f", os.path.join(output, "tree.tar"), "-C", tree.path, "."],
-    }, options.runs, remove)
+    }, options.runs, 2 * tree.bytes, remove)
     built = json.loads(series["mkappliance"].runs[-1].output)
     ours, pipeline, tar = series["mkappliance"], series["pipeline"], series["tar"]
     return {

@@ -47,17 +47,30 @@ class Series:
         return max(r.peak_rss for r in self.runs)
 
 
-def compare(ways, count, remove):
+def touch_memory(size):
     """
-    One round to warm the page cache, then @count rounds that count. The ways take turns, so whatever else the
-    machine does hits all of them alike. @remove() clears their outputs, outside of the time.
+    Makes the machine hold @size bytes of free memory that really is there. In a virtual machine with a balloon, pages
+    that were free for two seconds may have gone back to the host, and who gets them next waits several times longer.
+    """
+    # In a process of its own: the peak of this one would count as that of its children.
+    subprocess.run([sys.executable, "-c", f"b'1' * {size}"], check=True)
+
+
+def compare(ways, count, size, remove):
+    """
+    One round to warm the page cache, then @count rounds that count. The ways take turns, each time in another
+    order, so whatever else the machine does hits all of them alike. @size: bytes that a way has in the page cache in
+    the end; @remove() clears the outputs, outside of the time.
     """
     series = {name: Series() for name in ways}
+    names = list(ways)
     for number in range(count + 1):
-        for name, argv in ways.items():
+        for name in names:
             remove()
-            result = run(argv)
+            touch_memory(size)
+            result = run(ways[name])
             if number > 0:
                 series[name].runs.append(result)
+        names.append(names.pop(0))
     remove()
     return series
