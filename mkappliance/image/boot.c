@@ -153,12 +153,14 @@ int boot_build(const struct template *t, const struct compose_result *c, const s
 	       const struct layout *l, const struct verity_superblock *sb, const struct sha256 *root_hash,
 	       struct boot *ret, struct error *err)
 {
-	_cleanup_boot_ struct boot b = {0};
+	_cleanup_boot_ struct boot b = *ret;
 	_cleanup_buf_ struct buf conf = {0};
 	_cleanup_free_ char *command_line = boot_command_line(t);
 	_cleanup_free_ char *release = os_release(t);
 	int r;
 
+	*ret = (struct boot){0};
+	b.initrd.len = b.uki.len = 0;
 	r = conf_render(t, c, l, sb, root_hash, command_line, &conf, err);
 	if (r < 0)
 		return r;

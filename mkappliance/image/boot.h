@@ -36,7 +36,10 @@ struct boot {
 	struct sha256 stub_digest;
 };
 
-/* Its sizes do not depend on the values of @root_hash nor of @l. Freed by boot_free(), which accepts a zeroed one. */
+/*
+ * Its sizes do not depend on the values of @root_hash nor of @l. @ret: zeroed, or the result of an earlier call whose memory is used again; empty after a
+ * failure. Freed by boot_free(), which accepts a zeroed one.
+ */
 int boot_build(const struct template *t, const struct compose_result *c, const struct boot_parts *parts,
 	       const struct layout *l, const struct verity_superblock *sb, const struct sha256 *root_hash,
 	       struct boot *ret, struct error *err);

@@ -105,17 +105,16 @@ static int plan_with_esp(struct build *b, uint64_t esp_used, struct error *err)
  */
 static int plan_disk(struct build *b, struct error *err)
 {
-	_cleanup_boot_ struct boot draft = {0};
 	const struct sha256 unknown = {{0}};
 	int r;
 
 	r = plan_with_esp(b, LAYOUT_ESP_SIZE, err);
 	if (r < 0)
 		return r;
-	r = boot_build(b->t, b->c, &b->parts, &b->layout, &b->sb, &unknown, &draft, err);
+	r = boot_build(b->t, b->c, &b->parts, &b->layout, &b->sb, &unknown, &b->boot, err);
 	if (r < 0)
 		return r;
-	return plan_with_esp(b, esp_size_for(draft.uki.len), err);
+	return plan_with_esp(b, esp_size_for(b->boot.uki.len), err);
 }
 
 /* ---- 3: outputs, without a name until the end ---- */

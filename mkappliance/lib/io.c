@@ -84,28 +84,31 @@ int io_read_file(int dirfd, const char *path, size_t limit, struct buf *ret, str
 {
 	_cleanup_close_ int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
 	_cleanup_buf_ struct buf b = {0};
-	char chunk[16384];
+	size_t chunk = 16384;
+	struct stat st;
+	ssize_t n;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return error_errno(err, -errno, "%s", path);
-	for (;;) {
-		ssize_t n = read(fd, chunk, sizeof(chunk));
-
-		if (n < 0) {
-			if (errno == EINTR)
-				continue;
+	/* Large ones in one read; below /proc and when a file grows the size is only a guess. */
+	if (S_ISREG(st.st_mode) && st.st_size > 0 && (uint64_t)st.st_size < limit)
+		chunk = (size_t)st.st_size + 1;
+	do {
+		n = read(fd, buf_room(&b, chunk), chunk);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
 			return error_errno(err, -errno, "%s: reading", path);
-		}
-		if (n == 0)
-			break;
 		if ((size_t)n > limit - b.len)
 			return error_set(err, -EFBIG, "%s: larger than %zu bytes", path, limit);
-		buf_add(&b, chunk, (size_t)n);
-	}
+		b.len += (size_t)n;
+		chunk = 16384;
+	} while (n != 0);
 	buf_free(ret);
-	ret->cap = b.cap;
-	ret->len = b.len;
-	ret->ptr = steal_pointer(&b.ptr);
+	*ret = b;
+	b = (struct buf){0};
+	if (ret->ptr)
+		ret->ptr[ret->len] = 0;
 	return 0;
 }
 

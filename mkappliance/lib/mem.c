@@ -100,6 +100,12 @@ void buf_add_zero(struct buf *b, size_t len)
 	b->len += len;
 }
 
+char *buf_room(struct buf *b, size_t len)
+{
+	buf_reserve(b, len);
+	return b->ptr + b->len;
+}
+
 void buf_printf(struct buf *b, const char *format, ...)
 {
 	va_list ap;

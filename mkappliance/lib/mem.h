@@ -42,6 +42,8 @@ struct buf {
 void buf_free(struct buf *b);
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_add_zero(struct buf *b, size_t len);
+/* Makes room for @len more bytes and returns where they go; whoever puts some there adds their number to b->len. */
+char *buf_room(struct buf *b, size_t len);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Hands the bytes over as a string ("" when empty) to be freed by the caller. */
 char *buf_steal(struct buf *b);
