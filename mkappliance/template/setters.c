@@ -277,6 +277,19 @@ static int take_copy_option(struct template_file *f, const char *word, struct er
 	return error_usage(err, "'%s' is not mode=, owner= or group= (each at most once)", word);
 }
 
+/* A path of the image; a '/' at its end says "into that directory". */
+static int take_target(const char *value, char **ret, struct error *err)
+{
+	size_t len = strlen(value);
+	_cleanup_free_ char *bare = xstrndup(value, len > 1 && value[len - 1] == '/' ? len - 1 : len);
+	int r = name_image_path(bare, err);
+
+	if (r < 0)
+		return r;
+	*ret = xstrdup(value);
+	return 0;
+}
+
 int set_copy(struct parse *p, const struct key *key, const char *value, struct error *err)
 {
 	__attribute__((cleanup(file_free))) struct template_file f = {.line = p->line};
@@ -290,10 +303,9 @@ int set_copy(struct parse *p, const struct key *key, const char *value, struct e
 	if (!colon || colon == words.ptr[0])
 		return error_usage(err, "'%s' is not SOURCE:TARGET", words.ptr[0]);
 	*colon = 0;
-	r = name_image_path(colon + 1, err);
+	r = take_target(colon + 1, &f.target, err);
 	if (r < 0)
 		return r;
-	f.target = xstrdup(colon + 1);
 	for (size_t i = 1; i < words.len; i++) {
 		r = take_copy_option(&f, words.ptr[i], err);
 		if (r < 0)

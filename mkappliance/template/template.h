@@ -22,7 +22,7 @@ enum architecture { ARCH_X86_64, ARCH_ARM64 };
 /* One Copy= line of [Files]: "SOURCE:TARGET [mode=0644] [owner=root|0] [group=root|0]". */
 struct template_file {
 	char *source; /* absolute path on the host: a file or a directory */
-	char *target; /* absolute path in the image */
+	char *target; /* absolute path in the image; with a '/' at its end a file keeps its name below it */
 	bool has_mode;
 	mode_t mode; /* 07777; of the files below when source is a directory */
 	char *owner; /* name (looked up in the image's /etc/passwd) or number; NULL: 0 */
@@ -46,7 +46,7 @@ struct template
 	char *dir;  /* absolute, where relative paths start */
 
 	struct {
-		char *name;    /* [a-z0-9][a-z0-9-]{0,62}: also the hostname */
+		char *name;    /* [a-z0-9-]{1,63}, no '-' at either end: also the hostname */
 		char *version; /* [A-Za-z0-9.+~_-]{1,64} */
 		enum architecture arch;
 		int64_t epoch; /* seconds; SOURCE_DATE_EPOCH of the environment, else Epoch=, else 1 */

@@ -91,7 +91,7 @@ static void test_files(void **state)
 {
 	_cleanup_template_ struct template *t =
 		parse(HEAD NONE EXEC "[Files]\nCopy=a:/b\n"
-				     "Copy=\"d e\":/f mode=4755 owner=www-data group=33\n");
+				     "Copy=\"d e\":/f/ mode=4755 owner=www-data group=33\n");
 
 	(void)state;
 	assert_int_equal(t->files.len, 2);
@@ -101,6 +101,7 @@ static void test_files(void **state)
 	assert_null(t->files.ptr[0].owner);
 	assert_int_equal(t->files.ptr[0].line, 11);
 	assert_string_equal(t->files.ptr[1].source, "/dir/d e");
+	assert_string_equal(t->files.ptr[1].target, "/f/");
 	assert_true(t->files.ptr[1].has_mode);
 	assert_int_equal(t->files.ptr[1].mode, 04755);
 	assert_string_equal(t->files.ptr[1].owner, "www-data");
@@ -213,6 +214,7 @@ static const struct {
 	{"[Files]\nCopy=a:b\n", "f:2: Copy=: 'b' is not an absolute path in the image"},
 	{"[Files]\nCopy=a:/../b\n",
 	 "f:2: Copy=: '/../b': '.' and '..' are not allowed in a path of the image"},
+	{"[Files]\nCopy=a:/b//\n", "f:2: Copy=: '/b/': remove the '/' that is too much"},
 	{"[Files]\nCopy=a:/b mode=888\n", "f:2: Copy=: mode=888 is not an octal mode like 0644"},
 	{"[Files]\nCopy=a:/b mode=17777\n", "f:2: Copy=: mode=17777 is not an octal mode like 0644"},
 	{"[Files]\nCopy=a:/b owner=x owner=y\n",
