@@ -99,7 +99,10 @@ static int lock_key(const char *path, const char *what, int *ret, struct error *
 		r = wait_for_lock(fd, path, what, err);
 		if (r < 0)
 			return r;
-		/* Who held it may have failed and removed it: then this is no longer the lock that others see. */
+		/*
+		 * Who held it may have failed and removed it: then this is no longer the lock that others
+		 * see.
+		 */
 		if (fstat(fd, &st) == 0 && st.st_nlink > 0) {
 			*ret = steal_fd(&fd);
 			return 0;
@@ -184,8 +187,8 @@ static int look_up(const char *record_path, const char *what, struct cached *c, 
 	}
 	c->digest = rec.digest;
 	c->size = (uint64_t)st.st_size;
-	if (rec.size == st.st_size && rec.inode == (int64_t)st.st_ino && rec.mtime_ns == time_ns(st.st_mtim) &&
-	    rec.ctime_ns == time_ns(st.st_ctim))
+	if (rec.size == st.st_size && rec.inode == (int64_t)st.st_ino &&
+	    rec.mtime_ns == time_ns(st.st_mtim) && rec.ctime_ns == time_ns(st.st_ctim))
 		return 1;
 	r = sha256_of_fd(c->fd, c->path, &c->digest, NULL, err);
 	if (r < 0)
@@ -200,13 +203,17 @@ static int look_up(const char *record_path, const char *what, struct cached *c, 
 	return 1;
 }
 
-static int make_layer(const char *record_path, const char *what, int (*make)(int fd, void *data, struct error *err),
-		      void *data, struct cached *c, struct error *err)
+static int make_layer(const char *record_path, const char *what,
+		      int (*make)(int fd, void *data, struct error *err), void *data, struct cached *c,
+		      struct error *err)
 {
 	_cleanup_output_ struct output out = OUTPUT_INIT;
 	int r;
 
-	/* Without the record the layer does not count: a crash from here on leaves nothing that looks whole. */
+	/*
+	 * Without the record the layer does not count: a crash from here on leaves nothing that looks
+	 * whole.
+	 */
 	if (unlink(record_path) < 0 && errno != ENOENT)
 		return error_errno(err, -errno, "%s", record_path);
 	r = output_open(c->path, &out, err);
@@ -229,7 +236,8 @@ static int make_layer(const char *record_path, const char *what, int (*make)(int
 }
 
 int cache_get(const struct cache *c, const struct buf *key, const char *what, bool needs_network,
-	      int (*make)(int fd, void *data, struct error *err), void *data, struct cached *ret, struct error *err)
+	      int (*make)(int fd, void *data, struct error *err), void *data, struct cached *ret,
+	      struct error *err)
 {
 	_cleanup_free_ char *lock_path = NULL, *record_path = NULL;
 	_cleanup_cached_ struct cached found = CACHED_INIT;
@@ -248,8 +256,8 @@ int cache_get(const struct cache *c, const struct buf *key, const char *what, bo
 		return r;
 	r = c->refresh && !(needs_network && c->offline) ? 0 : look_up(record_path, what, &found, err);
 	if (r == 0 && needs_network && c->offline)
-		r = error_set(err, -ENOENT, "%s: is not in the cache, and fetching it was forbidden (--offline)",
-			      what);
+		r = error_set(err, -ENOENT,
+			      "%s: is not in the cache, and fetching it was forbidden (--offline)", what);
 	if (r == 0)
 		r = make_layer(record_path, what, make, data, &found, err);
 	if (r < 0) {

@@ -3,10 +3,11 @@
  * Layers that were expensive to make, found again by the digest of everything that went into them:
  *
  *   DIR/layers/KEY.tar    the layer, an uncompressed tar
- *   DIR/layers/KEY.json   its size and SHA-256, and when the file was written; there only once the tar is whole
+ *   DIR/layers/KEY.json   its size and SHA-256, and when it was written; there only once the tar is whole
  *   DIR/layers/KEY.lock   held (flock) while the layer is looked up or made
  *
- * A file that is as it was written (size, inode, mtime, ctime) is believed, any other is hashed again, and made anew when it differs.
+ * A file that is as it was written (size, inode, mtime, ctime) is believed, any other is hashed again, and
+ * made anew when it differs.
  */
 #ifndef MKAPPLIANCE_COMPOSE_CACHE_H
 #define MKAPPLIANCE_COMPOSE_CACHE_H
@@ -26,7 +27,10 @@ int cache_open(const struct compose_options *options, struct cache *ret, struct 
 void cache_close(struct cache *c);
 #define _cleanup_cache_ __attribute__((cleanup(cache_close)))
 
-/* Appends "NAME=LENGTH:VALUE\n" to a key's inputs, so that no two lists of inputs look alike; NULL is not "". */
+/*
+ * Appends "NAME=LENGTH:VALUE\n" to a key's inputs, so that no two lists of inputs look alike; NULL is not
+ * "".
+ */
 void cache_key_add(struct buf *key, const char *name, const char *value);
 
 /* A layer in the cache. */
@@ -43,10 +47,11 @@ void cached_free(struct cached *c);
 #define _cleanup_cached_ __attribute__((cleanup(cached_free)))
 
 /*
- * Finds the layer of the inputs @key, or makes it: @make writes it to @fd. @what names it in messages ("base bookworm"). @needs_network: refuse to
- * make it when offline.
+ * Finds the layer of the inputs @key, or makes it: @make writes it to @fd. @what names it in messages
+ * ("base bookworm"). @needs_network: refuse to make it when offline.
  */
 int cache_get(const struct cache *c, const struct buf *key, const char *what, bool needs_network,
-	      int (*make)(int fd, void *data, struct error *err), void *data, struct cached *ret, struct error *err);
+	      int (*make)(int fd, void *data, struct error *err), void *data, struct cached *ret,
+	      struct error *err);
 
 #endif

@@ -39,12 +39,12 @@ static void compose_free(struct compose *c)
 	compose_result_free(&c->result);
 }
 
-void compose_add_input(struct compose_result *r, const char *kind, const char *name, const struct sha256 *digest,
-		       uint64_t size)
+void compose_add_input(struct compose_result *r, const char *kind, const char *name,
+		       const struct sha256 *digest, uint64_t size)
 {
 	array_grow(r->inputs, r->input_count, r->input_cap);
-	r->inputs[r->input_count++] =
-		(struct compose_input){.kind = xstrdup(kind), .name = xstrdup(name), .digest = *digest, .size = size};
+	r->inputs[r->input_count++] = (struct compose_input){
+		.kind = xstrdup(kind), .name = xstrdup(name), .digest = *digest, .size = size};
 }
 
 void compose_result_free(struct compose_result *r)
@@ -87,7 +87,8 @@ static int check_checksum(const struct template *t, const struct sha256 *digest,
 	if (!t->base.checksum || (strncmp(t->base.checksum, prefix, strlen(prefix)) == 0 &&
 				  strcasecmp(t->base.checksum + strlen(prefix), hex) == 0))
 		return 0;
-	return error_refuse(err, "%s: its SHA-256 is %s, [Base] Checksum= says %s", t->base.path, hex, t->base.checksum);
+	return error_refuse(err, "%s: its SHA-256 is %s, [Base] Checksum= says %s", t->base.path, hex,
+			    t->base.checksum);
 }
 
 /* Source=tar and Source=directory. */
@@ -100,7 +101,8 @@ static int add_file_base(struct compose *c, struct error *err)
 	if (r < 0)
 		return r;
 	if (p.kind == ARCHIVE_DEB)
-		return error_usage(err, "%s: is a package, not a base; put it into [Package] Path=", c->t->base.path);
+		return error_usage(
+			err, "%s: is a package, not a base; put it into [Package] Path=", c->t->base.path);
 	if (p.kind != ARCHIVE_NOT) {
 		r = check_checksum(c->t, &p.digest, err);
 		if (r < 0)
@@ -139,7 +141,8 @@ static int read_database(struct compose *c, struct dpkg *ret, struct error *err)
 
 static void list_package(struct compose *c, const struct dpkg_package *p)
 {
-	strlist_addf(&c->result.packages, "%s %s %s", p->name, p->version, p->architecture ? p->architecture : "all");
+	strlist_addf(&c->result.packages, "%s %s %s", p->name, p->version,
+		     p->architecture ? p->architecture : "all");
 }
 
 static int compare_strings(const void *a, const void *b)
@@ -205,24 +208,26 @@ static int add_packages(struct compose *c, struct error *err)
 	return 0;
 }
 
-static void add_missing(const struct merge *m, struct layer *l, const char *path, mode_t mode, const char *text)
+static void add_missing(const struct merge *m, struct layer *l, const char *path, mode_t mode,
+			const char *text)
 {
 	if (merge_has(m, path))
 		return;
-	layer_add(l, S_ISDIR(mode) ? entry_new(path, mode) : entry_new_file(path, mode, text, strlen(text)), NULL);
+	layer_add(l, S_ISDIR(mode) ? entry_new(path, mode) : entry_new_file(path, mode, text, strlen(text)),
+		  NULL);
 }
 
 /*
- * What a read-only root must have because nobody can make it later: mount points, and files that others are mounted over. Only
- * what is not there.
+ * What a read-only root must have because nobody can make it later: mount points, and files that others are
+ * mounted over. Only what is not there.
  */
 static int add_skeleton(struct compose *c, struct error *err)
 {
 	static const char *const dirs[] = {"dev", "etc", "proc", "run", "sys", "var"};
 	const struct template *t = c->t;
 	_cleanup_free_ char *hostname = xasprintf("%s\n", t->init.hostname);
-	_cleanup_free_ char *hosts = xasprintf("127.0.0.1\tlocalhost\n127.0.1.1\t%s\n::1\tlocalhost ip6-localhost\n",
-					       t->init.hostname);
+	_cleanup_free_ char *hosts = xasprintf(
+		"127.0.0.1\tlocalhost\n127.0.1.1\t%s\n::1\tlocalhost ip6-localhost\n", t->init.hostname);
 	_cleanup_layer_ struct layer l = LAYER_INIT;
 
 	l.name = xstrdup("the directories that every root has");
@@ -234,7 +239,10 @@ static int add_skeleton(struct compose *c, struct error *err)
 	add_missing(c->m, &l, "etc/hostname", 0644, hostname);
 	add_missing(c->m, &l, "etc/hosts", 0644, hosts);
 	if (t->init.mode == INIT_APPLIANCE) {
-		/* The init mounts what DHCP said over a file, not over a link to where systemd would write one. */
+		/*
+		 * The init mounts what DHCP said over a file, not over a link to where systemd would write
+		 * one.
+		 */
 		if (!merge_find(c->m, "etc/resolv.conf"))
 			layer_add(&l, entry_new_file("etc/resolv.conf", 0644, "", 0), NULL);
 		for (size_t i = 0; i < t->init.writable.len; i++) {

@@ -18,20 +18,21 @@ struct kernel_module {
 };
 
 struct kernel {
-	char *release;     /* "6.1.0-56-cloud-amd64" */
-	void *image;       /* bytes of the PE kernel (bzImage with EFI stub) */
+	char *release; /* "6.1.0-56-cloud-amd64" */
+	void *image;   /* bytes of the PE kernel (bzImage with EFI stub) */
 	size_t image_len;
 	struct kernel_module *initrd; /* to find the disk: stage 1 loads them in this order */
 	size_t initrd_len;
-	struct kernel_module *root;   /* Mode=appliance: loaded by stage 2 from the verified root; they are in the tree */
+	struct kernel_module
+		*root; /* Mode=appliance: loaded by stage 2 from the verified root; they are in the tree */
 	size_t root_len;
 };
 
 /* Something that went into the image, for the manifest. */
 struct compose_input {
-	char *kind;   /* "template", "base", "package", "file", "kernel", "init", "stub" */
-	char *name;   /* path as the template says it, or "bookworm" */
-	struct sha256 digest; /* of the file, of the layer's tar, or of a directory's listing and content */
+	char *kind;	      /* "template", "base", "package", "file", "kernel", "init", "stub" */
+	char *name;	      /* path as the template says it, or "bookworm" */
+	struct sha256 digest; /* of the file, of the layer's tar, or of a directory's listing */
 	uint64_t size;
 };
 
@@ -46,8 +47,8 @@ struct compose_result {
 
 struct compose_options {
 	const char *cache_dir; /* NULL: $XDG_CACHE_HOME/mkappliance or ~/.cache/mkappliance */
-	bool refresh;          /* do not use cached layers */
-	bool offline;          /* fail rather than call a package manager */
+	bool refresh;	       /* do not use cached layers */
+	bool offline;	       /* fail rather than call a package manager */
 };
 
 /* Everything is freed by compose_result_free(), which accepts a zeroed one. */

@@ -11,14 +11,14 @@ void compose_add_input(struct compose_result *r, const char *kind, const char *n
 		       const struct sha256 *digest, uint64_t size);
 
 /*
- * SHA-256 of what a layer is, whatever it was listed from: paths, types, modes, owners, links, attributes and content, no times. *@ret_size is the
- * sum of the sizes.
+ * SHA-256 of what a layer is, whatever it was listed from: paths, types, modes, owners, links, attributes
+ * and content, no times. *@ret_size is the sum of the sizes.
  */
 int layer_digest(const struct layer *l, struct sha256 *ret, uint64_t *ret_size, struct error *err);
 
 /*
- * The same without the content, for directories of any size: their bytes are read once in a build, when they go to the disk, and the root
- * hash stands for them.
+ * The same without the content, for directories of any size: their bytes are read once in a build, when
+ * they go to the disk, and the root hash stands for them.
  */
 int layer_listing_digest(const struct layer *l, struct sha256 *ret, uint64_t *ret_size, struct error *err);
 

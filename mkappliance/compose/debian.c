@@ -76,8 +76,10 @@ static int choose_mode(const char **ret, struct error *err)
 
 	if (geteuid() == 0) {
 		if (!can_mount())
-			return error_set(err, -EPERM, "root here may not mount (CAP_SYS_ADMIN is missing: a "
-					 "container?); run it privileged, or as a user listed in /etc/subuid");
+			return error_set(
+				err, -EPERM,
+				"root here may not mount (CAP_SYS_ADMIN is missing: a "
+				"container?); run it privileged, or as a user listed in /etc/subuid");
 		*ret = "--mode=root";
 		return 0;
 	}
@@ -85,7 +87,8 @@ static int choose_mode(const char **ret, struct error *err)
 	snprintf(uid, sizeof(uid), "%u", geteuid());
 	if (!(pw && file_grants("/etc/subuid", pw->pw_name) && file_grants("/etc/subgid", pw->pw_name)) &&
 	    !(file_grants("/etc/subuid", uid) && file_grants("/etc/subgid", uid)))
-		return error_set(err, -EPERM, "user %s has no subordinate ids in /etc/subuid and /etc/subgid; as root: "
+		return error_set(err, -EPERM,
+				 "user %s has no subordinate ids in /etc/subuid and /etc/subgid; as root: "
 				 "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s",
 				 pw ? pw->pw_name : uid, pw ? pw->pw_name : uid);
 	if (!spawn_available("newuidmap"))
@@ -229,7 +232,8 @@ static int key_of(const struct bootstrap *b, const char *kind, struct buf *key, 
 
 int debian_base(const struct template *t, const struct cache *cache, struct cached *ret, struct error *err)
 {
-	struct bootstrap b = {.t = t, .variant = "minbase", .packages = &t->base.packages, .drop_host_files = true};
+	struct bootstrap b = {
+		.t = t, .variant = "minbase", .packages = &t->base.packages, .drop_host_files = true};
 	_cleanup_free_ char *what = xasprintf("base %s", t->base.suite);
 	_cleanup_buf_ struct buf key = {0};
 	int r;
@@ -238,7 +242,10 @@ int debian_base(const struct template *t, const struct cache *cache, struct cach
 	return r < 0 ? r : cache_get(cache, &key, what, true, bootstrap, &b, ret, err);
 }
 
-/* Fetches package and dependencies to a file without a name, and writes the few of its members that count to @fd. */
+/*
+ * Fetches package and dependencies to a file without a name, and writes the few of its members that count
+ * to @fd.
+ */
 static int make_kernel(int fd, void *data, struct error *err)
 {
 	struct bootstrap *b = data;
@@ -273,8 +280,10 @@ int debian_kernel(const struct template *t, const struct cache *cache, struct ca
 	int r;
 
 	if (!t->base.suite)
-		return error_usage(err, "[Kernel] Package=%s: [Base] Suite= must say of which Debian (or give "
-				   "Image= and Modules=)", t->kernel.package);
+		return error_usage(err,
+				   "[Kernel] Package=%s: [Base] Suite= must say of which Debian (or give "
+				   "Image= and Modules=)",
+				   t->kernel.package);
 	strlist_add(&packages, t->kernel.package);
 	r = key_of(&b, "debian-kernel", &key, err);
 	return r < 0 ? r : cache_get(cache, &key, what, true, make_kernel, &b, ret, err);

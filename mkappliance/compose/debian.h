@@ -9,8 +9,8 @@
 int debian_base(const struct template *t, const struct cache *cache, struct cached *ret, struct error *err);
 
 /*
- * [Kernel] Package=: a layer of boot/vmlinuz-RELEASE and usr/lib/modules/RELEASE with the files of depmod(8), nothing else.
- * The package may be one that only depends on the real one.
+ * [Kernel] Package=: a layer of boot/vmlinuz-RELEASE and usr/lib/modules/RELEASE with the files of
+ * depmod(8), nothing else. The package may be one that only depends on the real one.
  */
 int debian_kernel(const struct template *t, const struct cache *cache, struct cached *ret, struct error *err);
 

@@ -40,12 +40,13 @@ static int find_release(const struct layer *l, const char *package, char **ret, 
 		if (strncmp(path, image, strlen(image)) != 0)
 			continue;
 		if (found)
-			return error_set(err, -EINVAL, "%s: brings two kernels, '%s' and '%s'; name one", package,
-					 found, path + strlen(image));
+			return error_set(err, -EINVAL, "%s: brings two kernels, '%s' and '%s'; name one",
+					 package, found, path + strlen(image));
 		found = path + strlen(image);
 	}
 	if (!found || !*found || strchr(found, '/'))
-		return error_set(err, -ENOENT, "%s: has no boot/vmlinuz-*; is it a kernel's package?", package);
+		return error_set(err, -ENOENT, "%s: has no boot/vmlinuz-*; is it a kernel's package?",
+				 package);
 	*ret = xstrdup(found);
 	return 0;
 }

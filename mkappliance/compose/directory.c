@@ -58,7 +58,10 @@ static void grow_inodes(struct walk *w)
 	free(old);
 }
 
-/* The path of an earlier name of this file, or NULL and it is remembered as @path (borrowed from the entry). */
+/*
+ * The path of an earlier name of this file, or NULL and it is remembered as @path (borrowed from the
+ * entry).
+ */
 static const char *first_name(struct walk *w, const struct stat *st, const char *path)
 {
 	struct inode *slot;
@@ -98,7 +101,8 @@ static int find_runs(int fd, struct tree_entry *e, struct error *err)
 	return 0;
 }
 
-static int read_xattr(const char *proc, const char *name, struct tree_entry *e, char *value, struct error *err)
+static int read_xattr(const char *proc, const char *name, struct tree_entry *e, char *value,
+		      struct error *err)
 {
 	ssize_t n = lgetxattr(proc, name, value, XATTR_MAX);
 
@@ -111,15 +115,16 @@ static int read_xattr(const char *proc, const char *name, struct tree_entry *e, 
 }
 
 /*
- * The names of @name's attributes. listxattrat(2) came with Linux 6.13; before, the way to a name in a directory that is open
- * is @proc, its path through /proc, at twice the time.
+ * The names of @name's attributes. listxattrat(2) came with Linux 6.13; before, the way to a name in a
+ * directory that is open is @proc, its path through /proc, at twice the time.
  */
 static ssize_t list_xattrs(int dirfd, const char *name, const char *proc, char *list, size_t size)
 {
 	static bool missing;
 
 	if (!missing) {
-		long n = syscall(SYS_LISTXATTRAT, dirfd, name[0] ? name : ".", AT_SYMLINK_NOFOLLOW, list, size);
+		long n = syscall(SYS_LISTXATTRAT, dirfd, name[0] ? name : ".", AT_SYMLINK_NOFOLLOW, list,
+				 size);
 
 		/* A seccomp filter that does not know it says EPERM, which listing never does by itself. */
 		if (n >= 0 || (errno != ENOSYS && errno != EPERM))
@@ -166,7 +171,8 @@ static int read_xattrs(int dirfd, const char *name, struct tree_entry *e, struct
 	return 0;
 }
 
-static int read_target(int dirfd, const char *name, const struct stat *st, struct tree_entry *e, struct error *err)
+static int read_target(int dirfd, const char *name, const struct stat *st, struct tree_entry *e,
+		       struct error *err)
 {
 	size_t size = st->st_size > 0 && st->st_size <= LAYER_PATH_MAX ? (size_t)st->st_size : LAYER_PATH_MAX;
 	ssize_t n;
@@ -192,7 +198,10 @@ static int read_regular(int dirfd, const char *name, const struct stat *st, cons
 		return 0;
 	e->origin = ORIGIN_PATH;
 	e->host = xstrdup(below);
-	/* File systems count in 512 bytes here; inline and compressed files look sparse too, which does no harm. */
+	/*
+	 * File systems count in 512 bytes here; inline and compressed files look sparse too, which does no
+	 * harm.
+	 */
 	if ((uint64_t)st->st_blocks * 512 >= e->size)
 		return 0;
 	fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -277,8 +286,8 @@ static int visit(struct walk *w, int dirfd, const char *name, const char *parent
 	int r;
 
 	if (strlen(w->prefix) + 1 + strlen(below) > LAYER_PATH_MAX)
-		return error_set(err, -ENAMETOOLONG, "%s/%.200s...: path of more than %u bytes", w->root, below,
-				 LAYER_PATH_MAX);
+		return error_set(err, -ENAMETOOLONG, "%s/%.200s...: path of more than %u bytes", w->root,
+				 below, LAYER_PATH_MAX);
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_errno(err, -errno, "%s/%s", w->root, below);
 	r = add(w, dirfd, name, below, &st, err);

@@ -6,8 +6,9 @@
 #include "compose/layer.h"
 
 /*
- * Lists everything below @path, sorted, without following a link: owners, modes, times and extended attributes as they are on the disk.
- * @prefix is put in front of every path in the layer ("" or "usr/lib/modules/6.1"). A socket is an error. The root of the directory is itself an entry.
+ * Lists everything below @path, sorted, without following a link: owners, modes, times and extended
+ * attributes as they are on the disk. @prefix is put in front of every path in the layer ("" or
+ * "usr/lib/modules/6.1"). A socket is an error. The root of the directory is itself an entry.
  */
 int directory_list(const char *path, const char *prefix, struct layer *ret, struct error *err);
 

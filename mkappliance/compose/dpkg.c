@@ -42,8 +42,12 @@ static char **field_of(struct dpkg_package *p, const char *name, size_t len)
 		const char *name;
 		char **value;
 	} fields[] = {
-		{"Package", &p->name},	     {"Version", &p->version}, {"Architecture", &p->architecture},
-		{"Status", &p->status},	     {"Provides", &p->provides}, {"Depends", &p->depends},
+		{"Package", &p->name},
+		{"Version", &p->version},
+		{"Architecture", &p->architecture},
+		{"Status", &p->status},
+		{"Provides", &p->provides},
+		{"Depends", &p->depends},
 		{"Pre-Depends", &p->pre_depends},
 	};
 
@@ -127,7 +131,8 @@ int dpkg_parse(const char *text, size_t len, const char *name, struct dpkg *ret,
 		} else if (n > 0) {
 			open = true;
 			if (memchr(text, 0, n) || !take_line(&p, text, n, &last))
-				r = error_set(err, -EINVAL, "%s:%u: is not a line of a control file", name, number);
+				r = error_set(err, -EINVAL, "%s:%u: is not a line of a control file", name,
+					      number);
 		}
 		n += nl != NULL;
 		text += n;
@@ -160,7 +165,8 @@ static int compare_part(const char *a, size_t alen, const char *b, size_t blen)
 	while (i < alen || j < blen) {
 		int first = 0;
 
-		while ((i < alen && !isdigit((unsigned char)a[i])) || (j < blen && !isdigit((unsigned char)b[j]))) {
+		while ((i < alen && !isdigit((unsigned char)a[i])) ||
+		       (j < blen && !isdigit((unsigned char)b[j]))) {
 			int x = i < alen ? rank(a[i]) : 0, y = j < blen ? rank(b[j]) : 0;
 
 			if (x != y)
@@ -172,7 +178,8 @@ static int compare_part(const char *a, size_t alen, const char *b, size_t blen)
 			i++;
 		while (j < blen && b[j] == '0')
 			j++;
-		for (; i < alen && j < blen && isdigit((unsigned char)a[i]) && isdigit((unsigned char)b[j]); i++, j++)
+		for (; i < alen && j < blen && isdigit((unsigned char)a[i]) && isdigit((unsigned char)b[j]);
+		     i++, j++)
 			if (!first)
 				first = a[i] - b[j];
 		if (i < alen && isdigit((unsigned char)a[i]))

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Debian's control files (deb-control(5)), the database of installed packages, and versions (deb-version(7)). */
+/*
+ * Debian's control files (deb-control(5)), the database of installed packages, and versions
+ * (deb-version(7)).
+ */
 #ifndef MKAPPLIANCE_COMPOSE_DPKG_H
 #define MKAPPLIANCE_COMPOSE_DPKG_H
 
@@ -13,7 +16,7 @@ struct dpkg_package {
 	char *name;
 	char *version;
 	char *architecture;
-	char *status;   /* "install ok installed"; NULL in a control file */
+	char *status;	/* "install ok installed"; NULL in a control file */
 	char *provides; /* NULL where there are none */
 	char *depends;
 	char *pre_depends;
@@ -36,8 +39,8 @@ bool dpkg_installed(const struct dpkg_package *p);
 int dpkg_version_compare(const char *a, const char *b);
 
 /*
- * The first part of a Depends= value that nothing in @d satisfies, as text to be freed; NULL: all are. Not a solver: architecture qualifiers and
- * versions of provided names are not looked at.
+ * The first part of a Depends= value that nothing in @d satisfies, as text to be freed; NULL: all are. Not
+ * a solver: architecture qualifiers and versions of provided names are not looked at.
  */
 char *dpkg_first_unmet(const struct dpkg *d, const char *depends);
 

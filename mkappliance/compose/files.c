@@ -62,8 +62,8 @@ static int look_up(const struct merge *m, const char *file, const char *what, co
 	if (!name || parse_id(name, strlen(name), ret) || strcmp(name, "root") == 0)
 		return 0;
 	if (!merge_find(m, file))
-		return error_usage(err, "%s '%s': the image has no /%s to look it up in; give a number", what, name,
-				   file);
+		return error_usage(err, "%s '%s': the image has no /%s to look it up in; give a number", what,
+				   name, file);
 	r = merge_read(m, file, ACCOUNTS_MAX, &text, &len, err);
 	if (r < 0)
 		return r;
@@ -86,31 +86,29 @@ static void dress(struct layer *l, const struct template_file *f, uid_t uid, gid
 	}
 }
 
-/* Where the copy goes, without slashes at the ends; a file copied to "DIR/" keeps its name. */
+/*
+ * Where the copy goes, relative to the root. A file does not take a directory's place, nor the other way
+ * round.
+ */
 static int target_of(const struct merge *m, const struct template_file *f, bool directory, char **ret,
 		     struct error *err)
 {
-	const char *slash = strrchr(f->source, '/');
-	const char *name = slash ? slash + 1 : f->source;
-	size_t len = strlen(f->target);
-	bool into = len > 0 && f->target[len - 1] == '/';
-	_cleanup_free_ char *raw = xasprintf("%s%s", f->target + strspn(f->target, "/"), into && !directory ? name : "");
+	const char *relative = f->target + strspn(f->target, "/");
+	const char *wrong = layer_clean_path(relative, strlen(relative), ret);
 	const struct tree_entry *there;
-	const char *wrong = layer_clean_path(raw, strlen(raw), ret);
 
 	if (wrong)
 		return error_usage(err, "'%s' %s", f->target, wrong);
 	there = merge_find(m, *ret);
 	if (there && S_ISDIR(there->mode) && !directory)
-		return error_usage(err, "'%s' is a directory in the image; end it with '/' to copy the file into it",
-				   f->target);
+		return error_usage(err, "'%s' is a directory in the image; name the file in it", f->target);
 	if (there && !S_ISDIR(there->mode) && directory)
 		return error_usage(err, "'%s' is not a directory in the image", f->target);
 	return 0;
 }
 
-static int copy(const struct template_file *f, struct merge *m, unsigned number, struct compose_result *result,
-		struct error *err)
+static int copy(const struct template_file *f, struct merge *m, unsigned number,
+		struct compose_result *result, struct error *err)
 {
 	_cleanup_layer_ struct layer l = LAYER_INIT;
 	_cleanup_free_ char *target = NULL;
@@ -128,8 +126,8 @@ static int copy(const struct template_file *f, struct merge *m, unsigned number,
 	if (r == 0)
 		r = look_up(m, "etc/group", "group", f->group, &gid, err);
 	if (r == 0)
-		r = S_ISDIR(st.st_mode) ? directory_list(f->source, target, &l, err) :
-					  directory_list_file(f->source, target, &l, err);
+		r = S_ISDIR(st.st_mode) ? directory_list(f->source, target, &l, err)
+					: directory_list_file(f->source, target, &l, err);
 	if (r < 0)
 		return r;
 	dress(&l, f, uid, gid);
@@ -137,7 +135,8 @@ static int copy(const struct template_file *f, struct merge *m, unsigned number,
 	if (r < 0)
 		return r;
 	compose_add_input(result, "file", f->source, &digest, size);
-	return merge_layer(m, &l, number, MERGE_KEEP_LINKS | MERGE_KEEP_DIRECTORIES | MERGE_NO_WHITEOUTS, err);
+	return merge_layer(m, &l, number, MERGE_KEEP_LINKS | MERGE_KEEP_DIRECTORIES | MERGE_NO_WHITEOUTS,
+			   err);
 }
 
 int files_compose(const struct template *t, struct merge *m, unsigned number, struct compose_result *result,

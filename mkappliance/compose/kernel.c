@@ -16,16 +16,17 @@
 #include "lib/io.h"
 #include "lib/log.h"
 
-#define IMAGE_MAX       ((size_t)256 << 20)
-#define MODULE_MAX      ((size_t)64 << 20)
+#define IMAGE_MAX	((size_t)256 << 20)
+#define MODULE_MAX	((size_t)64 << 20)
 #define MODULES_DEP_MAX ((size_t)32 << 20)
 
 /*
- * To find the disk and to mount it. Those that a kernel does not have, or has built in, are passed over. The two of the crypto
- * library come before those that ask for their algorithm by name, which no modprobe is there to answer.
+ * To find the disk and to mount it. Those that a kernel does not have, or has built in, are passed over.
+ * The two of the crypto library come before those that ask for their algorithm by name, which no modprobe
+ * is there to answer.
  */
 static const char *const initrd_defaults[] = {"crc32c_generic", "sha256_generic", "virtio_pci", "virtio_blk",
-					      "nvme",           "ext4",           "dm_verity",  NULL};
+					      "nvme",		"ext4",		  "dm_verity",	NULL};
 
 /* Network of virtual machines and of EC2; packet sockets for DHCP; the power button. */
 static const char *const root_defaults[] = {"virtio_net", "ena", "af_packet", "button", NULL};
@@ -35,7 +36,7 @@ struct source {
 	const struct merge *m; /* borrowed: the base's tree, or that of @own */
 	struct merge *own;
 	char *release;
-	char *dir;             /* "usr/lib/modules/RELEASE" in @m */
+	char *dir; /* "usr/lib/modules/RELEASE" in @m */
 	struct modules *modules;
 };
 
@@ -90,11 +91,15 @@ static int find_in_tree(struct source *s, const char *where, struct kernel *k, s
 
 	list_releases(s->m, &releases);
 	if (releases.len == 0)
-		return error_usage(err, "%s has no kernel: name one with [Kernel] Package= (such as "
-				   "linux-image-cloud-amd64) or Image=", where);
+		return error_usage(err,
+				   "%s has no kernel: name one with [Kernel] Package= (such as "
+				   "linux-image-cloud-amd64) or Image=",
+				   where);
 	if (releases.len > 1)
-		return error_usage(err, "%s has %zu kernels ('%s', '%s'...): name one with [Kernel] Package= or "
-				   "Image=", where, releases.len, releases.ptr[0], releases.ptr[1]);
+		return error_usage(err,
+				   "%s has %zu kernels ('%s', '%s'...): name one with [Kernel] Package= or "
+				   "Image=",
+				   where, releases.len, releases.ptr[0], releases.ptr[1]);
 	s->release = xstrdup(releases.ptr[0]);
 	modules = xasprintf("usr/lib/modules/%s", s->release);
 	s->dir = merge_real_path(s->m, merge_find(s->m, modules) ? modules : modules + strlen("usr/"));
@@ -104,8 +109,8 @@ static int find_in_tree(struct source *s, const char *where, struct kernel *k, s
 		image = xasprintf("%s/vmlinuz", s->dir);
 	}
 	if (!merge_find(s->m, image))
-		return error_usage(err, "%s has modules of kernel %s but not the kernel (boot/vmlinuz-%s)", where,
-				   s->release, s->release);
+		return error_usage(err, "%s has modules of kernel %s but not the kernel (boot/vmlinuz-%s)",
+				   where, s->release, s->release);
 	return merge_read(s->m, image, IMAGE_MAX, &k->image, &k->image_len, err);
 }
 
@@ -119,8 +124,8 @@ static int open_cached(const struct cached *c, const char *name, struct layer *r
 	return tar_index(ret->fd, name, ret, err);
 }
 
-static int find_package(const struct template *t, const struct cache *cache, struct source *s, struct layer *layer,
-			struct compose_result *result, struct error *err)
+static int find_package(const struct template *t, const struct cache *cache, struct source *s,
+			struct layer *layer, struct compose_result *result, struct error *err)
 {
 	_cleanup_layer_ struct layer look = LAYER_INIT;
 	_cleanup_cached_ struct cached c = CACHED_INIT;
@@ -142,8 +147,8 @@ static int find_package(const struct template *t, const struct cache *cache, str
 }
 
 /*
- * The release that a kernel image says it is (Documentation/arch/x86/boot.rst: kernel_version, protocol 2.00 and later). NULL: it does not
- * say. To be freed.
+ * The release that a kernel image says it is (Documentation/arch/x86/boot.rst: kernel_version, protocol
+ * 2.00 and later). NULL: it does not say. To be freed.
  */
 static char *release_of_image(const uint8_t *image, size_t len)
 {
@@ -154,14 +159,16 @@ static char *release_of_image(const uint8_t *image, size_t len)
 	at = (size_t)(image[0x20e] | image[0x20f] << 8) + 0x200;
 	if (at == 0x200 || at >= len)
 		return NULL;
-	for (n = 0; at + n < len && n < 128 && image[at + n] > ' ' && image[at + n] < 0x7f && image[at + n] != '/'; n++)
+	for (n = 0;
+	     at + n < len && n < 128 && image[at + n] > ' ' && image[at + n] < 0x7f && image[at + n] != '/';
+	     n++)
 		;
 	return n ? xstrndup((const char *)image + at, n) : NULL;
 }
 
 /* [Kernel] Image=, and ModulesDirectory= where there is one. */
-static int find_files(const struct template *t, struct source *s, struct layer *layer, struct compose_result *result,
-		      struct error *err)
+static int find_files(const struct template *t, struct source *s, struct layer *layer,
+		      struct compose_result *result, struct error *err)
 {
 	_cleanup_layer_ struct layer look = LAYER_INIT;
 	_cleanup_buf_ struct buf image = {0};
@@ -188,8 +195,9 @@ static int find_files(const struct template *t, struct source *s, struct layer *
 		const char *name = slash ? slash + 1 : t->kernel.modules_dir;
 
 		if (s->release && strcmp(s->release, name) != 0)
-			return error_usage(err, "[Kernel] Image=%s is of kernel %s, ModulesDirectory=%s of another",
-					   t->kernel.image, s->release, t->kernel.modules_dir);
+			return error_usage(
+				err, "[Kernel] Image=%s is of kernel %s, ModulesDirectory=%s of another",
+				t->kernel.image, s->release, t->kernel.modules_dir);
 		if (!s->release)
 			s->release = xstrdup(name);
 	}
@@ -214,7 +222,8 @@ static int read_modules(struct source *s, struct error *err)
 	int r = 0;
 
 	if (s->dir && !merge_find(s->m, dep_path))
-		return error_set(err, -ENOENT, "kernel %s: no modules.dep; run 'depmod %s' where the modules are",
+		return error_set(err, -ENOENT,
+				 "kernel %s: no modules.dep; run 'depmod %s' where the modules are",
 				 s->release, s->release);
 	if (s->dir)
 		r = merge_read(s->m, dep_path, MODULES_DEP_MAX, &dep, &dep_len, err);
@@ -267,8 +276,8 @@ static int resolve_all(struct source *s, const char *const *defaults, const stru
 }
 
 /* The modules of @paths from number @from on. */
-static int read_list(const struct source *s, const struct strlist *paths, size_t from, struct kernel_module **ret,
-		     size_t *ret_len, struct error *err)
+static int read_list(const struct source *s, const struct strlist *paths, size_t from,
+		     struct kernel_module **ret, size_t *ret_len, struct error *err)
 {
 	size_t len = paths->len - from;
 
@@ -302,8 +311,8 @@ static int choose_modules(const struct template *t, struct source *s, struct ker
 /* What only other boot loaders look at. */
 static void remove_boot_files(struct merge *m)
 {
-	static const char *const in_boot[] = {"vmlinuz-*", "vmlinuz", "initrd.img-*", "initrd.img", "initramfs-*",
-					      "System.map-*", "config-*"};
+	static const char *const in_boot[] = {"vmlinuz-*",   "vmlinuz",	     "initrd.img-*", "initrd.img",
+					      "initramfs-*", "System.map-*", "config-*"};
 	static const char *const in_root[] = {"vmlinuz", "vmlinuz.old", "initrd.img", "initrd.img.old"};
 	_cleanup_strlist_ struct strlist names = {0};
 
@@ -343,7 +352,8 @@ static int add_root_modules(struct merge *m, unsigned number, struct kernel *k, 
 }
 
 /* Mode=system: all of them, as they are. The kernel itself stays out. */
-static int add_all_modules(struct merge *m, unsigned number, struct layer *from, const char *root, struct error *err)
+static int add_all_modules(struct merge *m, unsigned number, struct layer *from, const char *root,
+			   struct error *err)
 {
 	static const char below[] = "usr/lib/modules/";
 	_cleanup_layer_ struct layer l = LAYER_INIT;

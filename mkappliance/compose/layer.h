@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A layer: what one source adds to the tree, in the order in which the source gives it. Nothing is unpacked: the
- * entries know where in the (uncompressed) tar, or below which directory, their bytes lie.
+ * A layer: what one source adds to the tree, in the order in which the source gives it. Nothing is
+ * unpacked: the entries know where in the (uncompressed) tar, or below which directory, their bytes lie.
  */
 #ifndef MKAPPLIANCE_COMPOSE_LAYER_H
 #define MKAPPLIANCE_COMPOSE_LAYER_H
@@ -15,12 +15,12 @@
 
 struct layer_entry {
 	struct tree_entry *entry; /* owned; source, layer and nlink are set by the merge */
-	char *link; /* hard link: path of the file that this is another name of; then only entry->path counts */
+	char *link; /* hard link: path of the file that has this name too; only entry->path counts then */
 };
 
 struct layer {
 	char *name; /* for messages */
-	int fd;     /* of the tar or the directory; -1: every content is in memory */
+	int fd;	    /* of the tar or the directory; -1: every content is in memory */
 	struct layer_entry *entries;
 	size_t len;
 	size_t cap;
@@ -34,23 +34,30 @@ void layer_free(struct layer *l);
 /* Takes ownership of both; @link may be NULL. */
 void layer_add(struct layer *l, struct tree_entry *e, char *link);
 
-/* A directory, or a regular file with content in memory (copied), owned by root, mtime 0. To be added or freed by the caller. */
+/*
+ * A directory, or a regular file with content in memory (copied), owned by root, mtime 0. To be added or
+ * freed by the caller.
+ */
 struct tree_entry *entry_new(const char *path, mode_t mode);
 struct tree_entry *entry_new_file(const char *path, mode_t mode, const void *data, size_t len);
 
-/* Takes ownership of @name and @value; an attribute of that name is replaced. The list stays sorted by name. */
+/*
+ * Takes ownership of @name and @value; an attribute of that name is replaced. The list stays sorted by
+ * name.
+ */
 void entry_set_xattr(struct tree_entry *e, char *name, void *value, size_t len);
 
 /*
- * Brings a member's name into the form of a tree: no ".", no empty part, no slash at either end; "" is the root.
- * What would have to be changed in meaning is refused: NULL, or what is wrong with it ("is absolute").
+ * Brings a member's name into the form of a tree: no ".", no empty part, no slash at either end; "" is the
+ * root. What would have to be changed in meaning is refused: NULL, or what is wrong with it ("is
+ * absolute").
  */
 const char *layer_clean_path(const char *name, size_t len, char **ret);
 
 /* What a file is, by its first bytes. */
 enum archive_kind {
-	ARCHIVE_NOT,        /* none of these */
-	ARCHIVE_TAR,        /* can be indexed where it lies */
+	ARCHIVE_NOT,	    /* none of these */
+	ARCHIVE_TAR,	    /* can be indexed where it lies */
 	ARCHIVE_COMPRESSED, /* gzip, zstd, xz, bzip2: of a tar, one hopes */
 	ARCHIVE_DEB,
 };
@@ -65,11 +72,15 @@ int archive_decompress_memory(const void *data, size_t len, const char *name, si
 			      struct error *err);
 
 /*
- * From a .deb (deb(5)): writes the uncompressed data.tar to @data and the uncompressed control.tar to @control (either may be -1).
+ * From a .deb (deb(5)): writes the uncompressed data.tar to @data and the uncompressed control.tar to
+ * @control (either may be -1).
  */
 int archive_split_deb(int fd, const char *name, int data, int control, struct error *err);
 
-/* Writes a tar (pax) of directories and regular files to @fd, in the order of the list; @l's content is read through its fd. */
+/*
+ * Writes a tar (pax) of directories and regular files to @fd, in the order of the list; @l's content is
+ * read through its fd.
+ */
 int archive_write_tar(const struct layer *l, int fd, const char *name, struct error *err);
 
 #endif

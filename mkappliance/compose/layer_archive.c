@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What libarchive does for us: decompression, .deb, and writing the tars of the cache. It never leaves this file. */
+/*
+ * What libarchive does for us: decompression, .deb, and writing the tars of the cache. It never leaves this
+ * file.
+ */
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
@@ -14,7 +17,7 @@
 #include "lib/interrupt.h"
 #include "lib/io.h"
 
-#define CHUNK            ((size_t)256 << 10)
+#define CHUNK		 ((size_t)256 << 10)
 #define UNCOMPRESSED_MAX ((uint64_t)256 << 30)
 
 static void read_freep(struct archive **a)
@@ -29,7 +32,7 @@ static void write_freep(struct archive **a)
 		(void)archive_write_free(*a);
 }
 
-#define _cleanup_read_  __attribute__((cleanup(read_freep)))
+#define _cleanup_read_	__attribute__((cleanup(read_freep)))
 #define _cleanup_write_ __attribute__((cleanup(write_freep)))
 
 enum archive_kind archive_kind_of(const void *head, size_t len)
@@ -37,7 +40,12 @@ enum archive_kind archive_kind_of(const void *head, size_t len)
 	static const struct {
 		const char *magic;
 		size_t len;
-	} compressed[] = {{"\x1f\x8b", 2}, {"\x28\xb5\x2f\xfd", 4}, {"\xfd" "7zXZ", 6}, {"BZh", 3}};
+	} compressed[] = {{"\x1f\x8b", 2},
+			  {"\x28\xb5\x2f\xfd", 4},
+			  {"\xfd"
+			   "7zXZ",
+			   6},
+			  {"BZh", 3}};
 
 	if (len >= 8 && memcmp(head, "!<arch>\n", 8) == 0)
 		return ARCHIVE_DEB;
@@ -79,7 +87,8 @@ struct sink {
 };
 
 /* Everything that the opened stream holds; @compressed: what is not any of the compressions is an error. */
-static int raw_copy(struct archive *a, const char *name, bool compressed, const struct sink *to, struct error *err)
+static int raw_copy(struct archive *a, const char *name, bool compressed, const struct sink *to,
+		    struct error *err)
 {
 	_cleanup_free_ char *chunk = xmalloc(CHUNK);
 	struct archive_entry *entry;
@@ -101,7 +110,8 @@ static int raw_copy(struct archive *a, const char *name, bool compressed, const 
 			return archive_error(a, name, "decompressing", err);
 		total += (uint64_t)n;
 		if (total > to->limit)
-			return error_set(err, -EFBIG, "%s: holds more than %" PRIu64 " bytes", name, to->limit);
+			return error_set(err, -EFBIG, "%s: holds more than %" PRIu64 " bytes", name,
+					 to->limit);
 		if (to->buf)
 			buf_add(to->buf, chunk, (size_t)n);
 		r = to->fd < 0 ? 0 : io_write_full(to->fd, name, chunk, (size_t)n, err);
@@ -158,7 +168,8 @@ static la_ssize_t read_member(struct archive *inner, void *data, const void **bl
 	return (la_ssize_t)len;
 }
 
-static int copy_member(struct archive *outer, const char *name, const char *member, int out, struct error *err)
+static int copy_member(struct archive *outer, const char *name, const char *member, int out,
+		       struct error *err)
 {
 	_cleanup_read_ struct archive *a = NULL;
 	int r;
@@ -220,8 +231,8 @@ int archive_split_deb(int fd, const char *name, int data, int control, struct er
 }
 
 /* The bytes of one regular file, from the layer's tar or directory, or from memory. */
-static int write_content(struct archive *a, const struct tree *t, const struct tree_entry *e, const char *name,
-			 struct error *err)
+static int write_content(struct archive *a, const struct tree *t, const struct tree_entry *e,
+			 const char *name, struct error *err)
 {
 	_cleanup_free_ char *chunk = xmalloc(CHUNK);
 

@@ -238,7 +238,8 @@ void merge_list(const struct merge *m, const char *path, struct strlist *ret)
 		strlist_add(ret, list[i]->name);
 }
 
-int merge_read(const struct merge *m, const char *path, size_t limit, void **ret, size_t *ret_len, struct error *err)
+int merge_read(const struct merge *m, const char *path, size_t limit, void **ret, size_t *ret_len,
+	       struct error *err)
 {
 	const struct tree_entry *e = merge_find(m, path);
 	struct tree_entry named;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Layers to one tree, as overlayfs does it: what comes later replaces, directories are merged, whiteouts remove what is below.
- * Nothing can get out of the tree: paths have no "..", links are followed inside it only, and a path through a link of its own
- * archive is refused.
+ * Layers to one tree, as overlayfs does it: what comes later replaces, directories are merged, whiteouts
+ * remove what is below. Nothing can get out of the tree: paths have no "..", links are followed inside it
+ * only, and a path through a link of its own archive is refused.
  */
 #ifndef MKAPPLIANCE_COMPOSE_MERGE_H
 #define MKAPPLIANCE_COMPOSE_MERGE_H
@@ -13,7 +13,10 @@
 struct merge;
 
 enum merge_flags {
-	/* A directory where a link to a directory stands goes through the link (usr-merge: lib/ over lib -> usr/lib). */
+	/*
+	 * A directory where a link to a directory stands goes through the link (usr-merge: lib/ over lib ->
+	 * usr/lib).
+	 */
 	MERGE_KEEP_LINKS = 1,
 	/* A directory that is there keeps its owner and mode, as dpkg has it. */
 	MERGE_KEEP_DIRECTORIES = 2,
@@ -28,8 +31,9 @@ void merge_freep(struct merge **m);
 #define _cleanup_merge_ __attribute__((cleanup(merge_freep)))
 
 /*
- * Adds @l as layer @number, which is not lower than any before; takes its entries and its descriptor, also on failure. Only layer 0
- * sets owner and mode of the root directory. An error names layer and member; the merge is then good for nothing but merge_free().
+ * Adds @l as layer @number, which is not lower than any before; takes its entries and its descriptor, also
+ * on failure. Only layer 0 sets owner and mode of the root directory. An error names layer and member; the
+ * merge is then good for nothing but merge_free().
  */
 int merge_layer(struct merge *m, struct layer *l, unsigned number, unsigned flags, struct error *err);
 
@@ -39,16 +43,23 @@ const struct tree_entry *merge_find(const struct merge *m, const char *path);
 /* Whether there is something of that name, be it a link that leads nowhere. */
 bool merge_has(const struct merge *m, const char *path);
 
-/* Where @path really is, through links in all its parts: "lib/modules" gives "usr/lib/modules". To be freed; NULL: nothing there. */
+/*
+ * Where @path really is, through links in all its parts: "lib/modules" gives "usr/lib/modules". To be
+ * freed; NULL: nothing there.
+ */
 char *merge_real_path(const struct merge *m, const char *path);
 
 /* Names in the directory at @path, sorted; empty when there is none. */
 void merge_list(const struct merge *m, const char *path, struct strlist *ret);
 
 /* As tree_read_all(); -ENOENT when there is nothing. */
-int merge_read(const struct merge *m, const char *path, size_t limit, void **ret, size_t *ret_len, struct error *err);
+int merge_read(const struct merge *m, const char *path, size_t limit, void **ret, size_t *ret_len,
+	       struct error *err);
 
-/* Removes what lies at @path, with everything below; its parents are found through links, it is not followed itself. */
+/*
+ * Removes what lies at @path, with everything below; its parents are found through links, it is not
+ * followed itself.
+ */
 void merge_remove(struct merge *m, const char *path);
 
 /* Hands out the tree: sorted, links counted, times not after @epoch. The merge is empty then. */

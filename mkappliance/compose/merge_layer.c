@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rules of layers: overlayfs (kernel Documentation/filesystems/overlayfs.rst), OCI image-spec layer.md (whiteouts), dpkg (links
- * to directories).
+ * The rules of layers: overlayfs (kernel Documentation/filesystems/overlayfs.rst), OCI image-spec layer.md
+ * (whiteouts), dpkg (links to directories).
  */
 #include <errno.h>
 #include <string.h>
@@ -11,8 +11,8 @@
 #include "lib/cleanup.h"
 #include "lib/interrupt.h"
 
-#define WHITEOUT        ".wh."
-#define WHITEOUT_META   ".wh..wh."
+#define WHITEOUT	".wh."
+#define WHITEOUT_META	".wh..wh."
 #define WHITEOUT_OPAQUE ".wh..wh..opq"
 
 /* Where a member goes. */
@@ -22,8 +22,8 @@ struct place {
 	unsigned number;
 	unsigned flags;
 	unsigned source;
-	char *whiteout;      /* path of the layer's first whiteout device: overlayfs makes the others hard links to it */
-	const char *path;    /* of the member, for messages */
+	char *whiteout;	  /* path of the layer's first whiteout device: the others may be hard links to it */
+	const char *path; /* of the member, for messages */
 	struct node *parent; /* NULL: the member is the root */
 	const char *name;
 };
@@ -148,9 +148,9 @@ static int take_overlay_xattrs(struct place *p, struct tree_entry *e, bool *ret_
 	*ret_opaque = false;
 	for (size_t i = 0; i < e->xattr_count; i++) {
 		struct tree_xattr x = e->xattrs[i];
-		const char *key = strncmp(x.name, "trusted.overlay.", 16) == 0 ? x.name + 16 :
-				  strncmp(x.name, "user.overlay.", 13) == 0    ? x.name + 13 :
-										 NULL;
+		const char *key = strncmp(x.name, "trusted.overlay.", 16) == 0 ? x.name + 16
+				  : strncmp(x.name, "user.overlay.", 13) == 0  ? x.name + 13
+									       : NULL;
 
 		if (!key) {
 			e->xattrs[kept++] = x;
@@ -159,9 +159,10 @@ static int take_overlay_xattrs(struct place *p, struct tree_entry *e, bool *ret_
 		if (strcmp(key, "redirect") == 0 || strcmp(key, "metacopy") == 0) {
 			memmove(e->xattrs + kept, e->xattrs + i, (e->xattr_count - i) * sizeof(x));
 			e->xattr_count -= i - kept;
-			return member_error(p, err,
-					    "was made with overlayfs redirect_dir or metacopy, which cannot be "
-					    "followed from outside; mount it and copy the result");
+			return member_error(
+				p, err,
+				"was made with overlayfs redirect_dir or metacopy, which cannot be "
+				"followed from outside; mount it and copy the result");
 		}
 		*ret_opaque |= strcmp(key, "opaque") == 0 && x.len == 1 && *(char *)x.value == 'y';
 		free(x.name);

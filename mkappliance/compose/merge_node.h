@@ -5,16 +5,19 @@
 
 #include "compose/merge.h"
 
-/* One name. Several may share one entry, whose nlink counts them; entries have no path until they are put out. */
+/*
+ * One name. Several may share one entry, whose nlink counts them; entries have no path until they are put
+ * out.
+ */
 struct node {
 	struct node *parent; /* NULL: the root */
 	struct node *child;  /* the first, in no order */
 	struct node *next;
 	struct node *prev;
-	struct node *chain;  /* in its bucket */
+	struct node *chain; /* in its bucket */
 	struct tree_entry *entry;
 	unsigned layer; /* that put this name here */
-	bool implicit;  /* a directory that no layer has described yet */
+	bool implicit;	/* a directory that no layer has described yet */
 	char name[];
 };
 
@@ -38,7 +41,9 @@ void node_set_entry(struct node *n, struct tree_entry *e);
 /* With all below. */
 void node_remove(struct merge *m, struct node *n);
 
-/* What @path is, seen from the directory @at; ".." stops at the root. NULL: nothing, or more than 40 links. */
+/*
+ * What @path is, seen from the directory @at; ".." stops at the root. NULL: nothing, or more than 40 links.
+ */
 struct node *node_resolve(const struct merge *m, struct node *at, const char *path, bool follow_last);
 
 #endif

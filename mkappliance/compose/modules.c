@@ -12,9 +12,9 @@
 struct module {
 	char *name; /* with '_' */
 	char *path;
-	char *needs;    /* paths with spaces between, as the file has them */
+	char *needs; /* paths with spaces between, as the file has them */
 	bool builtin;
-	bool busy;      /* being resolved: coming back to it is a circle */
+	bool busy; /* being resolved: coming back to it is a circle */
 };
 
 struct modules {
@@ -71,14 +71,14 @@ static bool path_good(const char *path, size_t len)
 	return true;
 }
 
-static int add(struct modules *m, const char *file, const char *path, size_t len, const char *needs, size_t needs_len,
-	       struct error *err)
+static int add(struct modules *m, const char *file, const char *path, size_t len, const char *needs,
+	       size_t needs_len, struct error *err)
 {
 	struct module *mod;
 
 	if (!path_good(path, len))
-		return error_set(err, -EINVAL, "kernel %s: %s has a path that is none: '%.*s'", m->release, file,
-				 (int)(len < 100 ? len : 100), path);
+		return error_set(err, -EINVAL, "kernel %s: %s has a path that is none: '%.*s'", m->release,
+				 file, (int)(len < 100 ? len : 100), path);
 	if (m->len >= MODULES_MAX)
 		return error_set(err, -EFBIG, "kernel %s: %s has more than %u lines", m->release, file,
 				 MODULES_MAX);
@@ -105,7 +105,8 @@ static int parse_lines(struct modules *m, const char *file, const char *text, si
 		if (n > 0) {
 			const char *needs = colon < text + n ? colon + 1 : text + n;
 
-			r = add(m, file, text, (size_t)(colon - text), needs, (size_t)(text + n - needs), err);
+			r = add(m, file, text, (size_t)(colon - text), needs, (size_t)(text + n - needs),
+				err);
 			if (r < 0)
 				return r;
 		}
@@ -167,7 +168,8 @@ static bool listed(const struct strlist *paths, const char *path)
 	return false;
 }
 
-static int resolve(struct modules *m, struct module *mod, unsigned depth, struct strlist *paths, struct error *err);
+static int resolve(struct modules *m, struct module *mod, unsigned depth, struct strlist *paths,
+		   struct error *err);
 
 static int resolve_needs(struct modules *m, const struct module *mod, unsigned depth, struct strlist *paths,
 			 struct error *err)
@@ -179,8 +181,10 @@ static int resolve_needs(struct modules *m, const struct module *mod, unsigned d
 		int r;
 
 		if (!need)
-			return error_set(err, -EINVAL, "kernel %s: module '%s' needs '%s', which modules.dep "
-					 "does not have; run depmod", m->release, mod->name, name);
+			return error_set(err, -EINVAL,
+					 "kernel %s: module '%s' needs '%s', which modules.dep "
+					 "does not have; run depmod",
+					 m->release, mod->name, name);
 		r = resolve(m, need, depth + 1, paths, err);
 		if (r < 0)
 			return r;
@@ -189,15 +193,16 @@ static int resolve_needs(struct modules *m, const struct module *mod, unsigned d
 	return 0;
 }
 
-static int resolve(struct modules *m, struct module *mod, unsigned depth, struct strlist *paths, struct error *err)
+static int resolve(struct modules *m, struct module *mod, unsigned depth, struct strlist *paths,
+		   struct error *err)
 {
 	int r;
 
 	if (mod->builtin || listed(paths, mod->path))
 		return 0;
 	if (mod->busy || depth > DEPTH_MAX)
-		return error_set(err, -ELOOP, "kernel %s: the needs of module '%s' go in a circle", m->release,
-				 mod->name);
+		return error_set(err, -ELOOP, "kernel %s: the needs of module '%s' go in a circle",
+				 m->release, mod->name);
 	mod->busy = true;
 	r = resolve_needs(m, mod, depth, paths, err);
 	mod->busy = false;
@@ -206,7 +211,8 @@ static int resolve(struct modules *m, struct module *mod, unsigned depth, struct
 	return r;
 }
 
-int modules_resolve(struct modules *m, const char *module, bool optional, struct strlist *paths, struct error *err)
+int modules_resolve(struct modules *m, const char *module, bool optional, struct strlist *paths,
+		    struct error *err)
 {
 	_cleanup_free_ char *name = module_name_of(module, strlen(module));
 	struct module *mod = find(m, name);

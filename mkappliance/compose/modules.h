@@ -19,11 +19,12 @@ void modules_freep(struct modules **m);
 #define _cleanup_modules_ __attribute__((cleanup(modules_freep)))
 
 /*
- * Appends to @paths what has to be loaded for module @module, dependencies first, each once: paths relative to lib/modules/RELEASE, as
- * modules.dep has them. '-' and '_' are the same. A module that is built in, or whose path is there already, adds nothing; an unknown one
- * is an error unless @optional.
+ * Appends to @paths what has to be loaded for module @module, dependencies first, each once: paths relative
+ * to lib/modules/RELEASE, as modules.dep has them. '-' and '_' are the same. A module that is built in, or
+ * whose path is there already, adds nothing; an unknown one is an error unless @optional.
  */
-int modules_resolve(struct modules *m, const char *module, bool optional, struct strlist *paths, struct error *err);
+int modules_resolve(struct modules *m, const char *module, bool optional, struct strlist *paths,
+		    struct error *err);
 
 /* "kernel/drivers/block/virtio-blk.ko.xz" gives "virtio_blk". To be freed. */
 char *module_name_of(const char *path, size_t len);

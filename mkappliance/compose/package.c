@@ -41,8 +41,8 @@ static int unpack(int fd, void *data, struct error *err)
 }
 
 /* The uncompressed tar of a compressed file or a .deb, by the digest of the file. */
-static int open_unpacked(const struct unpack *u, const struct sha256 *digest, const struct cache *cache, int *ret,
-			 struct error *err)
+static int open_unpacked(const struct unpack *u, const struct sha256 *digest, const struct cache *cache,
+			 int *ret, struct error *err)
 {
 	_cleanup_cached_ struct cached c = CACHED_INIT;
 	_cleanup_buf_ struct buf key = {0};
@@ -84,7 +84,8 @@ static int take_control(const struct layer *l, const char *path, struct package 
 			return r;
 	}
 	if (ret->control.len != 1)
-		return error_set(err, -EINVAL, "%s: is not a Debian package: its control file is missing", path);
+		return error_set(err, -EINVAL, "%s: is not a Debian package: its control file is missing",
+				 path);
 	return 0;
 }
 
@@ -103,7 +104,8 @@ static int read_control(const struct unpack *u, struct package *ret, struct erro
 	return r < 0 ? r : take_control(&l, u->path, ret, err);
 }
 
-static int open_file(int fd, const char *path, const struct cache *cache, struct package *p, struct error *err)
+static int open_file(int fd, const char *path, const struct cache *cache, struct package *p,
+		     struct error *err)
 {
 	struct unpack u = {.fd = fd, .path = path};
 	char head[TAR_BLOCK];
@@ -114,7 +116,9 @@ static int open_file(int fd, const char *path, const struct cache *cache, struct
 		return error_errno(err, -errno, "%s", path);
 	p->kind = u.kind = archive_kind_of(head, (size_t)n);
 	if (u.kind == ARCHIVE_NOT)
-		return error_usage(err, "%s: is neither a tar (plain, gz, zst, xz, bz2) nor a .deb nor a directory", path);
+		return error_usage(
+			err, "%s: is neither a tar (plain, gz, zst, xz, bz2) nor a .deb nor a directory",
+			path);
 	r = sha256_of_fd(fd, path, &p->digest, &p->size, err);
 	if (r < 0)
 		return r;
@@ -158,13 +162,15 @@ int package_open(const char *path, const struct cache *cache, struct package *re
 	return 0;
 }
 
-static int check_depends(const char *name, const struct dpkg *installed, const char *depends, struct error *err)
+static int check_depends(const char *name, const struct dpkg *installed, const char *depends,
+			 struct error *err)
 {
 	_cleanup_free_ char *unmet = dpkg_first_unmet(installed, depends);
 
 	if (!unmet)
 		return 0;
-	return error_usage(err, "%s: needs '%s', which the base does not have; add it to [Base] Packages=", name, unmet);
+	return error_usage(
+		err, "%s: needs '%s', which the base does not have; add it to [Base] Packages=", name, unmet);
 }
 
 int package_check_deb(const struct package *p, const char *name, const char *architecture,
@@ -173,16 +179,20 @@ int package_check_deb(const struct package *p, const char *name, const char *arc
 	const struct dpkg_package *c = &p->control.list[0];
 	int r;
 
-	if (c->architecture && strcmp(c->architecture, "all") != 0 && strcmp(c->architecture, architecture) != 0)
-		return error_usage(err, "%s: is for %s, the appliance is %s", name, c->architecture, architecture);
+	if (c->architecture && strcmp(c->architecture, "all") != 0 &&
+	    strcmp(c->architecture, architecture) != 0)
+		return error_usage(err, "%s: is for %s, the appliance is %s", name, c->architecture,
+				   architecture);
 	for (size_t i = 0; i < p->scripts.len; i++)
 		if (strcmp(p->scripts.ptr[i], "triggers") != 0)
 			log_warning("%s: its %s script is not run; do what it does through [Files]", name,
 				    p->scripts.ptr[i]);
 	if (!installed) {
 		if (c->depends || c->pre_depends)
-			log_warning("%s: the base has no list of installed packages; its dependencies were not "
-				    "checked", name);
+			log_warning(
+				"%s: the base has no list of installed packages; its dependencies were not "
+				"checked",
+				name);
 		return 0;
 	}
 	r = check_depends(name, installed, c->pre_depends, err);

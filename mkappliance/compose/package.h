@@ -11,9 +11,9 @@
 struct package {
 	struct layer layer;
 	enum archive_kind kind; /* ARCHIVE_NOT: a directory */
-	struct sha256 digest;   /* of the file, or of the directory's listing and content */
+	struct sha256 digest;	/* of the file, or of the directory's listing and content */
 	uint64_t size;
-	struct dpkg control;    /* .deb: its one paragraph */
+	struct dpkg control;	/* .deb: its one paragraph */
 	struct strlist scripts; /* .deb: maintainer scripts that installing it would run */
 };
 
@@ -25,8 +25,8 @@ void package_free(struct package *p);
 #define _cleanup_package_ __attribute__((cleanup(package_free)))
 
 /*
- * Whether .deb @p can work on what is installed (@installed NULL: no database, which is a warning): architecture and dependencies; warns of
- * scripts, which are not run. @name is for messages.
+ * Whether .deb @p can work on what is installed (@installed NULL: no database, which is a warning):
+ * architecture and dependencies; warns of scripts, which are not run. @name is for messages.
  */
 int package_check_deb(const struct package *p, const char *name, const char *architecture,
 		      const struct dpkg *installed, struct error *err);

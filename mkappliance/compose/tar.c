@@ -40,7 +40,7 @@ struct reader {
 	int fd;
 	const char *name;
 	uint64_t pos, end;
-	uint64_t memory; /* spent on entries */
+	uint64_t memory;    /* spent on entries */
 	struct tar_ext ext; /* for the next member */
 	struct layer *out;
 	bool warned_acl;
@@ -157,7 +157,8 @@ static int spend(struct reader *r, uint64_t bytes, struct error *err)
 }
 
 /* The content of an extension header: at @ret, followed by a 0 byte. */
-static int read_extension(struct reader *r, const struct ustar *h, char **ret, size_t *ret_len, struct error *err)
+static int read_extension(struct reader *r, const struct ustar *h, char **ret, size_t *ret_len,
+			  struct error *err)
 {
 	_cleanup_free_ char *data = NULL;
 	uint64_t size;
@@ -228,12 +229,14 @@ static int take_global(struct reader *r, const struct ustar *h, struct error *er
 		return error_prefix(err, "%s", r->name);
 	if (x.path || x.real_path || x.link || x.has_size || x.has_uid || x.has_gid || x.sparse ||
 	    x.attributes.xattr_count)
-		return member_error(r, h, "is a global pax header that sets more than comments and times", err);
+		return member_error(r, h, "is a global pax header that sets more than comments and times",
+				    err);
 	return 0;
 }
 
 /* Numbers of the header, as the extension corrects them. */
-static const char *take_numbers(struct reader *r, const struct ustar *h, struct tree_entry *e, uint64_t *ret_size)
+static const char *take_numbers(struct reader *r, const struct ustar *h, struct tree_entry *e,
+				uint64_t *ret_size)
 {
 	struct tar_ext *x = &r->ext;
 	uint64_t mode;
@@ -327,9 +330,9 @@ static int take_content(struct reader *r, const struct ustar *h, struct tree_ent
 		if (!tar_number((const char *)h + 483, 12, &x->real_size))
 			return member_error(r, h, "has a size that is not a number", err);
 		x->has_real_size = true;
-		x->sparse = 1;
+		x->sparse = SPARSE_MAP;
 		c = tar_sparse_old(r->fd, r->name, (const char *)h, &r->pos, &x->map, err);
-	} else if (x->sparse == 2) {
+	} else if (x->sparse == SPARSE_FRONT) {
 		c = check_room(r, h, size, err);
 		if (c == 0)
 			c = tar_sparse_front(r->fd, r->name, r->pos, size, &x->map, &map_len, err);
@@ -383,8 +386,8 @@ static mode_t type_of(const struct ustar *h, bool slash)
 }
 
 /* Everything of a member but content: fills @e, and @link for a hard link. */
-static const char *take_header(struct reader *r, const struct ustar *h, struct tree_entry *e, uint64_t *ret_size,
-			       char **link)
+static const char *take_header(struct reader *r, const struct ustar *h, struct tree_entry *e,
+			       uint64_t *ret_size, char **link)
 {
 	const char *wrong;
 	bool slash = false;
@@ -466,8 +469,9 @@ static int take_member(struct reader *r, const struct ustar *h, struct error *er
 static int take_block(struct reader *r, const struct ustar *h, struct error *err)
 {
 	if (!checksum_good(h))
-		return error_set(err, -EINVAL, "%s: no tar header at byte %ju (damaged, or not a tar archive)",
-				 r->name, (uintmax_t)(r->pos - TAR_BLOCK));
+		return error_set(err, -EINVAL,
+				 "%s: no tar header at byte %ju (damaged, or not a tar archive)", r->name,
+				 (uintmax_t)(r->pos - TAR_BLOCK));
 	switch (h->type) {
 	case 'L':
 	case 'K':
@@ -498,8 +502,8 @@ int tar_index(int fd, const char *name, struct layer *ret, struct error *err)
 	r.end = (uint64_t)st.st_size;
 	for (unsigned n = 0; e == 0; n++) {
 		if (r.end - r.pos < TAR_BLOCK)
-			e = error_set(err, -ENODATA, "%s: ends at byte %ju without an end mark: truncated", name,
-				      (uintmax_t)r.end);
+			e = error_set(err, -ENODATA, "%s: ends at byte %ju without an end mark: truncated",
+				      name, (uintmax_t)r.end);
 		if (e == 0 && n % 1024 == 0)
 			e = interrupt_check(err);
 		if (e == 0)

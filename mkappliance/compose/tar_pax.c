@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Records of pax extended headers (POSIX.1-2017, pax, "pax Extended Header"), with star's, GNU's and libarchive's keywords. */
+/*
+ * Records of pax extended headers (POSIX.1-2017, pax, "pax Extended Header"), with star's, GNU's and
+ * libarchive's keywords.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -180,6 +183,28 @@ static bool take_xattr(struct tar_ext *x, const struct record *r)
 	return true;
 }
 
+static bool add_map_offset(struct tar_ext *x, const struct record *r)
+{
+	uint64_t v;
+
+	if (x->run_open || !tar_decimal(r->value, r->len, &v) || !tar_map_add(&x->map, v, 0))
+		return false;
+	x->run_open = true;
+	x->sparse = SPARSE_MAP;
+	return true;
+}
+
+static bool add_map_length(struct tar_ext *x, const struct record *r)
+{
+	uint64_t v;
+
+	if (!x->run_open || !tar_decimal(r->value, r->len, &v))
+		return false;
+	x->run_open = false;
+	x->map.runs[x->map.len - 1].length = v;
+	return true;
+}
+
 static bool take_sparse(struct tar_ext *x, const struct record *r)
 {
 	uint64_t v;
@@ -187,51 +212,50 @@ static bool take_sparse(struct tar_ext *x, const struct record *r)
 	if (key_is(r, "GNU.sparse.major")) {
 		if (!tar_decimal(r->value, r->len, &v) || v > 1)
 			return false;
-		x->sparse = v == 1 ? 2 : 1;
-		return true;
-	}
-	if (key_is(r, "GNU.sparse.name"))
+		x->sparse = v == 1 ? SPARSE_FRONT : SPARSE_MAP;
+	} else if (key_is(r, "GNU.sparse.name")) {
 		set_text(&x->real_path, &x->real_path_len, r);
-	else if (key_is(r, "GNU.sparse.realsize") || key_is(r, "GNU.sparse.size"))
+	} else if (key_is(r, "GNU.sparse.realsize") || key_is(r, "GNU.sparse.size")) {
 		return set_number(&x->has_real_size, &x->real_size, r);
-	else if (key_is(r, "GNU.sparse.map"))
-		return tar_sparse_list(r->value, r->len, &x->map) && (x->sparse = 1);
-	else if (key_is(r, "GNU.sparse.offset"))
-		return !x->run_open && (x->run_open = true) && tar_decimal(r->value, r->len, &v) &&
-		       tar_map_add(&x->map, v, 0) && (x->sparse = 1);
-	else if (key_is(r, "GNU.sparse.numbytes")) {
-		if (!x->run_open || !tar_decimal(r->value, r->len, &v))
-			return false;
-		x->run_open = false;
-		x->map.runs[x->map.len - 1].length = v;
+	} else if (key_is(r, "GNU.sparse.map")) {
+		x->sparse = SPARSE_MAP;
+		return tar_sparse_list(r->value, r->len, &x->map);
+	} else if (key_is(r, "GNU.sparse.offset")) {
+		return add_map_offset(x, r);
+	} else if (key_is(r, "GNU.sparse.numbytes")) {
+		return add_map_length(x, r);
 	}
 	return true;
 }
 
-/* False when the value is not what the keyword wants. A keyword that is not known is passed over, as POSIX says. */
+/*
+ * False when the value is not what the keyword wants. A keyword that is not known is passed over, as POSIX
+ * says.
+ */
 static bool take(struct tar_ext *x, const struct record *r)
 {
 	struct record rest;
 
+	if (key_is(r, "size"))
+		return set_number(&x->has_size, &x->size, r);
+	if (key_is(r, "uid"))
+		return set_number(&x->has_uid, &x->uid, r);
+	if (key_is(r, "gid"))
+		return set_number(&x->has_gid, &x->gid, r);
+	if (key_is(r, "SCHILY.devmajor"))
+		return set_number(&x->has_rdev_major, &x->rdev_major, r);
+	if (key_is(r, "SCHILY.devminor"))
+		return set_number(&x->has_rdev_minor, &x->rdev_minor, r);
+	if (key_begins(r, "GNU.sparse.", &rest))
+		return take_sparse(x, r);
+	if (key_is(r, "mtime")) {
+		x->has_mtime = r->len > 0;
+		return r->len == 0 || parse_time(r->value, r->len, &x->mtime);
+	}
 	if (key_is(r, "path"))
 		set_text(&x->path, &x->path_len, r);
 	else if (key_is(r, "linkpath"))
 		set_text(&x->link, &x->link_len, r);
-	else if (key_is(r, "size"))
-		return set_number(&x->has_size, &x->size, r);
-	else if (key_is(r, "uid"))
-		return set_number(&x->has_uid, &x->uid, r);
-	else if (key_is(r, "gid"))
-		return set_number(&x->has_gid, &x->gid, r);
-	else if (key_is(r, "SCHILY.devmajor"))
-		return set_number(&x->has_rdev_major, &x->rdev_major, r);
-	else if (key_is(r, "SCHILY.devminor"))
-		return set_number(&x->has_rdev_minor, &x->rdev_minor, r);
-	else if (key_is(r, "mtime")) {
-		x->has_mtime = r->len > 0;
-		return r->len == 0 || parse_time(r->value, r->len, &x->mtime);
-	} else if (key_begins(r, "GNU.sparse.", &rest))
-		return take_sparse(x, r);
 	else if (key_begins(r, "SCHILY.acl.", &rest))
 		x->acl = true;
 	else

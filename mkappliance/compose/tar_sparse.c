@@ -11,10 +11,10 @@
 #define RUNS_MAX 1000000u
 
 /* Old GNU header: four pairs in the header, 21 in each block that follows. */
-#define OLD_PAIRS_AT      386
-#define OLD_PAIRS         4
-#define OLD_MORE_AT       482
-#define EXTENSION_PAIRS   21
+#define OLD_PAIRS_AT	  386
+#define OLD_PAIRS	  4
+#define OLD_MORE_AT	  482
+#define EXTENSION_PAIRS	  21
 #define EXTENSION_MORE_AT 504
 
 bool tar_map_add(struct tar_map *map, uint64_t offset, uint64_t length)
@@ -142,8 +142,8 @@ static int next_number(struct line_reader *l, uint64_t *ret, struct error *err)
 	return 0;
 }
 
-int tar_sparse_front(int fd, const char *name, uint64_t pos, uint64_t len, struct tar_map *map, uint64_t *ret_len,
-		     struct error *err)
+int tar_sparse_front(int fd, const char *name, uint64_t pos, uint64_t len, struct tar_map *map,
+		     uint64_t *ret_len, struct error *err)
 {
 	struct line_reader l = {.fd = fd, .name = name, .pos = pos, .end = pos + len};
 	uint64_t count, offset = 0, length = 0;

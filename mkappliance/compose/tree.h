@@ -35,38 +35,45 @@ enum tree_origin {
 };
 
 struct tree_entry {
-	char *path;      /* relative, no leading slash, no ".", no ".."; "" is the root itself. Bytes, not text */
-	mode_t mode;     /* type and permissions */
+	char *path;  /* relative, no leading slash, no ".", no ".."; "" is the root itself. Bytes, not text */
+	mode_t mode; /* type and permissions */
 	uid_t uid;
 	gid_t gid;
-	int64_t mtime;   /* seconds */
-	dev_t rdev;      /* character and block devices */
-	char *target;    /* symbolic links */
-	uint32_t nlink;  /* names of this file in the tree: 1, or more for the first of hard links */
-	struct tree_entry *hardlink; /* the entry (first in path order) whose file this one is another name of; NULL.
-				      * Metadata and size are then a copy of it, bytes and xattrs only there */
-	struct tree_xattr *xattrs;   /* sorted by name */
+	int64_t mtime;	/* seconds */
+	dev_t rdev;	/* character and block devices */
+	char *target;	/* symbolic links */
+	uint32_t nlink; /* names of this file in the tree: 1, or more for the first of hard links */
+	/*
+	 * The entry (first in path order) whose file this one is another name of; NULL. Metadata and size are then
+	 * a copy of that one's; bytes and attributes are only there.
+	 */
+	struct tree_entry *hardlink;
+	struct tree_xattr *xattrs; /* sorted by name */
 	size_t xattr_count;
 
-	uint64_t size;   /* regular files */
+	uint64_t size; /* regular files */
 	enum tree_origin origin;
-	unsigned source; /* index in tree->sources */
-	unsigned layer;  /* 0 is the lowest; placing order in the image is (layer, path) */
-	uint64_t stored; /* ORIGIN_FD: byte offset */
-	char *host;      /* ORIGIN_PATH; owned */
-	void *memory;    /* ORIGIN_MEMORY; owned */
+	unsigned source;       /* index in tree->sources */
+	unsigned layer;	       /* 0 is the lowest; placing order in the image is (layer, path) */
+	uint64_t stored;       /* ORIGIN_FD: byte offset */
+	char *host;	       /* ORIGIN_PATH; owned */
+	void *memory;	       /* ORIGIN_MEMORY; owned */
 	struct tree_run *runs; /* NULL: one run of the whole size */
 	size_t run_count;
 	int64_t host_mtime_ns; /* ORIGIN_PATH: as seen when listed; a change since is an error on reading */
 };
 
 struct tree_source {
-	int fd;     /* of the tar or the directory; owned */
+	int fd;	    /* of the tar or the directory; owned */
 	char *name; /* for messages */
 };
 
 struct tree {
-	struct tree_entry **entries; /* sorted by path bytes (memcmp order of the path with '/' below every other byte, so that a directory is directly followed by what it holds) */
+	/*
+	 * Sorted by the bytes of their paths, with '/' below every other byte: a directory is directly followed by
+	 * what it holds.
+	 */
+	struct tree_entry **entries;
 	size_t len;
 	size_t cap;
 	struct tree_source *sources;
@@ -87,12 +94,15 @@ int tree_path_compare(const char *a, const char *b);
 /* The entry of exactly that path (relative, no leading slash), NULL when there is none. Follows nothing. */
 struct tree_entry *tree_find(const struct tree *t, const char *path);
 
-/* The same through symbolic links inside the tree (usr-merge: "lib/modules" finds "usr/lib/modules"); at most 40. @path may start with '/'. */
+/*
+ * The same through symbolic links inside the tree (usr-merge: "lib/modules" finds "usr/lib/modules"); at
+ * most 40. @path may start with '/'.
+ */
 struct tree_entry *tree_resolve(const struct tree *t, const char *path);
 
 /*
- * Reads @len bytes at @offset of the content of regular file @e (hard links are followed). Bytes in a hole are zero.
- * Thread safe. The range must lie within e->size.
+ * Reads @len bytes at @offset of the content of regular file @e (hard links are followed). Bytes in a hole
+ * are zero. Thread safe. The range must lie within e->size.
  */
 int tree_read(const struct tree *t, const struct tree_entry *e, uint64_t offset, void *buf, size_t len,
 	      struct error *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading the content of a tree's files. This is the image half's hot path: a small file below a directory costs one
- * openat, fstat, pread and close, a file in a tar one pread.
+ * Reading the content of a tree's files. This is the image half's hot path: a small file below a directory
+ * costs one openat, fstat, pread and close, a file in a tar one pread.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -63,7 +63,10 @@ static size_t first_run(const struct tree_entry *e, uint64_t offset)
 	return low;
 }
 
-/* One pread for each run that the range touches; zeros between them. @base is where entry.stored counts from. */
+/*
+ * One pread for each run that the range touches; zeros between them. @base is where entry.stored counts
+ * from.
+ */
 static int read_stored(int fd, const char *name, const struct tree_entry *e, uint64_t base, uint64_t offset,
 		       char *buf, size_t len, struct error *err)
 {

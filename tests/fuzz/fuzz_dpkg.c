@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Control files, versions and dependencies of Debian packages: everything is compared with everything that is near. */
+/*
+ * Control files, versions and dependencies of Debian packages: everything is compared with everything that
+ * is near.
+ */
 #include <assert.h>
 #include <string.h>
 

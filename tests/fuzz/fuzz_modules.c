@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* modules.dep and modules.builtin: the input is the two texts with a 0 byte between. Every module is resolved. */
+/*
+ * modules.dep and modules.builtin: the input is the two texts with a 0 byte between. Every module is
+ * resolved.
+ */
 #include <assert.h>
 #include <string.h>
 

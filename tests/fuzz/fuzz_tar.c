@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The index of tars and the merge of layers. Byte 0 of the input: bit 0 makes the checksum of every block that has the magic of a
- * header right, so that a change to a header is not just a wrong checksum; bit 1 merges the layer over itself.
+ * The index of tars and the merge of layers. Byte 0 of the input: bit 0 makes the checksum of every block
+ * that has the magic of a header right, so that a change to a header is not just a wrong checksum; bit 1
+ * merges the layer over itself.
  */
 #include <assert.h>
 #include <fcntl.h>

@@ -19,10 +19,10 @@
 /* A member's header; the fields that are not set are sensible. */
 struct member {
 	const char *path;
-	char type;        /* '0' when 0 */
+	char type; /* '0' when 0 */
 	const char *link;
 	const char *data; /* text */
-	unsigned mode;    /* 0644, 0755 for directories */
+	unsigned mode;	  /* 0644, 0755 for directories */
 	unsigned major, minor;
 	const char *size; /* raw octal digits that replace the right ones */
 	const char *uid;  /* the raw 8 bytes */
@@ -92,7 +92,8 @@ __attribute__((unused)) static void pax_add(struct buf *records, const char *key
 }
 
 /* A pax header with one record. */
-__attribute__((unused)) static void tar_add_pax(struct buf *tar, char type, const char *key, const char *value)
+__attribute__((unused)) static void tar_add_pax(struct buf *tar, char type, const char *key,
+						const char *value)
 {
 	_cleanup_buf_ struct buf records = {0};
 
@@ -133,7 +134,10 @@ __attribute__((unused)) static struct layer layer_from(const struct member *list
 	return l;
 }
 
-/* Every line "/PATH TYPE MODE UID:GID SIZE ..." of a tree, with content, so that two can be compared as text. */
+/*
+ * Every line "/PATH TYPE MODE UID:GID SIZE ..." of a tree, with content, so that two can be compared as
+ * text.
+ */
 __attribute__((unused)) static char *tree_text(const struct tree *t)
 {
 	_cleanup_buf_ struct buf b = {0};

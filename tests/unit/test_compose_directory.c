@@ -37,7 +37,8 @@ static struct layer list(const void *dir, const char *prefix)
 
 static void test_order_and_links(void **state)
 {
-	static const char *const expected[] = {"p/q", "p/q/\x01", "p/q/a", "p/q/a/deep", "p/q/a-", "p/q/b", "p/q/l", "p/q/\xff"};
+	static const char *const expected[] = {"p/q",	 "p/q/\x01", "p/q/a", "p/q/a/deep",
+					       "p/q/a-", "p/q/b",    "p/q/l", "p/q/\xff"};
 	_cleanup_layer_ struct layer l = LAYER_INIT;
 	_cleanup_free_ char *a = join(*state, "a"), *b = join(*state, "b"), *deep = join(*state, "a/deep");
 	_cleanup_free_ char *link_path = join(*state, "l");
@@ -150,7 +151,8 @@ static void test_one_file(void **state)
 	assert_int_equal(directory_list_file(link_path, "etc/x", &l, &err), 0);
 	l.entries[0].entry->uid = l.entries[0].entry->gid = 0;
 	text = layer_text(&l);
-	assert_string_equal(text, "/ 40755 0:0 n1\n/etc 40755 0:0 n1\n/etc/x 100640 0:0 n1 7 bytes content\n");
+	assert_string_equal(text,
+			    "/ 40755 0:0 n1\n/etc 40755 0:0 n1\n/etc/x 100640 0:0 n1 7 bytes content\n");
 }
 
 /* Content, names, modes and links count, times do not. */
@@ -185,12 +187,9 @@ static void test_digest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		unit_test_in_dir(test_order_and_links),
-		unit_test_in_dir(test_sparse),
-		unit_test_in_dir(test_attributes),
-		unit_test_in_dir(test_refuses_socket),
-		unit_test_in_dir(test_refuses_missing),
-		unit_test_in_dir(test_one_file),
+		unit_test_in_dir(test_order_and_links), unit_test_in_dir(test_sparse),
+		unit_test_in_dir(test_attributes),	unit_test_in_dir(test_refuses_socket),
+		unit_test_in_dir(test_refuses_missing), unit_test_in_dir(test_one_file),
 		unit_test_in_dir(test_digest),
 	};
 

@@ -6,8 +6,10 @@
 #include "lib/spawn.h"
 
 /* Rising, by deb-version(7). */
-static const char *const rising[] = {"0~", "0", "1.0~~", "1.0~rc1", "1.0", "1.0-0a", "1.0-1", "1.0-1+b1", "1.0-1.1", "1.0a", "1.0+b",
-				     "1.0.1", "1.09", "1.10", "2.36-9+deb12u1", "10", "1:0", "1:0-1", "2:0~1"};
+static const char *const rising[] = {"0~",     "0",	"1.0~~",    "1.0~rc1", "1.0",
+				     "1.0-0a", "1.0-1", "1.0-1+b1", "1.0-1.1", "1.0a",
+				     "1.0+b",  "1.0.1", "1.09",	    "1.10",    "2.36-9+deb12u1",
+				     "10",     "1:0",	"1:0-1",    "2:0~1"};
 
 #define COUNT (sizeof(rising) / sizeof(rising[0]))
 
@@ -33,7 +35,8 @@ static void test_dpkg_agrees(void **state)
 	if (!spawn_available("dpkg"))
 		skip();
 	for (size_t i = 0; i + 1 < COUNT; i++) {
-		const char *const argv[] = {"dpkg", "--compare-versions", rising[i], "lt", rising[i + 1], NULL};
+		const char *const argv[] = {"dpkg", "--compare-versions", rising[i],
+					    "lt",   rising[i + 1],	  NULL};
 		struct spawn s = {.argv = argv};
 		struct error err = ERROR_INIT;
 
@@ -44,9 +47,10 @@ static void test_dpkg_agrees(void **state)
 
 static void test_depends(void **state)
 {
-	static const char text[] = "Package: a\nStatus: install ok installed\nVersion: 2.0-1\n\n"
-				   "Package: b\nStatus: deinstall ok config-files\nVersion: 1\n\n"
-				   "Package: mta\nStatus: install ok installed\nVersion: 1\nProvides: mail-agent (= 3),\n sendmail\n";
+	static const char text[] =
+		"Package: a\nStatus: install ok installed\nVersion: 2.0-1\n\n"
+		"Package: b\nStatus: deinstall ok config-files\nVersion: 1\n\n"
+		"Package: mta\nStatus: install ok installed\nVersion: 1\nProvides: mail-agent (= 3),\n sendmail\n";
 	static const struct {
 		const char *depends;
 		const char *unmet;

@@ -5,14 +5,15 @@
 #include "compose/kernel.h"
 #include "compose/modules.h"
 
-static const char dep[] = "kernel/drivers/virtio/virtio_pci.ko: kernel/drivers/virtio/virtio.ko kernel/drivers/virtio/virtio_ring.ko\n"
-			  "kernel/drivers/virtio/virtio.ko: kernel/drivers/virtio/virtio_ring.ko\n"
-			  "kernel/drivers/virtio/virtio_ring.ko:\n"
-			  "kernel/drivers/md/dm-verity.ko.xz: kernel/drivers/md/dm-mod.ko.xz\n"
-			  "kernel/drivers/md/dm-mod.ko.xz:\n"
-			  "kernel/circle-a.ko: kernel/circle-b.ko\n"
-			  "kernel/circle-b.ko: kernel/circle-a.ko\n"
-			  "kernel/broken.ko: kernel/absent.ko\n";
+static const char dep[] =
+	"kernel/drivers/virtio/virtio_pci.ko: kernel/drivers/virtio/virtio.ko kernel/drivers/virtio/virtio_ring.ko\n"
+	"kernel/drivers/virtio/virtio.ko: kernel/drivers/virtio/virtio_ring.ko\n"
+	"kernel/drivers/virtio/virtio_ring.ko:\n"
+	"kernel/drivers/md/dm-verity.ko.xz: kernel/drivers/md/dm-mod.ko.xz\n"
+	"kernel/drivers/md/dm-mod.ko.xz:\n"
+	"kernel/circle-a.ko: kernel/circle-b.ko\n"
+	"kernel/circle-b.ko: kernel/circle-a.ko\n"
+	"kernel/broken.ko: kernel/absent.ko\n";
 static const char builtin[] = "kernel/fs/ext4/ext4.ko\nkernel/drivers/nvme/host/nvme.ko\n";
 
 static struct modules *parse(void)
@@ -28,7 +29,8 @@ static void test_loading_order(void **state)
 {
 	static const char *const expected[] = {
 		"kernel/drivers/virtio/virtio_ring.ko", "kernel/drivers/virtio/virtio.ko",
-		"kernel/drivers/virtio/virtio_pci.ko", "kernel/drivers/md/dm-mod.ko.xz", "kernel/drivers/md/dm-verity.ko.xz"};
+		"kernel/drivers/virtio/virtio_pci.ko", "kernel/drivers/md/dm-mod.ko.xz",
+		"kernel/drivers/md/dm-verity.ko.xz"};
 	_cleanup_modules_ struct modules *m = parse();
 	_cleanup_strlist_ struct strlist paths = {0};
 	struct error err = ERROR_INIT;
@@ -92,7 +94,8 @@ static void test_modprobe_agrees(void **state)
 		skip();
 	assert_int_equal(modules_parse(text.ptr, text.len, more.ptr, more.len, release, &m, &err), 0);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		const char *const argv[] = {"/usr/sbin/modprobe", "-S", release, "--show-depends", "--ignore-install", names[i], NULL};
+		const char *const argv[] = {"/usr/sbin/modprobe", "-S",	    release, "--show-depends",
+					    "--ignore-install",	  names[i], NULL};
 		_cleanup_buf_ struct buf output = {0};
 		_cleanup_strlist_ struct strlist paths = {0};
 		struct spawn s = {.argv = argv, .output = &output};
@@ -139,7 +142,7 @@ static int compose_base(const struct template *t, const struct member *members, 
 	_cleanup_merge_ struct merge *m = merge_new();
 	_cleanup_tree_ struct tree *tree = NULL;
 	struct layer l = layer_from(members);
-	struct cache cache = {.dir = (char *)(uintptr_t)"/nonexistent"};
+	struct cache cache = {.dir = (char *)(uintptr_t) "/nonexistent"};
 	int r;
 
 	assert_int_equal(merge_layer(m, &l, 0, 0, err), 0);
@@ -210,7 +213,8 @@ static void test_refuses_kernels(void **state)
 	struct template t = {.init.mode = INIT_APPLIANCE};
 
 	(void)state;
-	assert_no_kernel(&t, (const struct member[]){{.path = "a"}, {.path = NULL}}, "the base has no kernel");
+	assert_no_kernel(&t, (const struct member[]){{.path = "a"}, {.path = NULL}},
+			 "the base has no kernel");
 	assert_no_kernel(&t,
 			 (const struct member[]){{.path = "lib/modules/1/modules.dep"},
 						 {.path = "lib/modules/2/modules.dep"},
@@ -263,12 +267,9 @@ static void test_kernel_of_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_loading_order),
-		cmocka_unit_test(test_refuses),
-		cmocka_unit_test(test_modprobe_agrees),
-		cmocka_unit_test(test_kernel_of_the_base),
-		cmocka_unit_test(test_kernel_of_a_system),
-		cmocka_unit_test(test_refuses_kernels),
+		cmocka_unit_test(test_loading_order),	   cmocka_unit_test(test_refuses),
+		cmocka_unit_test(test_modprobe_agrees),	   cmocka_unit_test(test_kernel_of_the_base),
+		cmocka_unit_test(test_kernel_of_a_system), cmocka_unit_test(test_refuses_kernels),
 		unit_test_in_dir(test_kernel_of_files),
 	};
 

@@ -37,17 +37,22 @@ static void test_refuses_members(void **state)
 	assert_member_refused(&(struct member){.path = "a/../../b"}, "'a/../../b' has '..' in its path");
 	assert_member_refused(&(struct member){.path = ".."}, "has '..'");
 	assert_member_refused(&(struct member){.path = "."}, "would replace the root");
-	assert_member_refused(&(struct member){.path = "a", .type = '1', .link = "../b"}, "hard link to a path out");
-	assert_member_refused(&(struct member){.path = "a", .type = '1', .link = "/b"}, "hard link to a path out");
-	assert_member_refused(&(struct member){.path = "a", .type = '1', .link = "b", .data = "x"}, "content");
+	assert_member_refused(&(struct member){.path = "a", .type = '1', .link = "../b"},
+			      "hard link to a path out");
+	assert_member_refused(&(struct member){.path = "a", .type = '1', .link = "/b"},
+			      "hard link to a path out");
+	assert_member_refused(&(struct member){.path = "a", .type = '1', .link = "b", .data = "x"},
+			      "content");
 	assert_member_refused(&(struct member){.path = "a", .type = '2'}, "link to nothing");
 	assert_member_refused(&(struct member){.path = "a", .type = '5', .data = "x"}, "content");
 	assert_member_refused(&(struct member){.path = "a", .type = 'M'}, "type that is not supported");
-	assert_member_refused(&(struct member){.path = "a", .type = '3', .major = 0x1000}, "Linux does not have");
+	assert_member_refused(&(struct member){.path = "a", .type = '3', .major = 0x1000},
+			      "Linux does not have");
 	assert_member_refused(&(struct member){.path = "a", .size = "77777777777"}, "cut off");
 	assert_member_refused(&(struct member){.path = "a", .size = "9"}, "size that is not a number");
-	assert_member_refused(&(struct member){.path = "a", .size = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"},
-			      "size that is not a number");
+	assert_member_refused(
+		&(struct member){.path = "a", .size = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"},
+		"size that is not a number");
 	assert_member_refused(&(struct member){.path = "a", .uid = "\xff\xff\xff\xff\xff\xff\xff\xff"},
 			      "owner that is not a number");
 	assert_member_refused(&(struct member){.path = ""}, "no name");
@@ -238,10 +243,14 @@ static char *file_text(const char *path, const char *cache_dir)
 	return layer_text(&p.layer);
 }
 
-/* GNU tar in each of its formats, with each of its sparse forms and compressions, against the directory itself. */
+/*
+ * GNU tar in each of its formats, with each of its sparse forms and compressions, against the directory
+ * itself.
+ */
 static void test_gnu_tar(void **state)
 {
-	_cleanup_free_ char *dir = xasprintf("%s/in", (char *)*state), *tar = xasprintf("%s/x.tar", (char *)*state);
+	_cleanup_free_ char *dir = xasprintf("%s/in", (char *)*state),
+			    *tar = xasprintf("%s/x.tar", (char *)*state);
 	_cleanup_free_ char *layers = xasprintf("%s/layers", (char *)*state);
 	_cleanup_free_ char *expected = NULL;
 	static const char *const variants[][4] = {
@@ -267,8 +276,9 @@ static void test_gnu_tar(void **state)
 	for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++) {
 		const char *const *v = variants[i];
 		_cleanup_free_ char *text = NULL;
-		const char *const argv[] = {"tar",   "-c", v[0], v[1], v[2], "--xattrs-include=user.*",
-					    "--xattrs", "-C", dir,  "-f", tar,	".", NULL};
+		const char *const argv[] = {"tar",	"-c", v[0], v[1], v[2], "--xattrs-include=user.*",
+					    "--xattrs", "-C", dir,  "-f", tar,	".",
+					    NULL};
 		/* Only pax has room for attributes. */
 		const char *const plain[] = {"tar", "-c", v[0], v[1], v[2], "-C", dir, "-f", tar, ".", NULL};
 		bool pax = strcmp(v[0], "--format=pax") == 0;
@@ -306,10 +316,12 @@ static void make_deb(const char *base, const char *control, const char *out, con
 
 static void test_deb(void **state)
 {
-	static const char control[] = "Package: hello\nVersion: 1.0-1\nArchitecture: amd64\nMaintainer: nobody\n"
-				      "Depends: libc6 (>= 2.36), missing | absent\nDescription: test\n";
+	static const char control[] =
+		"Package: hello\nVersion: 1.0-1\nArchitecture: amd64\nMaintainer: nobody\n"
+		"Depends: libc6 (>= 2.36), missing | absent\nDescription: test\n";
 	static const char status[] = "Package: libc6\nStatus: install ok installed\nVersion: 2.36-9\n";
-	static const char provided[] = "\nPackage: other\nStatus: install ok installed\nVersion: 1\nProvides: x, absent\n";
+	static const char provided[] =
+		"\nPackage: other\nStatus: install ok installed\nVersion: 1\nProvides: x, absent\n";
 	static const char *const compressions[] = {"-Zxz", "-Zgzip", "-Zzstd", "-Znone"};
 	_cleanup_free_ char *deb = xasprintf("%s/x.deb", (char *)*state);
 	_cleanup_free_ char *layers = xasprintf("%s/layers", (char *)*state);
@@ -354,7 +366,8 @@ static void assert_file_refused(const char *dir, const char *path, const char *m
 
 static void test_refuses_files(void **state)
 {
-	_cleanup_free_ char *path = xasprintf("%s/x", (char *)*state), *layers = xasprintf("%s/layers", (char *)*state);
+	_cleanup_free_ char *path = xasprintf("%s/x", (char *)*state),
+			    *layers = xasprintf("%s/layers", (char *)*state);
 	struct error err = ERROR_INIT;
 
 	assert_int_equal(mkdir(layers, 0755), 0);
@@ -373,7 +386,8 @@ static void test_refuses_files(void **state)
 /* A compressed file that was cut off in the middle must not pass for a shorter one. */
 static void test_refuses_truncated_compression(void **state)
 {
-	_cleanup_free_ char *in = xasprintf("%s/in", (char *)*state), *tar = xasprintf("%s/x.tar", (char *)*state);
+	_cleanup_free_ char *in = xasprintf("%s/in", (char *)*state),
+			    *tar = xasprintf("%s/x.tar", (char *)*state);
 	_cleanup_free_ char *layers = xasprintf("%s/layers", (char *)*state);
 	static const char *const compressions[] = {"--gzip", "--xz", "--zstd"};
 
@@ -396,7 +410,8 @@ static void test_refuses_truncated_compression(void **state)
 /* What archive_write_tar() makes is read back the same, by us and by GNU tar. */
 static void test_write_tar(void **state)
 {
-	_cleanup_free_ char *tar = xasprintf("%s/x.tar", (char *)*state), *layers = xasprintf("%s/layers", (char *)*state);
+	_cleanup_free_ char *tar = xasprintf("%s/x.tar", (char *)*state),
+			    *layers = xasprintf("%s/layers", (char *)*state);
 	_cleanup_free_ char *text = NULL, *deep = NULL;
 	_cleanup_layer_ struct layer l = LAYER_INIT;
 	const char *const argv[] = {"tar", "-t", "-f", tar, NULL};

@@ -19,11 +19,12 @@ static char *merge_text(const struct member *const *layers, size_t count, unsign
 	return tree_text(t);
 }
 
-#define assert_merge(flags, expected, ...)                                                                        \
-	do {                                                                                                      \
-		const struct member *const layers_[] = {__VA_ARGS__};                                              \
-		_cleanup_free_ char *text = merge_text(layers_, sizeof(layers_) / sizeof(layers_[0]), flags);        \
-		assert_string_equal(text, expected);                                                              \
+#define assert_merge(flags, expected, ...)                                                \
+	do {                                                                              \
+		const struct member *const layers_[] = {__VA_ARGS__};                     \
+		_cleanup_free_ char *text =                                               \
+			merge_text(layers_, sizeof(layers_) / sizeof(layers_[0]), flags); \
+		assert_string_equal(text, expected);                                      \
 	} while (0)
 
 static void assert_refused(const struct member *low, const struct member *high, const char *message)
@@ -43,9 +44,12 @@ static const struct member nothing[] = {{.path = NULL}};
 static void test_replaces(void **state)
 {
 	static const struct member low[] = {
-		{.path = "dir", .type = '5', .mode = 0700}, {.path = "dir/a", .data = "low"},
-		{.path = "dir/b", .data = "low"},	    {.path = "file", .data = "low"},
-		{.path = "gone", .type = '5'},		    {.path = "gone/below", .data = "x"},
+		{.path = "dir", .type = '5', .mode = 0700},
+		{.path = "dir/a", .data = "low"},
+		{.path = "dir/b", .data = "low"},
+		{.path = "file", .data = "low"},
+		{.path = "gone", .type = '5'},
+		{.path = "gone/below", .data = "x"},
 		{.path = NULL},
 	};
 	static const struct member high[] = {
@@ -56,7 +60,10 @@ static void test_replaces(void **state)
 	};
 
 	(void)state;
-	/* The root keeps the mode of the base, made directories are root's, directories take the upper's mode. */
+	/*
+	 * The root keeps the mode of the base, made directories are root's, directories take the upper's
+	 * mode.
+	 */
 	assert_merge(0,
 		     "/ 40755 0:0 n1\n"
 		     "/dir 40711 0:0 n1\n"
@@ -74,8 +81,9 @@ static void test_replaces(void **state)
 static void test_later_member_wins(void **state)
 {
 	static const struct member list[] = {
-		{.path = "a", .data = "1"}, {.path = "a", .data = "22"}, {.path = "b", .type = '5'},
-		{.path = "b/c"},	    {.path = "b", .data = "f"},	 {.path = NULL},
+		{.path = "a", .data = "1"}, {.path = "a", .data = "22"},
+		{.path = "b", .type = '5'}, {.path = "b/c"},
+		{.path = "b", .data = "f"}, {.path = NULL},
 	};
 
 	(void)state;
@@ -119,8 +127,10 @@ static void test_whiteouts(void **state)
 		     "/e 40755 0:0 n1\n"
 		     "/e/2 100644 0:0 n1 0 bytes \n",
 		     low, high);
-	assert_refused(nothing, (const struct member[]){{.path = "a/.wh."}, {.path = NULL}}, "whiteout of nothing");
-	assert_refused(nothing, (const struct member[]){{.path = ".wh..."}, {.path = NULL}}, "whiteout of nothing");
+	assert_refused(nothing, (const struct member[]){{.path = "a/.wh."}, {.path = NULL}},
+		       "whiteout of nothing");
+	assert_refused(nothing, (const struct member[]){{.path = ".wh..."}, {.path = NULL}},
+		       "whiteout of nothing");
 	assert_refused(nothing, (const struct member[]){{.path = ".wh.d", .type = '5'}, {.path = NULL}},
 		       "is not a file");
 }
@@ -163,7 +173,8 @@ static void test_hard_links(void **state)
 		     "/c 100644 0:0 n1 5 bytes alone\n"
 		     "/d 100644 0:0 n3 = /a/first\n",
 		     low, high);
-	assert_refused(nothing, (const struct member[]){{.path = "a", .type = '1', .link = "b"}, {.path = NULL}},
+	assert_refused(nothing,
+		       (const struct member[]){{.path = "a", .type = '1', .link = "b"}, {.path = NULL}},
 		       "hard link to 'b', which is not there");
 	assert_refused((const struct member[]){{.path = "b", .type = '5'}, {.path = NULL}},
 		       (const struct member[]){{.path = "a", .type = '1', .link = "b"}, {.path = NULL}},
@@ -246,14 +257,17 @@ static void test_refuses_escapes(void **state)
 		       (const struct member[]){
 			       {.path = "l", .type = '2', .link = "etc"}, {.path = "l/x"}, {.path = NULL}},
 		       "through a symbolic link of the same archive");
-	assert_refused((const struct member[]){{.path = "l", .type = '2', .link = "file"}, {.path = "file"}, {.path = NULL}},
+	assert_refused((const struct member[]){{.path = "l", .type = '2', .link = "file"},
+					       {.path = "file"},
+					       {.path = NULL}},
 		       (const struct member[]){{.path = "l/x"}, {.path = NULL}}, "not a directory");
 }
 
 static void test_link_is_clamped_to_the_tree(void **state)
 {
-	static const struct member low[] = {
-		{.path = "out", .type = '2', .link = "../../../../tmp"}, {.path = "tmp", .type = '5'}, {.path = NULL}};
+	static const struct member low[] = {{.path = "out", .type = '2', .link = "../../../../tmp"},
+					    {.path = "tmp", .type = '5'},
+					    {.path = NULL}};
 	static const struct member high[] = {{.path = "out/x", .data = "x"}, {.path = NULL}};
 
 	(void)state;

@@ -21,13 +21,15 @@ static void write_base(const void *dir)
 {
 	write_file(dir, "base/boot/vmlinuz-1.0", "kernel");
 	write_file(dir, "base/usr/lib/modules/1.0/modules.dep", "");
-	write_file(dir, "base/etc/passwd", "root:x:0:0::/:/bin/sh\napp:x:1001:1002::/:/bin/sh\nappendix:x:7:7::/:\n");
+	write_file(dir, "base/etc/passwd",
+		   "root:x:0:0::/:/bin/sh\napp:x:1001:1002::/:/bin/sh\nappendix:x:7:7::/:\n");
 	write_file(dir, "base/etc/group", "root:x:0:\nstaff:x:50:app\n");
 	write_file(dir, "base/usr/bin/app", "#!");
 }
 
-static const char head[] = "[Appliance]\nName=test\nVersion=1\nEpoch=5000\n[Base]\nSource=directory\nPath=base\n"
-			   "[Init]\nMode=appliance\nExec=/usr/bin/app\nHostname=thehost\n";
+static const char head[] =
+	"[Appliance]\nName=test\nVersion=1\nEpoch=5000\n[Base]\nSource=directory\nPath=base\n"
+	"[Init]\nMode=appliance\nExec=/usr/bin/app\nHostname=thehost\n";
 
 static int compose(const void *dir, const char *more, struct compose_result *ret, struct error *err)
 {
@@ -108,7 +110,7 @@ static void test_files(void **state)
 	write_file(*state, "many/sub/b", "b");
 	c = compose_good(*state, "[Files]\n"
 				 "Copy=one:/opt/new/one mode=4750 owner=app group=staff\n"
-				 "Copy=one:/etc/\n"
+				 "Copy=one:/etc/one\n"
 				 "Copy=one:/opt/number owner=1234 group=4321\n"
 				 "Copy=many:/srv/many mode=0600 owner=app\n");
 	assert_entry(&c, "opt/new", S_IFDIR | 0755, 0, 0);
@@ -141,7 +143,8 @@ static void test_refuses_files(void **state)
 	write_file(*state, "many/a", "a");
 	assert_compose_fails(*state, "[Files]\nCopy=one:/x owner=append\n", EXIT_USAGE,
 			     "appliance.conf:13: Copy=: owner 'append': is not in /etc/passwd of the image");
-	assert_compose_fails(*state, "[Files]\nCopy=one:/etc\n", EXIT_USAGE, "'/etc' is a directory in the image");
+	assert_compose_fails(*state, "[Files]\nCopy=one:/etc\n", EXIT_USAGE,
+			     "'/etc' is a directory in the image");
 	assert_compose_fails(*state, "[Files]\nCopy=many:/etc/passwd\n", EXIT_USAGE,
 			     "'/etc/passwd' is not a directory in the image");
 	assert_compose_fails(*state, "[Files]\nCopy=one:/etc/passwd/x\n", EXIT_FAILED, "not a directory");
@@ -161,7 +164,7 @@ static void test_packages(void **state)
 	tar_end(&b);
 	assert_int_equal(output_write_file(tar, b.ptr, b.len, &err), 0);
 	write_file(*state, "dir/usr/share/x", "from the directory");
-	c = compose_good(*state, "[Package]\nPath=app.tar dir\n");
+	c = compose_good(*state, "[Package]\nPath=app.tar\nPath=dir\n");
 	assert_int_equal(tree_find(c.tree, "")->mode & 07777, 0755);
 	assert_null(tree_find(c.tree, "etc/group"));
 	assert_int_equal(tree_find(c.tree, "usr/bin/app")->size, 12);
@@ -176,24 +179,26 @@ static void test_package_list(void **state)
 	_cleanup_compose_ struct compose_result c = {0};
 
 	write_base(*state);
-	write_file(*state, "base/var/lib/dpkg/status",
-		   "Package: zlib\nStatus: install ok installed\nVersion: 1.2\nArchitecture: amd64\n\n"
-		   "Package: removed\nStatus: deinstall ok config-files\nVersion: 1\nArchitecture: all\n\n"
-		   "Package: bash\nStatus: install ok installed\nVersion: 5:5.2-1\nArchitecture: amd64\nDescription: a\n b\n");
+	write_file(
+		*state, "base/var/lib/dpkg/status",
+		"Package: zlib\nStatus: install ok installed\nVersion: 1.2\nArchitecture: amd64\n\n"
+		"Package: removed\nStatus: deinstall ok config-files\nVersion: 1\nArchitecture: all\n\n"
+		"Package: bash\nStatus: install ok installed\nVersion: 5:5.2-1\nArchitecture: amd64\nDescription: a\n b\n");
 	c = compose_good(*state, "");
 	assert_int_equal(c.packages.len, 2);
 	assert_string_equal(c.packages.ptr[0], "bash 5:5.2-1 amd64");
 	assert_string_equal(c.packages.ptr[1], "zlib 1.2 amd64");
 	write_file(*state, "base/var/lib/dpkg/status", "no control file at all\n");
-	assert_compose_fails(*state, "", EXIT_FAILED, "/var/lib/dpkg/status:1: is not a line of a control file");
+	assert_compose_fails(*state, "", EXIT_FAILED,
+			     "/var/lib/dpkg/status:1: is not a line of a control file");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		unit_test_in_dir(test_skeleton),     unit_test_in_dir(test_files),
+		unit_test_in_dir(test_skeleton),      unit_test_in_dir(test_files),
 		unit_test_in_dir(test_copied_passwd), unit_test_in_dir(test_refuses_files),
-		unit_test_in_dir(test_packages),     unit_test_in_dir(test_package_list),
+		unit_test_in_dir(test_packages),      unit_test_in_dir(test_package_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

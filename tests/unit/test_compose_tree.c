@@ -39,7 +39,8 @@ static void add_source(struct tree *t, int fd, const char *name)
 static void test_order(void **state)
 {
 	/* Each before the next: what a directory holds comes directly behind it, bytes are unsigned. */
-	static const char *const sorted[] = {"", "a", "a/b", "a/b/c", "a/c", "a\x01", "a!", "a-b", "ab", "b", "\xff"};
+	static const char *const sorted[] = {"",   "a",	  "a/b", "a/b/c", "a/c", "a\x01",
+					     "a!", "a-b", "ab",	 "b",	  "\xff"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(sorted) / sizeof(sorted[0]); i++)
@@ -149,7 +150,11 @@ static void test_read_origins(void **state)
 	e->runs = xcalloc(2, sizeof(*e->runs));
 	e->runs[0] = (struct tree_run){.offset = 2, .length = 3, .stored = 0};
 	e->runs[1] = (struct tree_run){.offset = 7, .length = 2, .stored = 3};
-	assert_reads(t, e, "\0\0" "123\0\0" "45\0\0\0", 12);
+	assert_reads(t, e,
+		     "\0\0"
+		     "123\0\0"
+		     "45\0\0\0",
+		     12);
 	e = add(t, "d", S_IFREG | 0644, NULL);
 	e->origin = ORIGIN_PATH;
 	e->source = 1;
