@@ -30,8 +30,14 @@ void interrupt_setup(void)
 	if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0)
 		pipe_fds[0] = pipe_fds[1] = -1;
 	sigemptyset(&action.sa_mask);
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		(void)sigaction(signals[i], &action, NULL);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		struct sigaction old;
+
+		(void)sigaction(signals[i], &action, &old);
+		/* nohup(1) */
+		if (signals[i] == SIGHUP && old.sa_handler == SIG_IGN)
+			(void)signal(SIGHUP, SIG_IGN);
+	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN); /* past 'ulimit -f' write() says EFBIG then */
 }

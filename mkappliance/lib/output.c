@@ -67,7 +67,7 @@ int output_open(const char *path, struct output *ret, struct error *err)
 	return 0;
 }
 
-/* Gives a file without a name its temporary one; rename() then replaces the old file atomically. */
+/* Gives a file without a name its own. When that is taken, a temporary one, and rename() then replaces the old file atomically. */
 static int give_name(struct output *out, struct error *err)
 {
 	char proc[64];
@@ -75,6 +75,10 @@ static int give_name(struct output *out, struct error *err)
 	if (out->temp)
 		return 0;
 	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", out->fd);
+	if (linkat(AT_FDCWD, proc, AT_FDCWD, out->path, AT_SYMLINK_FOLLOW) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return error_errno(err, -errno, "%s: creating", out->path);
 	for (unsigned i = 0; i < TEMP_ATTEMPTS; i++) {
 		_cleanup_free_ char *temp = temp_name(out->path, i);
 
@@ -105,10 +109,15 @@ int output_commit(struct output *out, bool sync, struct error *err)
 	r = give_name(out, err);
 	if (r < 0)
 		return r;
-	if (close(steal_fd(&out->fd)) < 0)
-		return error_errno(err, -errno, "%s: closing", out->path);
+	if (close(steal_fd(&out->fd)) < 0) {
+		int code = -errno;
+
+		if (!out->temp)
+			(void)unlink(out->path);
+		return error_errno(err, code, "%s: closing", out->path);
+	}
 	/* Point of no return. */
-	if (rename(out->temp, out->path) < 0)
+	if (out->temp && rename(out->temp, out->path) < 0)
 		return error_errno(err, -errno, "%s: renaming to '%s'", out->temp, out->path);
 	free(steal_pointer(&out->temp));
 	output_abort(out);
