@@ -36,8 +36,8 @@ INSTALL    ?= install
 CFLAGS     ?= -O2 -g
 
 # ---- libraries, and the Debian package that has each ----
-PKGS := ext2fs com_err libarchive fdisk libcrypto jansson
-DEBS := libext2fs-dev libarchive-dev libfdisk-dev libssl-dev libjansson-dev
+PKGS := ext2fs com_err libarchive zlib fdisk libcrypto jansson
+DEBS := libext2fs-dev libarchive-dev zlib1g-dev libfdisk-dev libssl-dev libjansson-dev
 ifeq ($(WITH_LIBVIRT),1)
 PKGS += libvirt libxml-2.0 libcurl
 DEBS += libvirt-dev libxml2-dev libcurl4-openssl-dev

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What libarchive does for us: decompression, .deb, and writing the tars of the cache. It never leaves this
- * file.
- */
+/* What libarchive does for us: decompression (but gzip), .deb, and writing the tars of the cache. It never leaves this file. */
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
@@ -11,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "compose/gunzip.h"
 #include "compose/layer.h"
 #include "compose/tar.h"
 #include "lib/cleanup.h"
@@ -62,20 +60,101 @@ static int archive_error(struct archive *a, const char *name, const char *doing,
 	return error_set(err, -EINVAL, "%s: %s: %s", name, doing, text ? text : "the archive is damaged");
 }
 
-/* A reader of one stream of bytes in any of the compressions (or none). */
-static int raw_new(struct archive **ret, struct error *err)
+/* Compressed bytes: of a file, of memory, or of a member of an outer archive. They go through gunzip_next() on their way to @archive. */
+struct input {
+	int fd; /* -1: one of the others */
+	const void *memory;
+	size_t len;
+	struct archive *outer;
+	struct gunzip *gunzip;
+	struct archive *archive; /* reads any other compression, or none */
+	const char *wrong;	 /* what reading said */
+	char chunk[CHUNK];
+};
+
+static struct input *input_new(void)
 {
-	struct archive *a = archive_read_new();
+	struct input *in = xcalloc(1, sizeof(*in));
+
+	in->fd = -1;
+	return in;
+}
+
+static void input_freep(struct input **in)
+{
+	if (*in) {
+		read_freep(&(*in)->archive);
+		gunzip_free((*in)->gunzip);
+	}
+	free(*in);
+}
+
+#define _cleanup_input_ __attribute__((cleanup(input_freep)))
+
+static ssize_t read_member(struct input *in, const void **ret)
+{
+	la_int64_t offset;
+	size_t len = 0;
+	int r;
+
+	do
+		r = archive_read_data_block(in->outer, ret, &len, &offset);
+	while (r == ARCHIVE_OK && len == 0);
+	if (r == ARCHIVE_EOF)
+		return 0;
+	if (r >= ARCHIVE_WARN)
+		return (ssize_t)len;
+	in->wrong = archive_error_string(in->outer);
+	return -1;
+}
+
+static ssize_t read_input(void *data, const void **ret)
+{
+	struct input *in = data;
+	ssize_t n;
+
+	if (in->outer)
+		return read_member(in, ret);
+	if (in->fd < 0) {
+		*ret = in->memory;
+		n = (ssize_t)in->len;
+		in->len = 0;
+		return n;
+	}
+	do
+		n = read(in->fd, in->chunk, sizeof(in->chunk));
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		in->wrong = strerror(errno);
+	*ret = in->chunk;
+	return n;
+}
+
+static la_ssize_t read_for_archive(struct archive *a, void *data, const void **block)
+{
+	struct input *in = data;
+	const char *wrong;
+	ssize_t n = gunzip_next(in->gunzip, block, &wrong);
+
+	if (n < 0)
+		archive_set_error(a, EINVAL, "%s", wrong ? wrong : in->wrong ? in->wrong : "reading failed");
+	return n;
+}
+
+static int input_open(struct input *in, const char *name, struct error *err)
+{
+	struct archive *a = in->archive = archive_read_new();
 
 	if (!a)
 		return error_set(err, -ENOMEM, "libarchive has no memory");
-	(void)archive_read_support_filter_gzip(a);
+	in->gunzip = gunzip_new(read_input, in);
 	(void)archive_read_support_filter_zstd(a);
 	(void)archive_read_support_filter_xz(a);
 	(void)archive_read_support_filter_bzip2(a);
 	(void)archive_read_support_format_raw(a);
 	(void)archive_read_support_format_empty(a);
-	*ret = a;
+	if (archive_read_open(a, in, NULL, read_for_archive, NULL) != ARCHIVE_OK)
+		return archive_error(a, name, "decompressing", err);
 	return 0;
 }
 
@@ -86,35 +165,43 @@ struct sink {
 	uint64_t limit;
 };
 
-/* Everything that the opened stream holds; @compressed: what is not any of the compressions is an error. */
-static int raw_copy(struct archive *a, const char *name, bool compressed, const struct sink *to,
-		    struct error *err)
+static int put(const struct sink *to, const char *name, const void *data, size_t len, struct error *err)
+{
+	if (to->buf)
+		buf_add(to->buf, data, len);
+	return to->fd < 0 ? 0 : io_write_full(to->fd, name, data, len, err);
+}
+
+/* Everything that @in holds; @compressed: what is not any of the compressions is an error. */
+static int copy_stream(struct input *in, const char *name, bool compressed, const struct sink *to,
+		       struct error *err)
 {
 	_cleanup_free_ char *chunk = xmalloc(CHUNK);
 	struct archive_entry *entry;
 	uint64_t total = 0;
-	int r = archive_read_next_header(a, &entry);
+	int r = input_open(in, name, err);
 
+	if (r < 0)
+		return r;
+	r = archive_read_next_header(in->archive, &entry);
 	if (r == ARCHIVE_EOF)
 		return 0;
 	if (r != ARCHIVE_OK)
-		return archive_error(a, name, "decompressing", err);
-	if (compressed && archive_filter_count(a) < 2)
+		return archive_error(in->archive, name, "decompressing", err);
+	if (compressed && !gunzip_is_gzip(in->gunzip) && archive_filter_count(in->archive) < 2)
 		return error_set(err, -EINVAL, "%s: decompressing: its header is damaged", name);
 	for (;;) {
-		la_ssize_t n = archive_read_data(a, chunk, CHUNK);
+		la_ssize_t n = archive_read_data(in->archive, chunk, CHUNK);
 
 		if (n == 0)
 			return 0;
 		if (n < 0)
-			return archive_error(a, name, "decompressing", err);
+			return archive_error(in->archive, name, "decompressing", err);
 		total += (uint64_t)n;
 		if (total > to->limit)
 			return error_set(err, -EFBIG, "%s: holds more than %" PRIu64 " bytes", name,
 					 to->limit);
-		if (to->buf)
-			buf_add(to->buf, chunk, (size_t)n);
-		r = to->fd < 0 ? 0 : io_write_full(to->fd, name, chunk, (size_t)n, err);
+		r = put(to, name, chunk, (size_t)n, err);
 		if (r == 0)
 			r = interrupt_check(err);
 		if (r < 0)
@@ -124,66 +211,35 @@ static int raw_copy(struct archive *a, const char *name, bool compressed, const 
 
 int archive_decompress(int fd, const char *name, int out, struct error *err)
 {
-	_cleanup_read_ struct archive *a = NULL;
-	int r;
+	_cleanup_input_ struct input *in = input_new();
 
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return error_errno(err, -errno, "%s", name);
-	r = raw_new(&a, err);
-	if (r < 0)
-		return r;
-	if (archive_read_open_fd(a, fd, CHUNK) != ARCHIVE_OK)
-		return archive_error(a, name, "decompressing", err);
-	return raw_copy(a, name, true, &(struct sink){.fd = out, .limit = UNCOMPRESSED_MAX}, err);
+	in->fd = fd;
+	return copy_stream(in, name, true, &(struct sink){.fd = out, .limit = UNCOMPRESSED_MAX}, err);
 }
 
 int archive_decompress_memory(const void *data, size_t len, const char *name, size_t limit, struct buf *ret,
 			      struct error *err)
 {
-	_cleanup_read_ struct archive *a = NULL;
-	int r;
+	_cleanup_input_ struct input *in = input_new();
 
-	r = raw_new(&a, err);
-	if (r < 0)
-		return r;
-	if (archive_read_open_memory(a, data, len) != ARCHIVE_OK)
-		return archive_error(a, name, "decompressing", err);
-	return raw_copy(a, name, true, &(struct sink){.fd = -1, .buf = ret, .limit = limit}, err);
-}
-
-/* A member of the outer archive as the stream that the inner one reads. */
-static la_ssize_t read_member(struct archive *inner, void *data, const void **block)
-{
-	struct archive *outer = data;
-	la_int64_t offset;
-	size_t len = 0;
-	int r = archive_read_data_block(outer, block, &len, &offset);
-
-	if (r == ARCHIVE_EOF)
-		return 0;
-	if (r < ARCHIVE_WARN) {
-		archive_set_error(inner, EINVAL, "%s", archive_error_string(outer));
-		return -1;
-	}
-	return (la_ssize_t)len;
+	in->memory = data;
+	in->len = len;
+	return copy_stream(in, name, true, &(struct sink){.fd = -1, .buf = ret, .limit = limit}, err);
 }
 
 static int copy_member(struct archive *outer, const char *name, const char *member, int out,
 		       struct error *err)
 {
-	_cleanup_read_ struct archive *a = NULL;
-	int r;
+	_cleanup_input_ struct input *in = input_new();
 
 	if (out < 0)
 		return 0;
-	r = raw_new(&a, err);
-	if (r < 0)
-		return r;
-	if (archive_read_open(a, outer, NULL, read_member, NULL) != ARCHIVE_OK)
-		r = archive_error(a, member, "decompressing", err);
-	else
-		r = raw_copy(a, member, false, &(struct sink){.fd = out, .limit = UNCOMPRESSED_MAX}, err);
-	return r < 0 ? error_prefix(err, "%s", name) : 0;
+	in->outer = outer;
+	if (copy_stream(in, member, false, &(struct sink){.fd = out, .limit = UNCOMPRESSED_MAX}, err) < 0)
+		return error_prefix(err, "%s", name);
+	return 0;
 }
 
 static int split_deb(struct archive *a, const char *name, int data, int control, struct error *err)
