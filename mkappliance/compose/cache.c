@@ -221,7 +221,7 @@ static int make_layer(const char *record_path, const char *what,
 		return r;
 	r = make(out.fd, data, err);
 	if (r < 0)
-		return error_prefix(err, "%s", what);
+		return r;
 	r = sha256_of_fd(out.fd, c->path, &c->digest, &c->size, err);
 	if (r == 0)
 		r = output_commit(&out, false, err);

@@ -47,8 +47,8 @@ void cached_free(struct cached *c);
 #define _cleanup_cached_ __attribute__((cleanup(cached_free)))
 
 /*
- * Finds the layer of the inputs @key, or makes it: @make writes it to @fd. @what names it in messages
- * ("base bookworm"). @needs_network: refuse to make it when offline.
+ * Finds the layer of the inputs @key, or makes it: @make writes it to @fd. @what names it in messages ("base
+ * bookworm"), but those of @make are its own. @needs_network: refuse to make it when offline.
  */
 int cache_get(const struct cache *c, const struct buf *key, const char *what, bool needs_network,
 	      int (*make)(int fd, void *data, struct error *err), void *data, struct cached *ret,

@@ -28,6 +28,7 @@
 /* One call of mmdebstrap. */
 struct bootstrap {
 	const struct template *t;
+	const char *what; /* for messages: "base bookworm" */
 	const char *variant;
 	const struct strlist *packages;
 	bool drop_host_files;
@@ -166,10 +167,8 @@ static int64_t bootstrap_epoch(const struct template *t)
 	return t->appliance.epoch > EPOCH_MIN ? t->appliance.epoch : EPOCH_MIN;
 }
 
-/* Runs mmdebstrap; the tar goes to @fd. */
-static int bootstrap(int fd, void *data, struct error *err)
+static int run_mmdebstrap(int fd, struct bootstrap *b, struct error *err)
 {
-	struct bootstrap *b = data;
 	_cleanup_strlist_ struct strlist argv = {0};
 	_cleanup_free_ char *failure = NULL;
 	_cleanup_free_ char *epoch = NULL;
@@ -193,6 +192,14 @@ static int bootstrap(int fd, void *data, struct error *err)
 	if (r == -EPIPE && failure)
 		return error_set(err, r, "mmdebstrap: %s", failure);
 	return r;
+}
+
+/* For cache_get(): the tar goes to @fd. */
+static int bootstrap(int fd, void *data, struct error *err)
+{
+	struct bootstrap *b = data;
+
+	return run_mmdebstrap(fd, b, err) < 0 ? error_prefix(err, "%s", b->what) : 0;
 }
 
 /* Everything of [Base] that decides what mmdebstrap gives. */
@@ -232,9 +239,12 @@ static int key_of(const struct bootstrap *b, const char *kind, struct buf *key, 
 
 int debian_base(const struct template *t, const struct cache *cache, struct cached *ret, struct error *err)
 {
-	struct bootstrap b = {
-		.t = t, .variant = "minbase", .packages = &t->base.packages, .drop_host_files = true};
 	_cleanup_free_ char *what = xasprintf("base %s", t->base.suite);
+	struct bootstrap b = {.t = t,
+			      .what = what,
+			      .variant = "minbase",
+			      .packages = &t->base.packages,
+			      .drop_host_files = true};
 	_cleanup_buf_ struct buf key = {0};
 	int r;
 
@@ -274,8 +284,8 @@ static int make_kernel(int fd, void *data, struct error *err)
 int debian_kernel(const struct template *t, const struct cache *cache, struct cached *ret, struct error *err)
 {
 	_cleanup_strlist_ struct strlist packages = {0};
-	struct bootstrap b = {.t = t, .variant = "extract", .packages = &packages};
 	_cleanup_free_ char *what = xasprintf("kernel %s", t->kernel.package);
+	struct bootstrap b = {.t = t, .what = what, .variant = "extract", .packages = &packages};
 	_cleanup_buf_ struct buf key = {0};
 	int r;
 

@@ -12,10 +12,15 @@
 struct gunzip {
 	gunzip_read *read;
 	void *data;
-	enum { BEGIN, PLAIN, MEMBER, BETWEEN } state; /* BETWEEN: a member is whole, perhaps another one follows */
+	enum {
+		BEGIN,
+		PLAIN,
+		MEMBER,
+		BETWEEN
+	} state; /* BETWEEN: a member is whole, perhaps another one follows */
 	z_stream z;
 	bool inflating; /* z is set up */
-	bool ended;     /* nothing more comes from read() */
+	bool ended;	/* nothing more comes from read() */
 	Bytef out[CHUNK];
 };
 

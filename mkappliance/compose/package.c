@@ -31,13 +31,18 @@ void package_free(struct package *p)
 	strlist_free(&p->scripts);
 }
 
+/* What comes out is looked through at once, so that the cache never keeps what no build can use. */
 static int unpack(int fd, void *data, struct error *err)
 {
+	_cleanup_layer_ struct layer look = LAYER_INIT;
 	const struct unpack *u = data;
+	int r;
 
 	if (u->kind == ARCHIVE_DEB)
-		return archive_split_deb(u->fd, u->path, fd, -1, err);
-	return archive_decompress(u->fd, u->path, fd, err);
+		r = archive_split_deb(u->fd, u->path, fd, -1, err);
+	else
+		r = archive_decompress(u->fd, u->path, fd, err);
+	return r < 0 ? r : tar_index(fd, u->path, &look, err);
 }
 
 /* The uncompressed tar of a compressed file or a .deb, by the digest of the file. */
@@ -122,12 +127,12 @@ static int open_file(int fd, const char *path, const struct cache *cache, struct
 	r = sha256_of_fd(fd, path, &p->digest, &p->size, err);
 	if (r < 0)
 		return r;
-	if (u.kind == ARCHIVE_TAR)
-		p->layer.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	else
-		r = open_unpacked(&u, &p->digest, cache, &p->layer.fd, err);
-	if (r == 0 && u.kind == ARCHIVE_DEB)
+	if (u.kind == ARCHIVE_DEB)
 		r = read_control(&u, p, err);
+	if (r == 0 && u.kind != ARCHIVE_TAR)
+		r = open_unpacked(&u, &p->digest, cache, &p->layer.fd, err);
+	else if (r == 0)
+		p->layer.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (r < 0)
 		return r;
 	if (p->layer.fd < 0)
