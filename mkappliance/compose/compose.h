@@ -19,6 +19,7 @@ struct kernel_module {
 
 struct kernel {
 	char *release; /* "6.1.0-56-cloud-amd64" */
+	char *path;    /* of the image, for messages: on the host, or in the tree of base or package */
 	void *image;   /* bytes of the PE kernel (bzImage with EFI stub) */
 	size_t image_len;
 	struct kernel_module *initrd; /* to find the disk: stage 1 loads them in this order */

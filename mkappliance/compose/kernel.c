@@ -63,6 +63,7 @@ void kernel_free(struct kernel *k)
 	module_list_free(k->initrd, k->initrd_len);
 	module_list_free(k->root, k->root_len);
 	free(k->release);
+	free(k->path);
 	free(k->image);
 	*k = (struct kernel){0};
 }
@@ -111,6 +112,7 @@ static int find_in_tree(struct source *s, const char *where, struct kernel *k, s
 	if (!merge_find(s->m, image))
 		return error_usage(err, "%s has modules of kernel %s but not the kernel (boot/vmlinuz-%s)",
 				   where, s->release, s->release);
+	k->path = xasprintf("/%s", image);
 	return merge_read(s->m, image, IMAGE_MAX, &k->image, &k->image_len, err);
 }
 
@@ -182,6 +184,7 @@ static int find_files(const struct template *t, struct source *s, struct layer *
 	sha256_of(image.ptr ? image.ptr : "", image.len, &digest);
 	compose_add_input(result, "kernel", t->kernel.image, &digest, image.len);
 	s->release = release_of_image((const uint8_t *)image.ptr, image.len);
+	result->kernel.path = xstrdup(t->kernel.image);
 	result->kernel.image_len = image.len;
 	result->kernel.image = buf_steal(&image);
 	s->m = s->own = merge_new();
@@ -263,15 +266,19 @@ static int read_module(const struct source *s, const char *path, struct kernel_m
 	return 0;
 }
 
-static int resolve_all(struct source *s, const char *const *defaults, const struct strlist *named,
-		       struct strlist *paths, struct error *err)
+/* The @defaults that this kernel has, and all that the template's @key names. */
+static int resolve_all(const struct template *t, struct source *s, const char *const *defaults,
+		       const char *key, const struct strlist *named, struct strlist *paths, struct error *err)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && defaults[i]; i++)
 		r = modules_resolve(s->modules, defaults[i], true, paths, err);
-	for (size_t i = 0; r == 0 && i < named->len; i++)
+	for (size_t i = 0; r == 0 && i < named->len; i++) {
 		r = modules_resolve(s->modules, named->ptr[i], false, paths, err);
+		if (r < 0)
+			return error_prefix(err, "%s: [Kernel] %s=", t->path, key);
+	}
 	return r;
 }
 
@@ -297,14 +304,14 @@ static int choose_modules(const struct template *t, struct source *s, struct ker
 	size_t initrd;
 	int r;
 
-	r = resolve_all(s, initrd_defaults, &t->kernel.initrd_modules, &paths, err);
+	r = resolve_all(t, s, initrd_defaults, "InitrdModules", &t->kernel.initrd_modules, &paths, err);
 	if (r == 0)
 		r = read_list(s, &paths, 0, &k->initrd, &k->initrd_len, err);
 	if (r < 0 || t->init.mode != INIT_APPLIANCE)
 		return r;
 	/* What the initrd has loaded is not loaded again. */
 	initrd = paths.len;
-	r = resolve_all(s, root_defaults, &t->kernel.modules, &paths, err);
+	r = resolve_all(t, s, root_defaults, "Modules", &t->kernel.modules, &paths, err);
 	return r < 0 ? r : read_list(s, &paths, initrd, &k->root, &k->root_len, err);
 }
 

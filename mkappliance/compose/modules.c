@@ -221,5 +221,5 @@ int modules_resolve(struct modules *m, const char *module, bool optional, struct
 		return resolve(m, mod, 0, paths, err);
 	if (optional)
 		return 0;
-	return error_set(err, -ENOENT, "kernel %s has no module '%s'", m->release, module);
+	return error_usage(err, "kernel %s has no module '%s'", m->release, module);
 }

@@ -49,16 +49,16 @@ static int check_kernel(const struct kernel *kernel, const struct pe *stub, stru
 		return error_set(
 			err, -EINVAL,
 			"kernel %s: not an EFI kernel: it is compressed as a whole; unpack it with gunzip",
-			kernel->release);
+			kernel->path);
 	if (pe_parse(kernel->image, kernel->image_len, "not an EFI kernel (it needs CONFIG_EFI_STUB)", &pe,
 		     err) < 0)
-		return error_prefix(err, "kernel %s", kernel->release);
+		return error_prefix(err, "kernel %s", kernel->path);
 	if (pe.subsystem != PE_SUBSYSTEM_EFI_APPLICATION)
 		return error_set(err, -EINVAL, "kernel %s: not an EFI kernel: its PE subsystem is %u, not %u",
-				 kernel->release, pe.subsystem, PE_SUBSYSTEM_EFI_APPLICATION);
+				 kernel->path, pe.subsystem, PE_SUBSYSTEM_EFI_APPLICATION);
 	if (pe.machine != stub->machine)
 		return error_set(err, -EINVAL, "kernel %s is for %s (0x%04x), the EFI stub for %s (0x%04x)",
-				 kernel->release, machine_name(pe.machine), pe.machine,
+				 kernel->path, machine_name(pe.machine), pe.machine,
 				 machine_name(stub->machine), stub->machine);
 	return 0;
 }

@@ -100,7 +100,7 @@ static int replace_version(struct template *t, const char *version, struct error
 	int r = name_version(version, err);
 
 	if (r < 0)
-		return r;
+		return error_prefix(err, "--version");
 	free(t->appliance.version);
 	t->appliance.version = xstrdup(version);
 	return 0;

@@ -131,6 +131,7 @@ static void make_kernel(struct kernel *k)
 	static const char *const names[] = {"dm_mod", "dm_verity"};
 
 	k->release = xstrdup("6.1.0-test");
+	k->path = xstrdup("/boot/vmlinuz-6.1.0-test");
 	k->image_len = 900000;
 	k->image = xcalloc(1, k->image_len);
 	make_pe(k->image, k->image_len);

@@ -61,6 +61,7 @@ static void fixture_init(struct fixture *f)
 	f->stub_path = put("stub", stub, SAMPLE_SIZE);
 	f->kernel = (struct kernel){
 		.release = xstrdup("6.1.0-1-amd64"),
+		.path = xstrdup("/boot/vmlinuz"),
 		.image = sample_pe(PE_MACHINE_X86_64, PE_SUBSYSTEM_EFI_APPLICATION, "Linux"),
 		.image_len = SAMPLE_SIZE,
 	};
@@ -78,6 +79,7 @@ static void fixture_free(struct fixture *f)
 {
 	free(f->stub_path);
 	free(f->kernel.release);
+	free(f->kernel.path);
 	free(f->kernel.image);
 }
 
@@ -210,11 +212,11 @@ static void test_kernel(void **state)
 	fixture_init(&f);
 	swap_kernel(&f, sample_pe(PE_MACHINE_ARM64, PE_SUBSYSTEM_EFI_APPLICATION, "Linux"), SAMPLE_SIZE);
 	assert_refused(&f.p, -EINVAL,
-		       "kernel 6.1.0-1-amd64 is for arm64 (0xaa64), the EFI stub for x86_64 (0x8664)");
+		       "kernel /boot/vmlinuz is for arm64 (0xaa64), the EFI stub for x86_64 (0x8664)");
 	swap_kernel(&f, sample_pe(PE_MACHINE_X86_64, 3, "Linux"), SAMPLE_SIZE);
 	assert_refused(&f.p, -EINVAL, "not an EFI kernel: its PE subsystem is 3");
 	swap_kernel(&f, xcalloc(1, 1024), 1024);
-	assert_refused(&f.p, -EBADMSG, "kernel 6.1.0-1-amd64: not an EFI kernel (it needs CONFIG_EFI_STUB)");
+	assert_refused(&f.p, -EBADMSG, "kernel /boot/vmlinuz: not an EFI kernel (it needs CONFIG_EFI_STUB)");
 	swap_kernel(&f, xcalloc(1, 0), 0);
 	assert_refused(&f.p, -EBADMSG, "not an EFI kernel");
 	swap_kernel(&f, xmemdup("\x1f\x8b\x08\x00\x00\x00\x00\x00", 8), 8);
