@@ -83,6 +83,8 @@ static int run_verify(const struct command *self, int argc, char **argv, struct 
 	r = cmd_parse(self, options, argc, argv, 1, 1, &image, &count, &common, err);
 	if (r != 0)
 		return r;
+	if (access(image, R_OK) < 0)
+		return error_errno(err, -errno, "%s", image);
 	beside = manifest_path_for(image);
 	r = manifest_read(manifest ? manifest : beside, &m, err);
 	if (r < 0)

@@ -3,6 +3,7 @@
 #include "check/inspect.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <guestfs.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,11 @@
 #define DISK	  "/dev/sda"
 #define MAX_FILES ((size_t)4 << 20)
 #define MAX_DEPTH 256
+
+/* UEFI 2.10, table 5.5 */
+#define GPT_HEADER_OFFSET 512
+#define GPT_SIGNATURE	  "EFI PART"
+#define GPT_SIGNATURE_LEN (sizeof(GPT_SIGNATURE) - 1)
 
 static void close_guest(guestfs_h **g)
 {
@@ -59,6 +65,23 @@ static void on_progress(guestfs_h *g, void *opaque, uint64_t event, int handle, 
 		(void)array_len;
 	if (interrupt_pending())
 		guestfs_user_cancel(g);
+}
+
+/* Said before libguestfs takes its ten seconds to say it worse. */
+static int check_disk(const char *image, struct error *err)
+{
+	_cleanup_close_ int fd = open(image, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char header[GPT_SIGNATURE_LEN];
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_errno(err, -errno, "%s", image);
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return error_set(err, -EINVAL, "%s: is neither a file nor a block device", image);
+	if (pread(fd, header, sizeof(header), GPT_HEADER_OFFSET) != (ssize_t)sizeof(header) ||
+	    memcmp(header, GPT_SIGNATURE, sizeof(header)) != 0)
+		return error_set(err, -EINVAL, "%s: has no GPT partition table, so it is no image of ours", image);
+	return 0;
 }
 
 static int guest_start(const char *image, guestfs_h **ret, struct error *err)
@@ -286,8 +309,9 @@ int inspect_image(const char *image, const struct inspect_options *options, stru
 	_cleanup_(close_guest) guestfs_h *g = NULL;
 	int r;
 
-	if (access(image, R_OK) < 0)
-		return error_errno(err, -errno, "%s", image);
+	r = check_disk(image, err);
+	if (r < 0)
+		return r;
 	r = guest_start(image, &g, err);
 	if (r < 0)
 		return r;
