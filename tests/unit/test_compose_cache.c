@@ -109,7 +109,7 @@ static void test_failure_leaves_nothing(void **state)
 	struct dirent *de;
 
 	assert_int_equal(try_get(&c, "a", &m, &err), -EIO);
-	assert_string_equal(err.text, "test layer: made to fail");
+	assert_string_equal(err.text, "made to fail");
 	dir = opendir(layers);
 	while ((de = readdir(dir)))
 		assert_int_equal(de->d_name[0], '.');
