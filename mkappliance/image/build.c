@@ -250,7 +250,15 @@ static void add_input(struct manifest *m, const char *kind, const char *name, co
 		.kind = xstrdup(kind), .name = xstrdup(name), .digest = *digest, .size = size};
 }
 
-/* File names without their directory: where the host keeps them says nothing about the image. */
+/* A file below the template's directory as the template says it, so that the manifest is the same wherever that lies. */
+static const char *name_in_template(const struct template *t, const char *name)
+{
+	size_t len = strlen(t->dir);
+
+	return strncmp(name, t->dir, len) == 0 && name[len] == '/' ? name + len + 1 : name;
+}
+
+/* Init and stub without their directory: where the host keeps them says nothing about the image. */
 static void list_inputs(const struct build *b, struct manifest *m)
 {
 	const char *slash = strrchr(b->parts.stub_path, '/');
@@ -260,7 +268,7 @@ static void list_inputs(const struct build *b, struct manifest *m)
 	for (size_t i = 0; i < b->c->input_count; i++) {
 		const struct compose_input *in = &b->c->inputs[i];
 
-		add_input(m, in->kind, in->name, &in->digest, in->size);
+		add_input(m, in->kind, name_in_template(b->t, in->name), &in->digest, in->size);
 	}
 	sha256_of(b->parts.init.ptr, b->parts.init.len, &init);
 	add_input(m, "init", "mkappliance-init", &init, b->parts.init.len);
