@@ -98,7 +98,11 @@ ifeq ($(WITH_LIBVIRT),0)
 TEST_SRC := $(filter-out tests/unit/test_vm_%.c,$(TEST_SRC))
 endif
 TESTS    := $(TEST_SRC:tests/unit/%.c=$(B)/tests/%)
-FUZZ     := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+ifeq ($(WITH_LIBVIRT),0)
+FUZZ_SRC := $(filter-out tests/fuzz/fuzz_console.c,$(FUZZ_SRC))
+endif
+FUZZ     := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
 
 all: $(B)/mkappliance $(B)/mkappliance-init $(B)/hello
 

@@ -13,7 +13,7 @@
 
 #define SECOND_NS     1000000000ull
 #define PRESS_AGAIN_S 10
-#define STOP_S        90 /* for a guest that was asked to stop; then the power goes */
+#define STOP_S	      90 /* for a guest that was asked to stop; then the power goes */
 
 struct boot_options {
 	struct strlist forwards;
@@ -136,10 +136,11 @@ static int start(struct boot *b, struct error *err)
 
 	if (r < 0)
 		return r;
-	log_note("%s %s runs in a virtual machine (%s; %u MiB, %u CPU%s). Ctrl-C presses its power button.", m->name,
-		 m->version, b->host.accel, config.memory, config.cpus, config.cpus == 1 ? "" : "s");
+	log_note("%s %s runs in a virtual machine (%s; %u MiB, %u CPU%s). Ctrl-C presses its power button.",
+		 m->name, m->version, b->host.accel, config.memory, config.cpus, config.cpus == 1 ? "" : "s");
 	for (size_t i = 0; i < b->forward_count; i++)
-		log_note("http://127.0.0.1:%u/ -> port %u of the guest", b->forwards[i].host, b->forwards[i].guest);
+		log_note("http://127.0.0.1:%u/ -> port %u of the guest", b->forwards[i].host,
+			 b->forwards[i].guest);
 	return 0;
 }
 
@@ -151,11 +152,13 @@ static int stop(struct boot *b, struct error *err)
 
 		if (r < 0)
 			return machine_status(b->machine).seen & SEEN_END ? 0 : r;
-		r = machine_wait(b->machine, SEEN_END, clock_ns() + PRESS_AGAIN_S * SECOND_NS, "the end", err);
+		r = machine_wait(b->machine, SEEN_END, clock_ns() + PRESS_AGAIN_S * SECOND_NS, "the end",
+				 err);
 		if (r != -ETIMEDOUT)
 			return r;
 	}
-	return error_set(err, -ETIMEDOUT, "the guest did not stop within %d s of the power button; its power was taken away",
+	return error_set(err, -ETIMEDOUT,
+			 "the guest did not stop within %d s of the power button; its power was taken away",
 			 STOP_S);
 }
 
@@ -223,12 +226,16 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 {
 	struct boot_options o = {0};
 	const struct option_spec options[] = {
-		{"forward", 0, OPTION_LIST, "HOST:GUEST", "port of 127.0.0.1 that leads to one of the guest; repeats", &o.forwards},
-		{"console", 0, OPTION_FLAG, NULL, "print everything that the guest writes to its console", &o.console},
-		{"memory", 0, OPTION_NUMBER, "MIB", "memory of the guest (default: the template's)", &o.memory},
+		{"forward", 0, OPTION_LIST, "HOST:GUEST",
+		 "port of 127.0.0.1 that leads to one of the guest; repeats", &o.forwards},
+		{"console", 0, OPTION_FLAG, NULL, "print everything that the guest writes to its console",
+		 &o.console},
+		{"memory", 0, OPTION_NUMBER, "MIB", "memory of the guest (default: the template's)",
+		 &o.memory},
 		{"cpus", 0, OPTION_NUMBER, "N", "processors of the guest (default: the template's)", &o.cpus},
 		{"timeout", 0, OPTION_NUMBER, "SECONDS", "press the power button after so long", &o.timeout},
-		{"connect", 0, OPTION_STRING, "URI", "libvirt to run it (default: one of our own, without a daemon)", &o.connect},
+		{"connect", 0, OPTION_STRING, "URI",
+		 "libvirt to run it (default: one of our own, without a daemon)", &o.connect},
 		{0},
 	};
 	struct boot b = {.options = &o, .host = MACHINE_HOST_INIT};

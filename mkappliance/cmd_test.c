@@ -42,24 +42,28 @@ static void on_step(const struct trial_step *step, void *data)
 
 	if (t->options->common.json)
 		return;
-	printf("%-4s  %-32s %6.2f s  %s\n", step->ok ? "ok" : "FAIL", step->name, step->seconds, step->detail);
+	printf("%-4s  %-32s %6.2f s  %s\n", step->ok ? "ok" : "FAIL", step->name, step->seconds,
+	       step->detail);
 	(void)fflush(stdout);
 }
 
 static void on_result(const struct tamper_result *r, void *data)
 {
 	(void)data;
-	log_note("  %-18s %6.2f s  %s%s", r->name, r->seconds, tamper_outcome_name(r->outcome), r->ok ? "" : " (WRONG)");
+	log_note("  %-18s %6.2f s  %s%s", r->name, r->seconds, tamper_outcome_name(r->outcome),
+		 r->ok ? "" : " (WRONG)");
 }
 
 static void print_table(const struct tamper_report *r)
 {
-	printf("\n%-4s  %-18s  %-56s  %-9s %-9s %7s  %s\n", "", "CASE", "ALTERED", "EXPECTED", "SEEN", "TIME", "WHY");
+	printf("\n%-4s  %-18s  %-56s  %-9s %-9s %7s  %s\n", "", "CASE", "ALTERED", "EXPECTED", "SEEN", "TIME",
+	       "WHY");
 	for (size_t i = 0; i < r->count; i++) {
 		const struct tamper_result *c = &r->results[i];
 
-		printf("%-4s  %-18s  %-56s  %-9s %-9s %5.1f s  %s\n", c->ok ? "ok" : "FAIL", c->name, c->altered,
-		       tamper_expect_name(c->expect), tamper_outcome_name(c->outcome), c->seconds, c->reason);
+		printf("%-4s  %-18s  %-56s  %-9s %-9s %5.1f s  %s\n", c->ok ? "ok" : "FAIL", c->name,
+		       c->altered, tamper_expect_name(c->expect), tamper_outcome_name(c->outcome), c->seconds,
+		       c->reason);
 	}
 	printf("\nmeasured: without Secure Boot the firmware runs any UKI; what was altered in it shows in PCR 4 (and 11), not in a refusal.\n");
 }
@@ -122,7 +126,8 @@ static int print_json(const struct test *t, struct error *err)
 
 static int write_junit(const struct test *t, struct error *err)
 {
-	_cleanup_free_ char *name = xasprintf("%s-%s", t->subject.manifest->name, t->subject.manifest->version);
+	_cleanup_free_ char *name =
+		xasprintf("%s-%s", t->subject.manifest->name, t->subject.manifest->version);
 	struct junit j = {0};
 	int r;
 
@@ -133,8 +138,9 @@ static int write_junit(const struct test *t, struct error *err)
 	}
 	for (size_t i = 0; i < t->tamper.count; i++) {
 		const struct tamper_result *c = &t->tamper.results[i];
-		_cleanup_free_ char *detail = xasprintf("expected: %s, seen: %s: %s", tamper_expect_name(c->expect),
-							tamper_outcome_name(c->outcome), c->reason);
+		_cleanup_free_ char *detail =
+			xasprintf("expected: %s, seen: %s: %s", tamper_expect_name(c->expect),
+				  tamper_outcome_name(c->outcome), c->reason);
 
 		junit_add(&j, "tamper", c->name, c->seconds, c->ok, detail, NULL);
 	}
@@ -155,14 +161,15 @@ static int judge(const struct test *t, struct error *err)
 		log_note("the last lines of the console:");
 		for (size_t i = 0; i < r->tail.len; i++)
 			log_note("  %s", r->tail.ptr[i]);
-		return error_set(err, -EIO, "%s %s: %s: %s", t->subject.manifest->name, t->subject.manifest->version,
-				 last->name, last->detail);
+		return error_set(err, -EIO, "%s %s: %s: %s", t->subject.manifest->name,
+				 t->subject.manifest->version, last->name, last->detail);
 	}
 	for (size_t i = 0; i < t->tamper.count; i++)
 		wrong += !t->tamper.results[i].ok;
 	if (wrong)
 		return error_set(err, -EIO, "%s %s: %u of %zu altered images did not end as they must",
-				 t->subject.manifest->name, t->subject.manifest->version, wrong, t->tamper.count);
+				 t->subject.manifest->name, t->subject.manifest->version, wrong,
+				 t->tamper.count);
 	return 0;
 }
 
@@ -175,7 +182,8 @@ static int run_trial(struct test *t, struct error *err)
 		.data = t,
 	};
 
-	log_note("%s %s in a virtual machine (%s)", t->subject.manifest->name, t->subject.manifest->version, t->host.accel);
+	log_note("%s %s in a virtual machine (%s)", t->subject.manifest->name, t->subject.manifest->version,
+		 t->host.accel);
 	return trial_run(&t->host, &t->subject, &o, &t->trial, err);
 }
 
@@ -210,11 +218,14 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 {
 	struct test_options o = {0};
 	const struct option_spec options[] = {
-		{"tamper", 0, OPTION_FLAG, NULL, "also boot altered copies, which must be refused", &o.tamper},
+		{"tamper", 0, OPTION_FLAG, NULL, "also boot altered copies, which must be refused",
+		 &o.tamper},
 		{"console", 0, OPTION_FLAG, NULL, "print what the guest writes to its console", &o.console},
 		{"junit", 0, OPTION_STRING, "FILE", "write a JUnit report", &o.junit},
-		{"keep-console", 0, OPTION_STRING, "FILE", "keep the console of the first boot", &o.keep_console},
-		{"connect", 0, OPTION_STRING, "URI", "libvirt to run it (default: one of our own, without a daemon)", &o.connect},
+		{"keep-console", 0, OPTION_STRING, "FILE", "keep the console of the first boot",
+		 &o.keep_console},
+		{"connect", 0, OPTION_STRING, "URI",
+		 "libvirt to run it (default: one of our own, without a daemon)", &o.connect},
 		{0},
 	};
 	struct test t = {.options = &o, .host = MACHINE_HOST_INIT};

@@ -6,9 +6,9 @@
 #include "image/manifest.h"
 
 #define DEFAULT_TIMEOUT 120
-#define DEFAULT_MEMORY  512
-#define DEFAULT_CPUS    1
-#define MAX_PROBES      64
+#define DEFAULT_MEMORY	512
+#define DEFAULT_CPUS	1
+#define MAX_PROBES	64
 
 static const char *kind_name(const struct template_probe *p)
 {
@@ -17,7 +17,8 @@ static const char *kind_name(const struct template_probe *p)
 
 void manifest_set_test(struct manifest *m, const struct template *t)
 {
-	struct manifest_test test = {.timeout = t->test.timeout, .memory = t->test.memory, .cpus = t->test.cpus};
+	struct manifest_test test = {
+		.timeout = t->test.timeout, .memory = t->test.memory, .cpus = t->test.cpus};
 
 	test.probes = xcalloc(t->test.len + 1, sizeof(*test.probes));
 	for (; test.count < t->test.len; test.count++) {
@@ -123,7 +124,8 @@ int manifest_test_read(const struct json *j, struct manifest_test *ret, struct e
 		return 0;
 	}
 	if (!js_is_object(j) || !js_is_array(list) || js_array_len(list) > MAX_PROBES)
-		return error_set(err, -EINVAL, "'test' is not an object with at most %d 'probes'", MAX_PROBES);
+		return error_set(err, -EINVAL, "'test' is not an object with at most %d 'probes'",
+				 MAX_PROBES);
 	r = read_numbers(j, &t, err);
 	t.probes = xcalloc(js_array_len(list) + 1, sizeof(*t.probes));
 	for (size_t i = 0; r == 0 && i < js_array_len(list); i++) {

@@ -11,9 +11,9 @@
 /* Where in an escape sequence we are (ECMA-48, sections 5.3 to 5.6). */
 enum state {
 	GROUND,
-	ESCAPE,     /* behind ESC */
+	ESCAPE,	    /* behind ESC */
 	CONTROL,    /* behind ESC [: parameters up to a final byte */
-	STRING,     /* behind ESC ] P ^ _ X: a string up to BEL or ESC \ */
+	STRING,	    /* behind ESC ] P ^ _ X: a string up to BEL or ESC \ */
 	STRING_END, /* the ESC of ESC \ */
 };
 

@@ -14,19 +14,19 @@
 #include "lib/json.h"
 
 #define CONSOLE_LINE_MAX 4096u
-#define CONSOLE_TAIL     40u
+#define CONSOLE_TAIL	 40u
 
 enum console_kind {
 	CONSOLE_TEXT,
-	CONSOLE_RECORD,    /* of the init */
+	CONSOLE_RECORD,	   /* of the init */
 	CONSOLE_CORRUPTED, /* dm-verity found a block that does not match */
-	CONSOLE_PANIC,     /* the kernel stops */
+	CONSOLE_PANIC,	   /* the kernel stops */
 };
 
 struct console_line {
 	enum console_kind kind;
-	const char *text;          /* without control characters, valid until the callback returns */
-	const char *event;         /* CONSOLE_RECORD: "event" of it */
+	const char *text;	   /* without control characters, valid until the callback returns */
+	const char *event;	   /* CONSOLE_RECORD: "event" of it */
 	const struct json *record; /* CONSOLE_RECORD: all of it */
 };
 

@@ -34,7 +34,7 @@ enum domain_end {
 	DOMAIN_RUNS,
 	DOMAIN_SHUT_DOWN, /* the guest switched itself off, or rebooted where that ends it */
 	DOMAIN_DESTROYED, /* by us or by somebody at the hypervisor */
-	DOMAIN_CRASHED,   /* qemu itself died */
+	DOMAIN_CRASHED,	  /* qemu itself died */
 };
 
 struct domain;
@@ -43,8 +43,9 @@ struct domain;
  * Starts a domain from domain_xml(). @on_end is called once, from libvirt's event thread, when it ended; it must neither block nor call
  * back here. What qemu wrote when it fails to start ends up in the message.
  */
-int domain_start(struct hypervisor *h, const struct domain_config *c, void (*on_end)(enum domain_end end, void *data),
-		 void *data, struct domain **ret, struct error *err);
+int domain_start(struct hypervisor *h, const struct domain_config *c,
+		 void (*on_end)(enum domain_end end, void *data), void *data, struct domain **ret,
+		 struct error *err);
 
 /* Presses the power button (ACPI). */
 int domain_press_power(struct domain *d, struct error *err);

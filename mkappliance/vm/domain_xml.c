@@ -126,8 +126,9 @@ static void add_network(xmlNodePtr domain, xmlNsPtr ns, const struct domain_conf
 {
 	xmlNodePtr line = must(xmlNewChild(domain, ns, x("commandline"), NULL));
 	struct buf netdev = {0};
-	const char *args[4] = {"-netdev", NULL, "-device",
-			       "virtio-net-pci,netdev=user0,romfile=,mac=52:54:00:6d:6b:61,bus=pcie.0,addr=0x10"};
+	const char *args[4] = {
+		"-netdev", NULL, "-device",
+		"virtio-net-pci,netdev=user0,romfile=,mac=52:54:00:6d:6b:61,bus=pcie.0,addr=0x10"};
 
 	buf_printf(&netdev, "user,id=user0");
 	for (size_t i = 0; i < c->forward_count; i++)

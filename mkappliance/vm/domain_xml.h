@@ -18,18 +18,18 @@ struct forward {
 
 /* Everything is borrowed; paths are absolute. */
 struct domain_config {
-	const char *name;           /* unique on the connection */
-	bool kvm;                   /* else TCG */
-	const char *arch;           /* "x86_64" */
-	const char *machine;        /* "q35" */
-	const char *emulator;       /* the qemu program; NULL: libvirt chooses */
-	unsigned memory;            /* MiB */
+	const char *name;     /* unique on the connection */
+	bool kvm;	      /* else TCG */
+	const char *arch;     /* "x86_64" */
+	const char *machine;  /* "q35" */
+	const char *emulator; /* the qemu program; NULL: libvirt chooses */
+	unsigned memory;      /* MiB */
 	unsigned cpus;
 	const char *firmware_code;  /* UEFI, mapped read only */
 	const char *firmware_vars;  /* this machine's own copy of the variables, mapped read and write */
-	const char *image;          /* raw disk, attached read only, the only thing to boot from */
+	const char *image;	    /* raw disk, attached read only, the only thing to boot from */
 	const char *console_socket; /* Unix socket somebody listens on; the serial port connects to it */
-	bool reboot_ends;           /* a reboot of the guest ends the domain */
+	bool reboot_ends;	    /* a reboot of the guest ends the domain */
 	const struct forward *forwards;
 	size_t forward_count;
 };

@@ -15,9 +15,9 @@
 
 /* Where distributions put firmware without Secure Boot: code, then the matching empty variable store. */
 static const char *const firmware_x86_64[][2] = {
-	{"/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"},         /* Debian, Ubuntu */
-	{"/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"},               /* older ones */
-	{"/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"},     /* Fedora */
+	{"/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"},		/* Debian, Ubuntu */
+	{"/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"},		/* older ones */
+	{"/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"},	/* Fedora */
 	{"/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"}, /* Arch */
 	{NULL, NULL},
 };
@@ -38,7 +38,8 @@ static int find_firmware(const char *const (*pairs)[2], const char *package, str
 		p->firmware_vars = pairs[i][1];
 		return 0;
 	}
-	return error_set(err, -ENOENT, "no UEFI firmware for virtual machines: %s is not there (apt-get install %s)",
+	return error_set(err, -ENOENT,
+			 "no UEFI firmware for virtual machines: %s is not there (apt-get install %s)",
 			 pairs[0][0], package);
 }
 
@@ -109,7 +110,8 @@ int host_check_port(uint16_t port, struct error *err)
 	int r = try_bind(port, &same);
 
 	if (r == -EADDRINUSE)
-		return error_set(err, r, "port %u of 127.0.0.1 is in use; choose another one (--forward=HOST:GUEST)",
+		return error_set(err, r,
+				 "port %u of 127.0.0.1 is in use; choose another one (--forward=HOST:GUEST)",
 				 port);
 	if (r < 0)
 		return error_errno(err, r, "port %u of 127.0.0.1", port);

@@ -10,10 +10,10 @@
 
 /* What a guest of one architecture needs. Borrowed from static memory. */
 struct platform {
-	const char *arch;          /* "x86_64": libvirt's name */
-	const char *machine;       /* "q35" */
-	const char *emulator;      /* "qemu-system-x86_64" */
-	const char *package;       /* the Debian package of the emulator */
+	const char *arch;	   /* "x86_64": libvirt's name */
+	const char *machine;	   /* "q35" */
+	const char *emulator;	   /* "qemu-system-x86_64" */
+	const char *package;	   /* the Debian package of the emulator */
 	const char *firmware_code; /* first pair of files that exists */
 	const char *firmware_vars; /* template of the variables: 0 of them set */
 };

@@ -9,7 +9,11 @@
 static void add_escaped(struct buf *b, const char *text)
 {
 	for (const char *p = text; *p; p++) {
-		const char *entity = *p == '&' ? "&amp;" : *p == '<' ? "&lt;" : *p == '>' ? "&gt;" : *p == '"' ? "&quot;" : NULL;
+		const char *entity = *p == '&'	 ? "&amp;"
+				     : *p == '<' ? "&lt;"
+				     : *p == '>' ? "&gt;"
+				     : *p == '"' ? "&quot;"
+						 : NULL;
 		unsigned char c = (unsigned char)*p;
 
 		if (entity)
@@ -19,8 +23,8 @@ static void add_escaped(struct buf *b, const char *text)
 	}
 }
 
-void junit_add(struct junit *j, const char *suite, const char *name, double seconds, bool ok, const char *detail,
-	       const struct strlist *output)
+void junit_add(struct junit *j, const char *suite, const char *name, double seconds, bool ok,
+	       const char *detail, const struct strlist *output)
 {
 	struct buf *b = &j->cases;
 
@@ -54,7 +58,8 @@ int junit_write(const struct junit *j, const char *name, const char *path, struc
 
 	buf_printf(&b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"");
 	add_escaped(&b, name);
-	buf_printf(&b, "\" tests=\"%u\" failures=\"%u\" errors=\"0\" time=\"%.3f\">\n", j->count, j->failures, j->seconds);
+	buf_printf(&b, "\" tests=\"%u\" failures=\"%u\" errors=\"0\" time=\"%.3f\">\n", j->count, j->failures,
+		   j->seconds);
 	buf_add(&b, j->cases.ptr ? j->cases.ptr : "", j->cases.len);
 	buf_printf(&b, "</testsuite>\n");
 	return output_write_file(path, b.ptr, b.len, err);

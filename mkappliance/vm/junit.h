@@ -17,8 +17,8 @@ struct junit {
 };
 
 /* @suite: "boot", "tamper". @output: console lines of a failure, may be NULL. */
-void junit_add(struct junit *j, const char *suite, const char *name, double seconds, bool ok, const char *detail,
-	       const struct strlist *output);
+void junit_add(struct junit *j, const char *suite, const char *name, double seconds, bool ok,
+	       const char *detail, const struct strlist *output);
 /* Writes the file, whole or not at all. @name: of the suite. */
 int junit_write(const struct junit *j, const char *name, const char *path, struct error *err);
 void junit_free(struct junit *j);

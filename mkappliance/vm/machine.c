@@ -19,21 +19,21 @@
 #include "lib/io.h"
 #include "lib/log.h"
 
-#define VARS_MAX     ((size_t)64 << 20)
-#define CAPTURE_MAX  ((uint64_t)256 << 20) /* an application that writes without end must not fill the disk */
-#define CONNECT_MS   5000 /* qemu connects before libvirt says that it runs */
+#define VARS_MAX    ((size_t)64 << 20)
+#define CAPTURE_MAX ((uint64_t)256 << 20) /* an application that writes without end must not fill the disk */
+#define CONNECT_MS  5000		  /* qemu connects before libvirt says that it runs */
 
 struct machine {
 	struct machine_host *host;
 	char *name;
-	char *dir;         /* below the host's, holds the next two */
+	char *dir; /* below the host's, holds the next two */
 	char *vars;
 	char *socket;
 	struct domain *domain;
 	int listener;
-	int serial;        /* the accepted connection */
-	int wake;          /* eventfd: something changed */
-	int capture;       /* file; -1: none */
+	int serial;	   /* the accepted connection */
+	int wake;	   /* eventfd: something changed */
+	int capture;	   /* file; -1: none */
 	uint64_t captured; /* bytes */
 	pthread_t reader;
 	bool has_reader;
@@ -101,7 +101,7 @@ static void note_record(struct machine *m, const struct console_line *line)
 		const char *event;
 		unsigned seen;
 	} events[] = {
-		{ABI_EVENT_INIT, SEEN_INIT},         {ABI_EVENT_VERIFIED, SEEN_VERIFIED},
+		{ABI_EVENT_INIT, SEEN_INIT},	     {ABI_EVENT_VERIFIED, SEEN_VERIFIED},
 		{ABI_EVENT_STARTED, SEEN_STARTED},   {ABI_EVENT_READY, SEEN_READY},
 		{ABI_EVENT_STOPPING, SEEN_STOPPING}, {ABI_EVENT_STOPPED, SEEN_STOPPED},
 		{ABI_EVENT_FAILED, SEEN_FAILED},     {ABI_EVENT_REFUSED, SEEN_REFUSED},
@@ -204,8 +204,8 @@ static int listen_console(struct machine *m, struct error *err)
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 
 	if (strlen(m->socket) >= sizeof(a.sun_path))
-		return error_set(err, -ENAMETOOLONG, "%s: too long for a socket; set TMPDIR to a shorter path",
-				 m->socket);
+		return error_set(err, -ENAMETOOLONG,
+				 "%s: too long for a socket; set TMPDIR to a shorter path", m->socket);
 	copy_text(a.sun_path, sizeof(a.sun_path), m->socket);
 	m->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (m->listener < 0 || bind(m->listener, (struct sockaddr *)&a, sizeof(a)) < 0 ||
@@ -232,7 +232,8 @@ static int prepare(struct machine *m, struct error *err)
 	if (m->wake < 0)
 		return error_errno(err, -errno, "eventfd");
 	if (c->capture_path) {
-		m->capture = open(c->capture_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+		m->capture =
+			open(c->capture_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 		if (m->capture < 0)
 			return error_errno(err, -errno, "%s", c->capture_path);
 	}
@@ -283,7 +284,8 @@ static int start_domain(struct machine *m, struct error *err)
 	return domain_start(m->host->hypervisor, &d, on_end, m, &m->domain, err);
 }
 
-int machine_start(struct machine_host *h, const struct machine_config *c, struct machine **ret, struct error *err)
+int machine_start(struct machine_host *h, const struct machine_config *c, struct machine **ret,
+		  struct error *err)
 {
 	_cleanup_machine_ struct machine *m = xcalloc(1, sizeof(*m));
 	static unsigned count; /* atomic */
@@ -296,7 +298,8 @@ int machine_start(struct machine_host *h, const struct machine_config *c, struct
 	pthread_mutex_init(&m->lock, NULL);
 	m->console = console_new(on_line, m);
 	/* Other people's domains are on a shared connection; in our own a short name keeps libvirt's socket paths short. */
-	m->name = h->shared ? xasprintf("mkappliance-%ld-%u", (long)getpid(), number) : xasprintf("m%u", number);
+	m->name = h->shared ? xasprintf("mkappliance-%ld-%u", (long)getpid(), number)
+			    : xasprintf("m%u", number);
 	m->dir = xasprintf("%s/m%u", h->dir.path, number);
 	m->vars = xasprintf("%s/vars.fd", m->dir);
 	m->socket = xasprintf("%s/serial", m->dir);

@@ -23,14 +23,14 @@ struct machine_host {
 	struct platform platform;
 	bool kvm;
 	const char *accel; /* "KVM", or "TCG: " and why */
-	bool shared;       /* another user's qemu (any --connect) must get at the directory */
+	bool shared;	   /* another user's qemu (any --connect) must get at the directory */
 };
 
 /* Call before there are threads. @uri: NULL for the embedded driver; @arch as in the manifest. Emptied by machine_host_close(). */
 int machine_host_open(const char *uri, const char *arch, struct machine_host *ret, struct error *err);
 void machine_host_close(struct machine_host *h);
 #define _cleanup_machine_host_ __attribute__((cleanup(machine_host_close)))
-#define MACHINE_HOST_INIT ((struct machine_host){.dir = WORKDIR_INIT})
+#define MACHINE_HOST_INIT      ((struct machine_host){.dir = WORKDIR_INIT})
 
 /* What was seen of a machine: one bit each, they stay. */
 enum machine_seen {
@@ -54,7 +54,7 @@ struct machine_config {
 	const struct forward *forwards;
 	size_t forward_count;
 	bool reboot_ends;
-	const char *vars;         /* firmware variables to start from; NULL: the platform's empty ones */
+	const char *vars;	  /* firmware variables to start from; NULL: the platform's empty ones */
 	const char *capture_path; /* file that gets the console's bytes as they are; NULL: none */
 	/* Each line as it comes, from the machine's own thread, which must not ask the machine anything; may be NULL. */
 	void (*on_line)(const struct console_line *line, void *data);
@@ -64,8 +64,8 @@ struct machine_config {
 struct machine_status {
 	unsigned seen;
 	enum domain_end end;
-	char reason[64];  /* of the last refused, failed or stopped record */
-	char detail[256]; /* the same, or the kernel's line */
+	char reason[64];     /* of the last refused, failed or stopped record */
+	char detail[256];    /* the same, or the kernel's line */
 	uint64_t started_ns; /* CLOCK_MONOTONIC of the host */
 	uint64_t ready_ns;   /* 0: not yet */
 	uint64_t end_ns;     /* 0: runs */
@@ -75,7 +75,8 @@ struct machine_status {
 
 struct machine;
 
-int machine_start(struct machine_host *h, const struct machine_config *c, struct machine **ret, struct error *err);
+int machine_start(struct machine_host *h, const struct machine_config *c, struct machine **ret,
+		  struct error *err);
 
 /*
  * Waits until one of the bits of @mask was seen, or the end. 0; -ETIMEDOUT past @deadline (CLOCK_MONOTONIC, nanoseconds); -EINTR on

@@ -8,17 +8,17 @@
 #include "lib/guid.h"
 #include "lib/mem.h"
 
-#define VOLUME_SIGNATURE   40 /* "_FVH" in EFI_FIRMWARE_VOLUME_HEADER */
-#define VOLUME_HEADER_LEN  48 /* its u16 length */
-#define VOLUME_HEADER_MIN  56
-#define STORE_HEADER       28 /* GUID, u32 size, format, state, reserved */
-#define STORE_FORMATTED    0x5a
-#define STORE_HEALTHY      0xfe
-#define VARIABLE_START     0x55aa
-#define VARIABLE_ADDED     0x3f
-#define ATTRIBUTES         7u /* non-volatile, boot service, runtime */
-#define GLOBAL_VARIABLE    "8be4df61-93ca-11d2-aa0d-00e098032b8c"
-#define AUTHENTICATED      "aaf32c78-947b-439a-a180-2e144ec37792"
+#define VOLUME_SIGNATURE  40 /* "_FVH" in EFI_FIRMWARE_VOLUME_HEADER */
+#define VOLUME_HEADER_LEN 48 /* its u16 length */
+#define VOLUME_HEADER_MIN 56
+#define STORE_HEADER	  28 /* GUID, u32 size, format, state, reserved */
+#define STORE_FORMATTED	  0x5a
+#define STORE_HEALTHY	  0xfe
+#define VARIABLE_START	  0x55aa
+#define VARIABLE_ADDED	  0x3f
+#define ATTRIBUTES	  7u /* non-volatile, boot service, runtime */
+#define GLOBAL_VARIABLE	  "8be4df61-93ca-11d2-aa0d-00e098032b8c"
+#define AUTHENTICATED	  "aaf32c78-947b-439a-a180-2e144ec37792"
 
 static void add_u16(struct buf *b, uint16_t v)
 {

@@ -15,9 +15,9 @@
 
 struct nvram_entry {
 	const struct partition *esp;
-	unsigned number;      /* of the partition, from 1 */
-	const char *file;     /* "\\EFI\\BOOT\\BOOTX64.EFI" */
-	const char *options;  /* command line handed to it; ASCII */
+	unsigned number;     /* of the partition, from 1 */
+	const char *file;    /* "\\EFI\\BOOT\\BOOTX64.EFI" */
+	const char *options; /* command line handed to it; ASCII */
 };
 
 /*

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/probe.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "lib/cleanup.h"
 #include "lib/interrupt.h"
 #include "lib/log.h"
-#include "vm/probe_try.h"
+#include "vm/http_probe.h"
 
-#define FIRST_TRY_MS 3000  /* time for one attempt, doubled up to ... */
-#define LAST_TRY_MS  60000 /* ... so that a slow answer has its chance too */
-#define PAUSE_MS     200
+#define FIRST_TRY_MS  3000  /* time for one attempt, doubled up to ... */
+#define LAST_TRY_MS   60000 /* ... so that a slow answer has its chance too */
+#define PAUSE_MS      200
+#define STAYS_OPEN_MS 1000
 
 char *probe_name(const struct template_probe *p)
 {
@@ -21,14 +24,15 @@ char *probe_name(const struct template_probe *p)
 	return xasprintf("GET :%u%s %d", p->port, p->path, p->status);
 }
 
-static int judge(const struct template_probe *p, const struct probe_answer *a, struct error *err)
+static int judge(const struct template_probe *p, const struct http_answer *a, struct error *err)
 {
 	if (p->kind == PROBE_TCP)
 		return 0;
 	if (a->status != p->status)
 		return error_set(err, -EBADMSG, "answered %d, not %d", a->status, p->status);
 	if (p->body && !(a->body.len && memmem(a->body.ptr, a->body.len, p->body, strlen(p->body))))
-		return error_set(err, -EBADMSG, "answered %d, but without \"%s\" in the body", a->status, p->body);
+		return error_set(err, -EBADMSG, "answered %d, but without \"%s\" in the body", a->status,
+				 p->body);
 	return 0;
 }
 
@@ -44,19 +48,44 @@ static int pause_between(uint64_t deadline, struct error *err)
 	return 0;
 }
 
-int probe_run(const struct template_probe *p, uint16_t host_port, uint64_t deadline, bool (*alive)(void *data),
-	      void *data, struct error *err)
+/*
+ * Connects, and waits a moment: qemu accepts on the host before it asks the guest, so only a connection that stays open, or speaks, is
+ * one. -EAGAIN when there was none.
+ */
+static int try_tcp(uint16_t port, long timeout_ms, struct error *err)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct pollfd fds[2] = {{.fd = fd, .events = POLLIN}, {.fd = interrupt_fd(), .events = POLLIN}};
+	char c;
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd < 0)
+		return error_errno(err, -errno, "socket");
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+		return error_errno(err, errno == EINTR ? -EINTR : -EAGAIN, "connecting");
+	(void)poll(fds, 2, timeout_ms < STAYS_OPEN_MS ? (int)timeout_ms : STAYS_OPEN_MS);
+	if (interrupt_check(err) < 0)
+		return err->code;
+	if (fds[0].revents && recv(fd, &c, 1, MSG_DONTWAIT | MSG_PEEK) <= 0)
+		return error_set(err, -EAGAIN, "the connection was closed at once");
+	return 0;
+}
+
+int probe_run(const struct template_probe *p, uint16_t host_port, uint64_t deadline,
+	      bool (*alive)(void *data), void *data, struct error *err)
 {
 	long try_ms = FIRST_TRY_MS;
 
 	for (;;) {
-		_cleanup_probe_answer_ struct probe_answer a = {0};
+		_cleanup_http_answer_ struct http_answer a = {0};
 		uint64_t now = clock_ns();
 		long left_ms = deadline > now ? (long)((deadline - now) / 1000000) + 1 : 1;
 		struct error last = ERROR_INIT;
 		int r = p->kind == PROBE_HTTP
-				? probe_try_http(host_port, p->path, try_ms < left_ms ? try_ms : left_ms, &a, &last)
-				: probe_try_tcp(host_port, try_ms < left_ms ? try_ms : left_ms, &last);
+				? http_probe(host_port, p->path, try_ms < left_ms ? try_ms : left_ms, &a,
+					     &last)
+				: try_tcp(host_port, try_ms < left_ms ? try_ms : left_ms, &last);
 
 		if (r == 0)
 			return judge(p, &a, err);

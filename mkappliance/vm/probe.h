@@ -9,17 +9,14 @@
 #include "lib/error.h"
 #include "template/template.h"
 
-/* A longer body is read up to here only; what must be in it must be in this part. */
-#define PROBE_BODY_MAX (1u << 20)
-
 /*
  * Asks until there is an answer: refused and broken connections, and attempts without a byte of answer, are tried again until @deadline
  * (CLOCK_MONOTONIC, nanoseconds); an answer counts, right or wrong. 0 when it is the one expected; else -ETIMEDOUT, -EBADMSG (wrong
  * answer) or -EINTR with a message that says what came instead. Between attempts @alive, when not NULL, is asked whether there is still somebody to
  * answer; -ECONNABORTED when not.
  */
-int probe_run(const struct template_probe *p, uint16_t host_port, uint64_t deadline, bool (*alive)(void *data),
-	      void *data, struct error *err);
+int probe_run(const struct template_probe *p, uint16_t host_port, uint64_t deadline,
+	      bool (*alive)(void *data), void *data, struct error *err);
 
 /* "GET :8080/healthz 200", "TCP :53"; to be freed. */
 char *probe_name(const struct template_probe *p);

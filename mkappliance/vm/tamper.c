@@ -35,10 +35,12 @@ struct tamper_case {
 
 static const struct tamper_case cases[] = {
 	{"program", "a byte of the first program", EXPECT_REFUSED, CORRUPTION, tamper_program, false},
-	{"root-superblock", "a byte of the root's superblock", EXPECT_REFUSED, CORRUPTION, tamper_superblock_of_root,
-	 false},
-	{"hash-leaf", "a byte in the lowest level of the hash tree", EXPECT_REFUSED, CORRUPTION, tamper_hash_leaf, false},
-	{"hash-top", "a byte in the highest block of the hash tree", EXPECT_REFUSED, CORRUPTION, tamper_hash_top, false},
+	{"root-superblock", "a byte of the root's superblock", EXPECT_REFUSED, CORRUPTION,
+	 tamper_superblock_of_root, false},
+	{"hash-leaf", "a byte in the lowest level of the hash tree", EXPECT_REFUSED, CORRUPTION,
+	 tamper_hash_leaf, false},
+	{"hash-top", "a byte in the highest block of the hash tree", EXPECT_REFUSED, CORRUPTION,
+	 tamper_hash_top, false},
 	{"swapped-blocks", "two data blocks swapped", EXPECT_REFUSED, CORRUPTION, tamper_swap_blocks, false},
 	{"foreign-root", "root and hash tree of another build, PARTUUIDs kept", EXPECT_REFUSED, CORRUPTION,
 	 tamper_foreign_root, false},
@@ -46,11 +48,14 @@ static const struct tamper_case cases[] = {
 	 " " ABI_REFUSED_NO_ROOT " ", tamper_foreign_disk, false},
 	{"truncated", "the disk ends inside the root", EXPECT_REFUSED,
 	 " " ABI_REFUSED_NO_ROOT " " ABI_REFUSED_SIZE CORRUPTION, tamper_truncate, false},
-	{"root-hash", "the root hash in the initrd of the UKI", EXPECT_REFUSED, CORRUPTION, tamper_root_hash, false},
-	{"command-line", ".cmdline of the UKI", EXPECT_REFUSED, " " ABI_REFUSED_CMDLINE " ", tamper_command_line, false},
+	{"root-hash", "the root hash in the initrd of the UKI", EXPECT_REFUSED, CORRUPTION, tamper_root_hash,
+	 false},
+	{"command-line", ".cmdline of the UKI", EXPECT_REFUSED, " " ABI_REFUSED_CMDLINE " ",
+	 tamper_command_line, false},
 	{"boot-entry", "a boot entry of the firmware with another command line", EXPECT_REFUSED,
 	 " " ABI_REFUSED_CMDLINE " ", NULL, true},
-	{"verity-superblock", "a byte of the dm-verity superblock", EXPECT_RUNS, NULL, tamper_verity_superblock, false},
+	{"verity-superblock", "a byte of the dm-verity superblock", EXPECT_RUNS, NULL,
+	 tamper_verity_superblock, false},
 	{"gap", "a byte between the partitions", EXPECT_RUNS, NULL, tamper_gap, false},
 	{"init", "a byte of the init in the initrd of the UKI", EXPECT_MEASURED, NULL, tamper_init, false},
 	{"kernel", "a byte of the kernel in the UKI", EXPECT_MEASURED, NULL, tamper_kernel, false},
@@ -110,7 +115,8 @@ static enum tamper_outcome outcome_of(const struct trial_report *r)
 }
 
 /* The record's reason decides; without a record dm-verity's own line stands for "corruption". */
-static bool is_expected(const struct tamper_case *c, enum tamper_outcome outcome, const struct machine_status *s)
+static bool is_expected(const struct tamper_case *c, enum tamper_outcome outcome,
+			const struct machine_status *s)
 {
 	char reason[sizeof(s->reason) + 3];
 
@@ -126,7 +132,8 @@ static bool is_expected(const struct tamper_case *c, enum tamper_outcome outcome
 static int write_foreign_vars(const struct tamper *t, const char *path, struct error *err)
 {
 	const struct manifest *m = t->subject->manifest;
-	enum architecture arch = strcmp(m->arch, architecture_name(ARCH_ARM64)) == 0 ? ARCH_ARM64 : ARCH_X86_64;
+	enum architecture arch =
+		strcmp(m->arch, architecture_name(ARCH_ARM64)) == 0 ? ARCH_ARM64 : ARCH_X86_64;
 	_cleanup_free_ char *options = xasprintf("%s mkappliance.foreign=1", m->command_line);
 	_cleanup_free_ char *file = xasprintf("\\EFI\\BOOT\\%s", esp_boot_file_name(arch));
 	const struct nvram_entry entry = {&m->layout.part[PART_ESP], PART_ESP + 1, file, options};
@@ -149,7 +156,8 @@ static int alter(const struct tamper *t, const struct tamper_case *c, const char
 	return r;
 }
 
-static int run_case(struct tamper *t, const struct tamper_case *c, struct tamper_result *ret, struct error *err)
+static int run_case(struct tamper *t, const struct tamper_case *c, struct tamper_result *ret,
+		    struct error *err)
 {
 	_cleanup_free_ char *copy = xasprintf("%s/%s.raw", t->host->dir.path, c->name);
 	_cleanup_free_ char *vars = xasprintf("%s/%s.vars", t->host->dir.path, c->name);
@@ -213,8 +221,8 @@ static void make_report(struct tamper *t, struct tamper_report *ret)
 }
 
 int tamper_run(struct machine_host *h, const struct subject *s, unsigned parallel,
-	       void (*on_result)(const struct tamper_result *result, void *data), void *data, struct tamper_report *ret,
-	       struct error *err)
+	       void (*on_result)(const struct tamper_result *result, void *data), void *data,
+	       struct tamper_report *ret, struct error *err)
 {
 	struct tamper t = {.host = h, .subject = s, .on_result = on_result, .data = data};
 	int r = find_places(&t, err);

@@ -11,8 +11,8 @@
 #include "vm/subject.h"
 
 enum tamper_expect {
-	EXPECT_REFUSED,  /* the application never runs on it */
-	EXPECT_RUNS,     /* what was altered is not believed, or not read */
+	EXPECT_REFUSED,	 /* the application never runs on it */
+	EXPECT_RUNS,	 /* what was altered is not believed, or not read */
 	EXPECT_MEASURED, /* runs without Secure Boot, but the firmware's measurement (PCR 4) differs */
 };
 
@@ -25,13 +25,13 @@ enum tamper_outcome {
 };
 
 struct tamper_result {
-	const char *name;     /* "hash-leaf"; static */
-	const char *altered;  /* in words; static */
+	const char *name;    /* "hash-leaf"; static */
+	const char *altered; /* in words; static */
 	enum tamper_expect expect;
 	enum tamper_outcome outcome;
 	bool ok;
 	double seconds;
-	char *reason;         /* what was seen; owned */
+	char *reason; /* what was seen; owned */
 };
 
 struct tamper_report {
@@ -48,8 +48,8 @@ const char *tamper_outcome_name(enum tamper_outcome o);
  * run, whatever came of them.
  */
 int tamper_run(struct machine_host *h, const struct subject *s, unsigned parallel,
-	       void (*on_result)(const struct tamper_result *result, void *data), void *data, struct tamper_report *ret,
-	       struct error *err);
+	       void (*on_result)(const struct tamper_result *result, void *data), void *data,
+	       struct tamper_report *ret, struct error *err);
 void tamper_report_free(struct tamper_report *r);
 #define _cleanup_tamper_ __attribute__((cleanup(tamper_report_free)))
 

@@ -11,12 +11,12 @@
 
 #define NAME "copy of the image" /* for messages */
 
-#define ELF_PADDING    15 /* of e_ident: nobody looks at it */
-#define PE_OFFSET      0x3c
-#define PE_TIME_STAMP  8  /* of the COFF header, behind "PE\0\0": the same */
-#define EXT4_SUPER     1024
-#define EXT4_LABEL     0x78 /* in the superblock; read by nobody here */
-#define SALT_OFFSET    88   /* in the verity superblock */
+#define ELF_PADDING   15 /* of e_ident: nobody looks at it */
+#define PE_OFFSET     0x3c
+#define PE_TIME_STAMP 8 /* of the COFF header, behind "PE\0\0": the same */
+#define EXT4_SUPER    1024
+#define EXT4_LABEL    0x78 /* in the superblock; read by nobody here */
+#define SALT_OFFSET   88   /* in the verity superblock */
 
 static const struct partition *part(const struct tamper_places *p, enum layout_index i)
 {
@@ -106,7 +106,8 @@ int tamper_truncate(int fd, const struct tamper_places *p, struct error *err)
 }
 
 /* Brings the tree up to date with one data block and gives the new root hash. */
-static int rehash_block(int fd, const struct tamper_places *p, uint64_t block, struct sha256 *ret, struct error *err)
+static int rehash_block(int fd, const struct tamper_places *p, uint64_t block, struct sha256 *ret,
+			struct error *err)
 {
 	_cleanup_verity_hasher_ struct verity_hasher *h = verity_hasher_new(p->manifest->salt);
 	uint64_t tree = part(p, PART_VERITY)->offset;
@@ -115,8 +116,8 @@ static int rehash_block(int fd, const struct tamper_places *p, uint64_t block, s
 	int r;
 
 	if ((r = verity_geometry(p->manifest->data_blocks, &g, err)) < 0 ||
-	    (r = io_pread_full(fd, NAME, data, sizeof(data), part(p, PART_ROOT)->offset + block * VERITY_BLOCK,
-			       err)) < 0)
+	    (r = io_pread_full(fd, NAME, data, sizeof(data),
+			       part(p, PART_ROOT)->offset + block * VERITY_BLOCK, err)) < 0)
 		return r;
 	verity_hash_blocks(h, data, 1, ret, NULL);
 	for (unsigned level = 0; level < g.levels; level++) {

@@ -18,15 +18,16 @@ struct tamper_places {
 	uint64_t program;      /* first block of the program that is started first, in the root */
 	uint64_t command_line; /* .cmdline of the UKI */
 	uint32_t command_line_len;
-	uint64_t kernel;       /* .linux */
+	uint64_t kernel; /* .linux */
 	uint32_t kernel_len;
-	uint64_t init;         /* /init in the initrd */
-	uint64_t root_hash;    /* value of RootHash= in /appliance.conf in the initrd */
-	char *program_path;    /* owned */
+	uint64_t init;	    /* /init in the initrd */
+	uint64_t root_hash; /* value of RootHash= in /appliance.conf in the initrd */
+	char *program_path; /* owned */
 };
 
 /* Looks at an untouched image. A place that is not found is an error that names it. */
-int tamper_find(int fd, const char *name, const struct manifest *m, struct tamper_places *ret, struct error *err);
+int tamper_find(int fd, const char *name, const struct manifest *m, struct tamper_places *ret,
+		struct error *err);
 void tamper_places_free(struct tamper_places *p);
 
 /* Another value for one byte. */

@@ -13,11 +13,11 @@
 #include "vm/tamper_edit.h"
 
 #define UKI_MAX ((size_t)1 << 30)
-#define STEP    512u
+#define STEP	512u
 
 /* The file system of the ESP has the UKI in one piece; its first bytes and then all of it are looked for. */
-static int find_uki(int fd, const char *name, const struct partition *esp, const uint8_t *uki, size_t len, uint64_t *ret,
-		    struct error *err)
+static int find_uki(int fd, const char *name, const struct partition *esp, const uint8_t *uki, size_t len,
+		    uint64_t *ret, struct error *err)
 {
 	_cleanup_free_ uint8_t *found = xmalloc(len);
 	uint8_t head[STEP];
@@ -80,8 +80,8 @@ static const char *conf_value(const struct members *m, const char *key, size_t *
 	return NULL;
 }
 
-static int find_in_initrd(const uint8_t *uki, const struct pe_section *initrd, uint64_t base, const char *name,
-			  struct tamper_places *p, struct error *err)
+static int find_in_initrd(const uint8_t *uki, const struct pe_section *initrd, uint64_t base,
+			  const char *name, struct tamper_places *p, struct error *err)
 {
 	struct members m = {0};
 	const char *hash, *program;
@@ -106,8 +106,8 @@ static int find_in_initrd(const uint8_t *uki, const struct pe_section *initrd, u
 	return 0;
 }
 
-static int find_in_uki(const uint8_t *uki, size_t len, uint64_t base, const char *name, struct tamper_places *p,
-		       struct error *err)
+static int find_in_uki(const uint8_t *uki, size_t len, uint64_t base, const char *name,
+		       struct tamper_places *p, struct error *err)
 {
 	const struct pe_section *command_line, *kernel, *initrd;
 	struct pe pe;
@@ -128,9 +128,11 @@ static int find_in_uki(const uint8_t *uki, size_t len, uint64_t base, const char
 	return find_in_initrd(uki, initrd, base, name, p, err);
 }
 
-int tamper_find(int fd, const char *name, const struct manifest *m, struct tamper_places *ret, struct error *err)
+int tamper_find(int fd, const char *name, const struct manifest *m, struct tamper_places *ret,
+		struct error *err)
 {
-	enum architecture arch = strcmp(m->arch, architecture_name(ARCH_ARM64)) == 0 ? ARCH_ARM64 : ARCH_X86_64;
+	enum architecture arch =
+		strcmp(m->arch, architecture_name(ARCH_ARM64)) == 0 ? ARCH_ARM64 : ARCH_X86_64;
 	const struct partition *esp = &m->layout.part[PART_ESP], *root = &m->layout.part[PART_ROOT];
 	struct tamper_places p = {.manifest = m};
 	_cleanup_free_ void *uki = NULL;
@@ -138,7 +140,8 @@ int tamper_find(int fd, const char *name, const struct manifest *m, struct tampe
 	size_t len = 0;
 	int r;
 
-	if ((r = esp_read_file(fd, name, esp->offset, esp->size, esp_boot_file_name(arch), UKI_MAX, &uki, &len, err)) < 0 ||
+	if ((r = esp_read_file(fd, name, esp->offset, esp->size, esp_boot_file_name(arch), UKI_MAX, &uki,
+			       &len, err)) < 0 ||
 	    (r = find_uki(fd, name, esp, uki, len, &base, err)) < 0)
 		return r;
 	r = find_in_uki(uki, len, base, name, &p, err);

@@ -100,7 +100,8 @@ static int start(struct trial *t, struct machine_host *h, struct error *err)
 static int await_last_words(struct trial *t, struct error *err)
 {
 	uint64_t patience = clock_ns() + LAST_WORDS_NS;
-	int r = machine_wait(t->machine, SEEN_PANIC, patience < t->deadline ? patience : t->deadline, "the end", err);
+	int r = machine_wait(t->machine, SEEN_PANIC, patience < t->deadline ? patience : t->deadline,
+			     "the end", err);
 
 	return r == -ETIMEDOUT ? 0 : r;
 }
@@ -110,7 +111,8 @@ static int await_boot(struct trial *t, struct error *err)
 {
 	bool system = strcmp(t->subject->manifest->init_mode, "system") == 0;
 	unsigned want = system ? SEEN_VERIFIED : SEEN_READY;
-	int r = machine_wait(t->machine, want | BAD_ENDS, t->deadline, system ? "'verified'" : "'ready'", err);
+	int r = machine_wait(t->machine, want | BAD_ENDS, t->deadline, system ? "'verified'" : "'ready'",
+			     err);
 	struct machine_status s = machine_status(t->machine);
 
 	if (r == 0 && (s.seen & BAD_ENDS || !(s.seen & want))) {
@@ -119,7 +121,8 @@ static int await_boot(struct trial *t, struct error *err)
 	}
 	if (r == -ETIMEDOUT)
 		end_step(t, xstrdup("boot"), false,
-			 xasprintf("the record %s within %u s", err->text, t->subject->manifest->test.timeout));
+			 xasprintf("the record %s within %u s", err->text,
+				   t->subject->manifest->test.timeout));
 	else if (r < 0)
 		return r;
 	else if (s.seen & BAD_ENDS || !(s.seen & want))
@@ -172,7 +175,8 @@ static int press_until_it_ends(struct trial *t, struct error *err)
 		int r = machine_press_power(t->machine, err);
 
 		if (r == 0)
-			r = machine_wait(t->machine, SEEN_END, again < t->deadline ? again : t->deadline, "the end", err);
+			r = machine_wait(t->machine, SEEN_END, again < t->deadline ? again : t->deadline,
+					 "the end", err);
 		else if (machine_status(t->machine).seen & SEEN_END)
 			r = 0; /* went by itself */
 		if (r != -ETIMEDOUT || again >= t->deadline)
@@ -186,7 +190,8 @@ static int stop(struct trial *t, struct error *err)
 	int r = press_until_it_ends(t, err);
 	struct machine_status s = machine_status(t->machine);
 	_cleanup_free_ char *end = trial_describe_end(&s);
-	bool ok = (s.seen & SEEN_END) && s.end == DOMAIN_SHUT_DOWN && !(s.seen & (BAD_ENDS & ~(unsigned)SEEN_END));
+	bool ok = (s.seen & SEEN_END) && s.end == DOMAIN_SHUT_DOWN &&
+		  !(s.seen & (BAD_ENDS & ~(unsigned)SEEN_END));
 
 	if (r == -EINTR)
 		return r;

@@ -7,7 +7,7 @@
 #include "vm/subject.h"
 
 struct trial_step {
-	char *name;   /* "boot", "GET :8080/healthz 200", "stop"; owned */
+	char *name; /* "boot", "GET :8080/healthz 200", "stop"; owned */
 	bool ok;
 	double seconds;
 	char *detail; /* what was seen; owned */
@@ -24,7 +24,7 @@ struct trial_report {
 
 struct trial_options {
 	const char *capture_path; /* NULL: none */
-	const char *vars;         /* firmware variables to start from; NULL: empty ones */
+	const char *vars;	  /* firmware variables to start from; NULL: empty ones */
 	void (*on_line)(const struct console_line *line, void *data); /* may be NULL */
 	/* After each step; may be NULL. */
 	void (*on_step)(const struct trial_step *step, void *data);

@@ -18,10 +18,10 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 
-#define PREFIX       "mkappliance-vm."
-#define PARENT_MAX   48 /* libvirt's longest socket below it then stays under 108 bytes */
-#define CMDLINE_MAX  65536
-#define KILL_ROUNDS  50 /* of 100 ms, until the processes are gone */
+#define PREFIX	    "mkappliance-vm."
+#define PARENT_MAX  48 /* libvirt's longest socket below it then stays under 108 bytes */
+#define CMDLINE_MAX 65536
+#define KILL_ROUNDS 50 /* of 100 ms, until the processes are gone */
 
 /* Whether process @pid is a qemu of ours that was started with something below @dir. */
 static bool runs_from(const char *pid, const char *dir)
@@ -164,8 +164,10 @@ int workdir_open(struct workdir *ret, struct error *err)
 	if (!parent || parent[0] != '/')
 		parent = "/var/tmp";
 	if (strlen(parent) > PARENT_MAX)
-		return error_set(err, -ENAMETOOLONG, "TMPDIR '%s' is longer than %d bytes, too long for sockets; choose another one",
-				 parent, PARENT_MAX);
+		return error_set(
+			err, -ENAMETOOLONG,
+			"TMPDIR '%s' is longer than %d bytes, too long for sockets; choose another one",
+			parent, PARENT_MAX);
 	remove_stale(parent);
 	r = make_dir(parent, &w, err);
 	if (r >= 0)

@@ -17,10 +17,10 @@
 #include "lib/error.h"
 
 struct workdir {
-	char *path;  /* "/var/tmp/mkappliance-vm.XXXXXX", mode 0700 */
-	int lock;    /* the directory, locked */
+	char *path; /* "/var/tmp/mkappliance-vm.XXXXXX", mode 0700 */
+	int lock;   /* the directory, locked */
 	pid_t keeper;
-	int pipe;    /* the keeper waits for this end to close */
+	int pipe; /* the keeper waits for this end to close */
 };
 
 #define WORKDIR_INIT ((struct workdir){.lock = -1, .keeper = -1, .pipe = -1})

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The domain's XML: what must be in it, hostile names, and libvirt's own schema as the outside oracle. */
+#include "unit.h"
+
+#include <unistd.h>
+
+#include "lib/spawn.h"
+#include "vm/domain_xml.h"
+
+static const struct forward forwards[] = {{8080, 80}, {8443, 443}};
+
+static struct domain_config sample(void)
+{
+	return (struct domain_config){
+		.name = "m1",
+		.arch = "x86_64",
+		.machine = "q35",
+		.memory = 512,
+		.cpus = 2,
+		.firmware_code = "/usr/share/OVMF/OVMF_CODE_4M.fd",
+		.firmware_vars = "/var/tmp/x/vars.fd",
+		.image = "/srv/images/hello-1.0.raw",
+		.console_socket = "/var/tmp/x/serial",
+		.reboot_ends = true,
+		.forwards = forwards,
+		.forward_count = 2,
+	};
+}
+
+static void test_content(void **state)
+{
+	static const char *const want[] = {
+		"<domain xmlns:qemu=\"http://libvirt.org/schemas/domain/qemu/1.0\" type=\"qemu\">",
+		"<memory unit=\"MiB\">512</memory>",
+		"<vcpu>2</vcpu>",
+		"<type arch=\"x86_64\" machine=\"q35\">hvm</type>",
+		"<loader readonly=\"yes\" type=\"pflash\">/usr/share/OVMF/OVMF_CODE_4M.fd</loader>",
+		"<nvram>/var/tmp/x/vars.fd</nvram>",
+		"<source file=\"/srv/images/hello-1.0.raw\">",
+		"<readonly/>",
+		"<boot order=\"1\"/>",
+		"<source mode=\"connect\" path=\"/var/tmp/x/serial\"/>",
+		"<on_reboot>destroy</on_reboot>",
+		"user,id=user0,hostfwd=tcp:127.0.0.1:8080-:80,hostfwd=tcp:127.0.0.1:8443-:443",
+		"romfile=",
+	};
+	struct domain_config c = sample();
+	_cleanup_free_ char *xml = domain_xml(&c), *kvm = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+		assert_contains(xml, want[i]);
+	c.kvm = true;
+	c.reboot_ends = false;
+	kvm = domain_xml(&c);
+	assert_contains(kvm, "type=\"kvm\"");
+	assert_contains(kvm, "<cpu mode=\"host-passthrough\"/>");
+	assert_contains(kvm, "<on_reboot>restart</on_reboot>");
+}
+
+/* A path is text: nothing in it becomes an element. */
+static void test_hostile_path(void **state)
+{
+	struct domain_config c = sample();
+	_cleanup_free_ char *xml = NULL;
+
+	(void)state;
+	c.image = "/srv/a'/><disk>&amp;\"<x>\xc3\xa4.raw";
+	assert_true(domain_xml_can_hold(c.image));
+	xml = domain_xml(&c);
+	assert_null(strstr(xml, "<x>"));
+	assert_null(strstr(xml, "/><disk>"));
+	assert_contains(xml, "&lt;disk&gt;&amp;amp;&quot;");
+}
+
+static void test_what_xml_cannot_hold(void **state)
+{
+	(void)state;
+	assert_true(domain_xml_can_hold("/plain"));
+	assert_false(domain_xml_can_hold("/a\nb"));
+	assert_false(domain_xml_can_hold("/a\x01"));
+	assert_false(domain_xml_can_hold("/latin1-\xe4"));
+	assert_false(domain_xml_can_hold("/cut-\xc3"));
+}
+
+/* libvirt's RELAX NG schema, where virt-xml-validate is installed. */
+static void test_schema(void **state)
+{
+	_cleanup_free_ char *path = xasprintf("%s/domain.xml", (char *)*state);
+	const char *const argv[] = {"virt-xml-validate", path, "domain", NULL};
+	struct domain_config c = sample();
+	_cleanup_free_ char *xml = domain_xml(&c);
+	struct error err = ERROR_INIT;
+
+	if (!spawn_available("virt-xml-validate") || !spawn_available("xmllint"))
+		skip();
+	assert_int_equal(output_write_file(path, xml, strlen(xml), &err), 0);
+	if (spawn_run(&(struct spawn){.argv = argv}, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_content),
+		cmocka_unit_test(test_hostile_path),
+		cmocka_unit_test(test_what_xml_cannot_hold),
+		unit_test_in_dir(test_schema),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
