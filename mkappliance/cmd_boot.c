@@ -13,7 +13,8 @@
 
 #define SECOND_NS     1000000000ull
 #define PRESS_AGAIN_S 10
-#define STOP_S	      90 /* for a guest that was asked to stop; then the power goes */
+#define MEMORY_MIN    128 /* MiB; with less the firmware hangs without a word */
+#define STOP_S	      90  /* for a guest that was asked to stop; then the power goes */
 
 struct boot_options {
 	struct strlist forwards;
@@ -246,6 +247,9 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 	hypervisor_silence();
 	r = cmd_parse(self, options, argc, argv, 1, 1, args, &count, &o.common, err);
 
+	if (r == 0 && o.memory && o.memory < MEMORY_MIN)
+		r = error_usage(err, "--memory: %u MiB are not enough for the firmware; %d at least",
+				o.memory, MEMORY_MIN);
 	if (r == 0) {
 		b.records = js_array_new();
 		r = subject_open(args[0], &b.subject, err);

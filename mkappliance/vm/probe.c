@@ -72,6 +72,13 @@ static int try_tcp(uint16_t port, long timeout_ms, struct error *err)
 	return 0;
 }
 
+static long left_ms(uint64_t deadline)
+{
+	uint64_t now = clock_ns();
+
+	return deadline > now ? (long)((deadline - now) / 1000000) + 1 : 1;
+}
+
 int probe_run(const struct template_probe *p, uint16_t host_port, uint64_t deadline,
 	      bool (*alive)(void *data), void *data, struct error *err)
 {
@@ -79,13 +86,10 @@ int probe_run(const struct template_probe *p, uint16_t host_port, uint64_t deadl
 
 	for (;;) {
 		_cleanup_http_answer_ struct http_answer a = {0};
-		uint64_t now = clock_ns();
-		long left_ms = deadline > now ? (long)((deadline - now) / 1000000) + 1 : 1;
 		struct error last = ERROR_INIT;
-		int r = p->kind == PROBE_HTTP
-				? http_probe(host_port, p->path, try_ms < left_ms ? try_ms : left_ms, &a,
-					     &last)
-				: try_tcp(host_port, try_ms < left_ms ? try_ms : left_ms, &last);
+		long ms = left_ms(deadline) < try_ms ? left_ms(deadline) : try_ms;
+		int r = p->kind == PROBE_HTTP ? http_probe(host_port, p->path, ms, &a, &last)
+					      : try_tcp(host_port, ms, &last);
 
 		if (r == 0)
 			return judge(p, &a, err);

@@ -156,6 +156,18 @@ static int alter(const struct tamper *t, const struct tamper_case *c, const char
 	return r;
 }
 
+/* Why, in words; to be freed. */
+static char *describe(const struct trial_report *r)
+{
+	const struct machine_status *s = &r->status;
+
+	if (r->ok)
+		return xstrdup("booted, answered its probes, stopped");
+	if (s->seen & SEEN_REFUSED)
+		return xasprintf("%s: %s", s->reason, s->detail);
+	return xstrdup(r->steps[r->count - 1].detail);
+}
+
 static int run_case(struct tamper *t, const struct tamper_case *c, struct tamper_result *ret,
 		    struct error *err)
 {
@@ -178,7 +190,7 @@ static int run_case(struct tamper *t, const struct tamper_case *c, struct tamper
 	ret->outcome = outcome_of(&report);
 	ret->ok = is_expected(c, ret->outcome, &report.status);
 	ret->seconds = (double)(clock_ns() - start) / 1e9;
-	ret->reason = xstrdup(report.count ? report.steps[report.count - 1].detail : "");
+	ret->reason = describe(&report);
 	return 0;
 }
 
