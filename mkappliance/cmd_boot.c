@@ -145,7 +145,10 @@ static int start(struct boot *b, struct error *err)
 	return 0;
 }
 
-/* Presses the power button until the machine has ended. A second Ctrl-C, or patience at its end, takes the power away. */
+/*
+ * Presses the power button until the machine has ended. A second Ctrl-C, or patience at its end, takes the
+ * power away.
+ */
 static int stop(struct boot *b, struct error *err)
 {
 	for (unsigned waited = 0; waited < STOP_S; waited += PRESS_AGAIN_S) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mkappliance test: boot an image, ask its probes, stop it; with --tamper, watch it refuse what was altered. */
+/* mkappliance test: boot an image, ask its probes, stop it; with --tamper, watch altered copies be refused. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -65,7 +65,8 @@ static void print_table(const struct tamper_report *r)
 		       c->altered, tamper_expect_name(c->expect), tamper_outcome_name(c->outcome), c->seconds,
 		       c->reason);
 	}
-	printf("\nmeasured: without Secure Boot the firmware runs any UKI; what was altered in it shows in PCR 4 (and 11), not in a refusal.\n");
+	printf("\nmeasured: without Secure Boot the firmware runs any UKI; what was altered in it shows in PCR 4 "
+	       "(and 11), not in a refusal.\n");
 }
 
 static struct json *steps_json(const struct trial_report *r)

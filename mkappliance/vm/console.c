@@ -81,8 +81,8 @@ static const char *skip_time(const char *text)
 }
 
 /*
- * The kernel's lines are looked for only where the kernel puts them, at the start: an application may print anything behind the mark that
- * the init gives its lines.
+ * The kernel's lines are looked for only where the kernel puts them, at the start: an application may print
+ * anything behind the mark that the init gives its lines.
  */
 static enum console_kind kind_of_text(const char *text)
 {

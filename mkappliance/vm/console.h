@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a machine says on its serial port: bytes that nobody can trust, made into lines. Escape sequences, NULs and other control
- * characters of the firmware go, long lines are cut, records of the init (image/abi.h) and the kernel's last words are
- * recognised. A record counts only at the start of a line; the init marks what the application writes, so that a line of the
- * application never looks like one. Memory is bounded: one line and the last CONSOLE_TAIL of them.
+ * What a machine says on its serial port: bytes that nobody can trust, made into lines. Escape sequences,
+ * NULs and other control characters of the firmware go, long lines are cut, records of the init
+ * (image/abi.h) and the kernel's last words are recognised. A record counts only at the start of a line;
+ * the init marks what the application writes, so that a line of the application never looks like one.
+ * Memory is bounded: one line and the last CONSOLE_TAIL of them.
  */
 #ifndef MKAPPLIANCE_VM_CONSOLE_H
 #define MKAPPLIANCE_VM_CONSOLE_H

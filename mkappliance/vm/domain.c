@@ -28,7 +28,10 @@ struct hypervisor {
 	bool embed; /* domains live and die inside this process */
 };
 
-/* Held by its owner and, while registered, by libvirt's callback, which may just be running when the owner lets go. */
+/*
+ * Held by its owner and, while registered, by libvirt's callback, which may just be running when the owner
+ * lets go.
+ */
 struct domain {
 	unsigned refs; /* atomic */
 	struct hypervisor *h;
@@ -40,7 +43,10 @@ struct domain {
 	void *data;
 };
 
-/* libvirt's last error as one line of ours. Its texts may have many lines: qemu's standard error is quoted in them. */
+/*
+ * libvirt's last error as one line of ours. Its texts may have many lines: qemu's standard error is quoted
+ * in them.
+ */
 static int virt_error(struct error *err, const char *what)
 {
 	const char *text = virGetLastErrorMessage();
@@ -113,8 +119,9 @@ static int write_settings(const char *dir, struct error *err)
 }
 
 /*
- * libvirt asks qemu what it can, which takes seconds, and keeps the answer in DIR/cache as long as qemu and libvirt stay the same. Kept
- * for the next run in the user's cache; where that cannot be made it merely takes the seconds again.
+ * libvirt asks qemu what it can, which takes seconds, and keeps the answer in DIR/cache as long as qemu and
+ * libvirt stay the same. Kept for the next run in the user's cache; where that cannot be made it merely
+ * takes the seconds again.
  */
 static void keep_cache(const char *dir)
 {
@@ -174,10 +181,27 @@ void hypervisor_silence(void)
 	(void)execv("/proc/self/exe", argv);
 }
 
-int hypervisor_open(const char *uri, const char *dir, struct hypervisor **ret, struct error *err)
+static int open_connection(struct hypervisor *h, const char *uri, const char *dir, struct error *err)
 {
 	_cleanup_free_ char *own = xasprintf("qemu:///embed?root=%s", dir);
 	_cleanup_free_ char *what = xasprintf("libvirt (%s)", uri ? uri : "qemu:///embed");
+	int r;
+
+	h->connection = virConnectOpen(uri ? uri : own);
+	if (h->connection)
+		return 0;
+	r = virt_error(err, what);
+	/* As root, libvirt looks its own user up before it reads the settings that say it is not wanted. */
+	if (strstr(err->text, "Failed to parse user"))
+		return error_set(
+			err, r,
+			"%s: libvirt's own user does not exist (apt-get install libvirt-daemon-system)",
+			what);
+	return r;
+}
+
+int hypervisor_open(const char *uri, const char *dir, struct hypervisor **ret, struct error *err)
+{
 	_cleanup_free_ struct hypervisor *h = xcalloc(1, sizeof(*h));
 	int r;
 
@@ -185,23 +209,16 @@ int hypervisor_open(const char *uri, const char *dir, struct hypervisor **ret, s
 	if (virInitialize() < 0)
 		return virt_error(err, "libvirt");
 	h->embed = !uri;
-	r = uri ? 0 : write_settings(dir, err);
+	r = h->embed ? write_settings(dir, err) : 0;
 	if (r < 0)
 		return r;
-	if (!uri)
+	if (h->embed)
 		keep_cache(dir);
 	r = start_events(h, err);
 	if (r < 0)
 		return r;
-	h->connection = virConnectOpen(uri ? uri : own);
-	if (!h->connection) {
-		r = virt_error(err, what);
-		/* As root, libvirt looks its own user up before it reads the settings that say it is not wanted. */
-		if (strstr(err->text, "Failed to parse user"))
-			r = error_set(
-				err, r,
-				"%s: libvirt's own user does not exist (apt-get install libvirt-daemon-system)",
-				what);
+	r = open_connection(h, uri, dir, err);
+	if (r < 0) {
 		stop_events(h);
 		return r;
 	}
@@ -261,8 +278,8 @@ static void unref(void *data)
 }
 
 /*
- * The embedded driver refuses AUTODESTROY (vm/workdir.c sees to its processes); any other one must not keep the domain when
- * we die. It is started paused so that no event of its life comes before somebody listens.
+ * The embedded driver refuses AUTODESTROY (vm/workdir.c sees to its processes); any other one must not keep
+ * the domain when we die. It is started paused so that no event of its life comes before somebody listens.
  */
 static int create(struct domain *d, const struct domain_config *c, struct error *err)
 {

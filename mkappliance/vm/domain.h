@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Running one domain through libvirt, which stays inside domain.c. A domain is transient: it is gone once it ended.
- * Nothing here knows what an appliance is; see vm/machine.h for that.
+ * Running one domain through libvirt, which stays inside domain.c. A domain is transient: it is gone once
+ * it ended. Nothing here knows what an appliance is; see vm/machine.h for that.
  */
 #ifndef MKAPPLIANCE_VM_DOMAIN_H
 #define MKAPPLIANCE_VM_DOMAIN_H
@@ -15,15 +15,16 @@
 struct hypervisor;
 
 /*
- * libvirt also logs to standard error unless $LIBVIRT_LOG_OUTPUTS says otherwise, and reads that once, at the latest in a constructor of
- * libguestfs, before main(). So this sets it and starts the program anew, with the same arguments. Call before anything was done; does
- * nothing when the variable is set, and there is only more noise when it cannot.
+ * libvirt also logs to standard error unless $LIBVIRT_LOG_OUTPUTS says otherwise, and reads that once, at
+ * the latest in a constructor of libguestfs, before main(). So this sets it and starts the program anew,
+ * with the same arguments. Call before anything was done; does nothing when the variable is set, and there
+ * is only more noise when it cannot.
  */
 void hypervisor_silence(void);
 
 /*
- * Connects to @uri; NULL: qemu:///embed below @dir, which needs no daemon. @dir is private to us, outlives the connection and
- * has a short path (libvirt puts Unix sockets there, whose names end at 107 bytes).
+ * Connects to @uri; NULL: qemu:///embed below @dir, which needs no daemon. @dir is private to us, outlives
+ * the connection and has a short path (libvirt puts Unix sockets there, whose names end at 107 bytes).
  */
 int hypervisor_open(const char *uri, const char *dir, struct hypervisor **ret, struct error *err);
 /* After every domain was freed. Accepts NULL. */
@@ -40,8 +41,8 @@ enum domain_end {
 struct domain;
 
 /*
- * Starts a domain from domain_xml(). @on_end is called once, from libvirt's event thread, when it ended; it must neither block nor call
- * back here. What qemu wrote when it fails to start ends up in the message.
+ * Starts a domain from domain_xml(). @on_end is called once, from libvirt's event thread, when it ended; it
+ * must neither block nor call back here. What qemu wrote when it fails to start ends up in the message.
  */
 int domain_start(struct hypervisor *h, const struct domain_config *c,
 		 void (*on_end)(enum domain_end end, void *data), void *data, struct domain **ret,

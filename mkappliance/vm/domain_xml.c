@@ -119,8 +119,9 @@ static void add_devices(xmlNodePtr domain, const struct domain_config *c)
 }
 
 /*
- * User-mode networking behind libvirt's back: its own <interface type='user'> forwards no ports before passt (9.2).
- * The slot on the root bus is far above those that libvirt hands out. No boot ROM, or the firmware would try the network.
+ * User-mode networking behind libvirt's back: its own <interface type='user'> forwards no ports before
+ * passt (9.2). The slot on the root bus is far above those that libvirt hands out. No boot ROM, or the
+ * firmware would try the network.
  */
 static void add_network(xmlNodePtr domain, xmlNsPtr ns, const struct domain_config *c)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The libvirt domain of one appliance (https://libvirt.org/formatdomain.html). Pure: text from values. libxml2 stays
- * inside domain_xml.c and does the escaping.
+ * The libvirt domain of one appliance (https://libvirt.org/formatdomain.html). Pure: text from values.
+ * libxml2 stays inside domain_xml.c and does the escaping.
  */
 #ifndef MKAPPLIANCE_VM_DOMAIN_XML_H
 #define MKAPPLIANCE_VM_DOMAIN_XML_H
@@ -34,7 +34,10 @@ struct domain_config {
 	size_t forward_count;
 };
 
-/* Whether a path can be written in XML at all: UTF-8 without control characters. All paths of a domain_config must be so. */
+/*
+ * Whether a path can be written in XML at all: UTF-8 without control characters. All paths of a
+ * domain_config must be so.
+ */
 bool domain_xml_can_hold(const char *text);
 
 /* To be freed. */

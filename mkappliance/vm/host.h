@@ -19,13 +19,15 @@ struct platform {
 };
 
 /*
- * @arch as in the manifest ("x86_64", "arm64"). Says which package is missing when there is no emulator or no firmware (-ENOENT).
+ * @arch as in the manifest ("x86_64", "arm64"). Says which package is missing when there is no emulator or
+ * no firmware (-ENOENT).
  */
 int host_platform(const char *arch, struct platform *ret, struct error *err);
 
 /*
- * Whether hardware virtualisation is real: this processor has it and /dev/kvm may be written. The device alone proves nothing: it can be
- * opened on machines where no guest gets past its boot loader. @ret_why: "KVM", or why not; static memory.
+ * Whether hardware virtualisation is real: this processor has it and /dev/kvm may be written. The device
+ * alone proves nothing: it can be opened on machines where no guest gets past its boot loader. @ret_why:
+ * "KVM", or why not; static memory.
  */
 bool host_has_kvm(const char *arch, const char **ret_why);
 

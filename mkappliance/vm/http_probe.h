@@ -20,8 +20,8 @@ void http_answer_free(struct http_answer *a);
 #define _cleanup_http_answer_ __attribute__((cleanup(http_answer_free)))
 
 /*
- * GET http://127.0.0.1:PORT/PATH without proxy and redirections. -EAGAIN when there was no answer at all and trying again may help, any other
- * code when not.
+ * GET http://127.0.0.1:PORT/PATH without proxy and redirections. -EAGAIN when there was no answer at all
+ * and trying again may help, any other code when not.
  */
 int http_probe(uint16_t port, const char *path, long timeout_ms, struct http_answer *ret, struct error *err);
 

@@ -5,7 +5,10 @@
 
 #include "lib/io.h"
 
-/* Escaped for text and attributes. What XML 1.0 (section 2.2) cannot hold, and every byte above ASCII, becomes '?'. */
+/*
+ * Escaped for text and attributes. What XML 1.0 (section 2.2) cannot hold, and every byte above ASCII,
+ * becomes '?'.
+ */
 static void add_escaped(struct buf *b, const char *text)
 {
 	for (const char *p = text; *p; p++) {

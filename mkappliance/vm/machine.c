@@ -297,7 +297,10 @@ int machine_start(struct machine_host *h, const struct machine_config *c, struct
 	m->listener = m->serial = m->wake = m->capture = -1;
 	pthread_mutex_init(&m->lock, NULL);
 	m->console = console_new(on_line, m);
-	/* Other people's domains are on a shared connection; in our own a short name keeps libvirt's socket paths short. */
+	/*
+	 * Other people's domains are on a shared connection; in our own a short name keeps libvirt's socket
+	 * paths short.
+	 */
 	m->name = h->shared ? xasprintf("mkappliance-%ld-%u", (long)getpid(), number)
 			    : xasprintf("m%u", number);
 	m->dir = xasprintf("%s/m%u", h->dir.path, number);

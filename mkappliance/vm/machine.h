@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A virtual machine that runs an appliance: a domain, its firmware variables, its console and what was seen of both. A machine is
- * watched by one thread; several may run at once.
+ * A virtual machine that runs an appliance: a domain, its firmware variables, its console and what was seen
+ * of both. A machine is watched by one thread; several may run at once.
  */
 #ifndef MKAPPLIANCE_VM_MACHINE_H
 #define MKAPPLIANCE_VM_MACHINE_H
@@ -26,7 +26,10 @@ struct machine_host {
 	bool shared;	   /* another user's qemu (any --connect) must get at the directory */
 };
 
-/* Call before there are threads. @uri: NULL for the embedded driver; @arch as in the manifest. Emptied by machine_host_close(). */
+/*
+ * Call before there are threads. @uri: NULL for the embedded driver; @arch as in the manifest. Emptied by
+ * machine_host_close().
+ */
 int machine_host_open(const char *uri, const char *arch, struct machine_host *ret, struct error *err);
 void machine_host_close(struct machine_host *h);
 #define _cleanup_machine_host_ __attribute__((cleanup(machine_host_close)))
@@ -56,7 +59,10 @@ struct machine_config {
 	bool reboot_ends;
 	const char *vars;	  /* firmware variables to start from; NULL: the platform's empty ones */
 	const char *capture_path; /* file that gets the console's bytes as they are; NULL: none */
-	/* Each line as it comes, from the machine's own thread, which must not ask the machine anything; may be NULL. */
+	/*
+	 * Each line as it comes, from the machine's own thread, which must not ask the machine anything;
+	 * may be NULL.
+	 */
 	void (*on_line)(const struct console_line *line, void *data);
 	void *data;
 };
@@ -79,8 +85,8 @@ int machine_start(struct machine_host *h, const struct machine_config *c, struct
 		  struct error *err);
 
 /*
- * Waits until one of the bits of @mask was seen, or the end. 0; -ETIMEDOUT past @deadline (CLOCK_MONOTONIC, nanoseconds); -EINTR on
- * Ctrl-C. The message of either says what was waited for: @what.
+ * Waits until one of the bits of @mask was seen, or the end. 0; -ETIMEDOUT past @deadline (CLOCK_MONOTONIC,
+ * nanoseconds); -EINTR on Ctrl-C. The message of either says what was waited for: @what.
  */
 int machine_wait(struct machine *m, unsigned mask, uint64_t deadline, const char *what, struct error *err);
 

@@ -54,7 +54,10 @@ static void add_utf16(struct buf *b, const char *ascii)
 	while (*ascii++);
 }
 
-/* The partition by number and GUID, and the file in it: the firmware finds the disk itself. UEFI 2.10, section 10.3.5. */
+/*
+ * The partition by number and GUID, and the file in it: the firmware finds the disk itself. UEFI 2.10,
+ * section 10.3.5.
+ */
 static void add_device_path(struct buf *b, const struct nvram_entry *e)
 {
 	const uint8_t end[4] = {0x7f, 0xff, 4, 0};

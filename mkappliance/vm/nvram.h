@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A boot entry in the firmware's variable store, as somebody with hands on the machine would set it. Format: EDK II's
- * authenticated variable store inside a firmware volume (MdeModulePkg/Include/Guid/VariableFormat.h); boot entries: UEFI 2.10,
- * sections 3.1.3 and 10.3.
+ * A boot entry in the firmware's variable store, as somebody with hands on the machine would set it.
+ * Format: EDK II's authenticated variable store inside a firmware volume
+ * (MdeModulePkg/Include/Guid/VariableFormat.h); boot entries: UEFI 2.10, sections 3.1.3 and 10.3.
  */
 #ifndef MKAPPLIANCE_VM_NVRAM_H
 #define MKAPPLIANCE_VM_NVRAM_H
@@ -21,8 +21,8 @@ struct nvram_entry {
 };
 
 /*
- * Puts Boot0000 and BootOrder into the store @store of @len bytes, which must be one without variables. Every length read from it is
- * checked.
+ * Puts Boot0000 and BootOrder into the store @store of @len bytes, which must be one without variables.
+ * Every length read from it is checked.
  */
 int nvram_add_entry(uint8_t *store, size_t len, const struct nvram_entry *e, struct error *err);
 

@@ -49,8 +49,8 @@ static int pause_between(uint64_t deadline, struct error *err)
 }
 
 /*
- * Connects, and waits a moment: qemu accepts on the host before it asks the guest, so only a connection that stays open, or speaks, is
- * one. -EAGAIN when there was none.
+ * Connects, and waits a moment: qemu accepts on the host before it asks the guest, so only a connection
+ * that stays open, or speaks, is one. -EAGAIN when there was none.
  */
 static int try_tcp(uint16_t port, long timeout_ms, struct error *err)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asking a running appliance whether it does its work: HTTP GET and TCP connect, through a forwarded port of 127.0.0.1. */
+/*
+ * Asking a running appliance whether it does its work: HTTP GET and TCP connect, through a forwarded port
+ * of 127.0.0.1.
+ */
 #ifndef MKAPPLIANCE_VM_PROBE_H
 #define MKAPPLIANCE_VM_PROBE_H
 
@@ -10,10 +13,11 @@
 #include "template/template.h"
 
 /*
- * Asks until there is an answer: refused and broken connections, and attempts without a byte of answer, are tried again until @deadline
- * (CLOCK_MONOTONIC, nanoseconds); an answer counts, right or wrong. 0 when it is the one expected; else -ETIMEDOUT, -EBADMSG (wrong
- * answer) or -EINTR with a message that says what came instead. Between attempts @alive, when not NULL, is asked whether there is still somebody to
- * answer; -ECONNABORTED when not.
+ * Asks until there is an answer: refused and broken connections, and attempts without a byte of answer, are
+ * tried again until @deadline (CLOCK_MONOTONIC, nanoseconds); an answer counts, right or wrong. 0 when it
+ * is the one expected; else -ETIMEDOUT, -EBADMSG (wrong answer) or -EINTR with a message that says what
+ * came instead. Between attempts @alive, when not NULL, is asked whether there is still somebody to answer;
+ * -ECONNABORTED when not.
  */
 int probe_run(const struct template_probe *p, uint16_t host_port, uint64_t deadline,
 	      bool (*alive)(void *data), void *data, struct error *err);

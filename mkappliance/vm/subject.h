@@ -12,8 +12,8 @@ struct subject {
 };
 
 /*
- * Finds the manifest beside the image and refuses the pair when they do not belong together: size of the disk, partition table's GUID.
- * That is a guard against mistakes, not a proof (mkappliance verify is).
+ * Finds the manifest beside the image and refuses the pair when they do not belong together: size of the
+ * disk, partition table's GUID. That is a guard against mistakes, not a proof (mkappliance verify is).
  */
 int subject_open(const char *image, struct subject *ret, struct error *err);
 void subject_free(struct subject *s);

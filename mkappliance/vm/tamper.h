@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The refusal matrix: an image is altered in one place at a time, on a copy, booted, and must end as its trust chain promises (design:
- * root hash in the initrd, command line compared, superblock on disk not believed; without Secure Boot what is inside the UKI is
- * measured, not refused).
+ * The refusal matrix: an image is altered in one place at a time, on a copy, booted, and must end as its
+ * trust chain promises (design: root hash in the initrd, command line compared, superblock on disk not
+ * believed; without Secure Boot what is inside the UKI is measured, not refused).
  */
 #ifndef MKAPPLIANCE_VM_TAMPER_H
 #define MKAPPLIANCE_VM_TAMPER_H
@@ -44,8 +44,8 @@ const char *tamper_expect_name(enum tamper_expect e);
 const char *tamper_outcome_name(enum tamper_outcome o);
 
 /*
- * Runs all cases, @parallel machines at once. @on_result, when not NULL, is called after each by one thread at a time. Returns 0 when all were
- * run, whatever came of them.
+ * Runs all cases, @parallel machines at once. @on_result, when not NULL, is called after each by one thread
+ * at a time. Returns 0 when all were run, whatever came of them.
  */
 int tamper_run(struct machine_host *h, const struct subject *s, unsigned parallel,
 	       void (*on_result)(const struct tamper_result *result, void *data), void *data,

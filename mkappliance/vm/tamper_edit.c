@@ -96,7 +96,10 @@ int tamper_gap(int fd, const struct tamper_places *p, struct error *err)
 	return tamper_flip(fd, part(p, PART_ESP)->offset - 1, err);
 }
 
-/* As an upload that broke off: the file ends inside the root, and with it the backup partition table is gone. */
+/*
+ * As an upload that broke off: the file ends inside the root, and with it the backup partition table is
+ * gone.
+ */
 int tamper_truncate(int fd, const struct tamper_places *p, struct error *err)
 {
 	const struct partition *root = part(p, PART_ROOT);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The alterations of the tamper test, each on an open copy of a disk image. Where things lie comes from the manifest and from the image itself, read with the
- * readers of image/.
+ * The alterations of the tamper test, each on an open copy of a disk image. Where things lie comes from the
+ * manifest and from the image itself, read with the readers of image/.
  */
 #ifndef MKAPPLIANCE_VM_TAMPER_EDIT_H
 #define MKAPPLIANCE_VM_TAMPER_EDIT_H
@@ -42,7 +42,10 @@ int tamper_verity_superblock(int fd, const struct tamper_places *p, struct error
 int tamper_swap_blocks(int fd, const struct tamper_places *p, struct error *err);
 int tamper_gap(int fd, const struct tamper_places *p, struct error *err);
 int tamper_truncate(int fd, const struct tamper_places *p, struct error *err);
-/* Another root with its own valid hash tree, under the names (PARTUUIDs) of the right one, and under its own. */
+/*
+ * Another root with its own valid hash tree, under the names (PARTUUIDs) of the right one, and under its
+ * own.
+ */
 int tamper_foreign_root(int fd, const struct tamper_places *p, struct error *err);
 int tamper_foreign_disk(int fd, const struct tamper_places *p, struct error *err);
 int tamper_command_line(int fd, const struct tamper_places *p, struct error *err);

@@ -61,7 +61,10 @@ static void end_step(struct trial *t, char *name, bool ok, char *detail)
 		t->options->on_step(step, t->options->data);
 }
 
-/* Free ports for the probes; the numbers may be taken by others before qemu has them, so domain_start() may still say so. */
+/*
+ * Free ports for the probes; the numbers may be taken by others before qemu has them, so domain_start() may
+ * still say so.
+ */
 static int choose_ports(struct trial *t, struct error *err)
 {
 	const struct manifest_test *test = &t->subject->manifest->test;
@@ -96,7 +99,10 @@ static int start(struct trial *t, struct machine_host *h, struct error *err)
 	return machine_start(h, &config, &t->machine, err);
 }
 
-/* Lets a machine that went wrong say the rest, as its policy wants: off, again (which ends it here), or panic. */
+/*
+ * Lets a machine that went wrong say the rest, as its policy wants: off, again (which ends it here), or
+ * panic.
+ */
 static int await_last_words(struct trial *t, struct error *err)
 {
 	uint64_t patience = clock_ns() + LAST_WORDS_NS;
@@ -106,7 +112,10 @@ static int await_last_words(struct trial *t, struct error *err)
 	return r == -ETIMEDOUT ? 0 : r;
 }
 
-/* The record that says that the machine is up: the init of Mode=system hands over after "verified" and says no more. */
+/*
+ * The record that says that the machine is up: the init of Mode=system hands over after "verified" and says
+ * no more.
+ */
 static int await_boot(struct trial *t, struct error *err)
 {
 	bool system = strcmp(t->subject->manifest->init_mode, "system") == 0;

@@ -31,13 +31,19 @@ struct trial_options {
 	void *data;
 };
 
-/* Returns 0 when the trial was held, whatever came of it (ret->ok); -errno when it could not be, or on Ctrl-C. */
+/*
+ * Returns 0 when the trial was held, whatever came of it (ret->ok); -errno when it could not be, or on
+ * Ctrl-C.
+ */
 int trial_run(struct machine_host *h, const struct subject *s, const struct trial_options *o,
 	      struct trial_report *ret, struct error *err);
 void trial_report_free(struct trial_report *r);
 #define _cleanup_trial_ __attribute__((cleanup(trial_report_free)))
 
-/* What the end of a machine says in words: "refused (corruption: block 17)", "kernel panic: ...", "powered off". To be freed. */
+/*
+ * What the end of a machine says in words: "refused (corruption: block 17)", "kernel panic: ...", "powered
+ * off". To be freed.
+ */
 char *trial_describe_end(const struct machine_status *s);
 
 #endif

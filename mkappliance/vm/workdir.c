@@ -57,7 +57,10 @@ static unsigned kill_all_from(const char *dir)
 	return n;
 }
 
-/* Ends what runs from @dir and removes it. A qemu that is just being started may appear late: it needs the directory. */
+/*
+ * Ends what runs from @dir and removes it. A qemu that is just being started may appear late: it needs the
+ * directory.
+ */
 static int clear_away(const char *dir, struct error *err)
 {
 	for (int i = 0; i < KILL_ROUNDS && kill_all_from(dir) > 0; i++)
@@ -65,7 +68,10 @@ static int clear_away(const char *dir, struct error *err)
 	return io_remove_tree(dir, err);
 }
 
-/* The keeper: waits until the last copy of the pipe's other end is gone, and clears away what is still there. */
+/*
+ * The keeper: waits until the last copy of the pipe's other end is gone, and clears away what is still
+ * there.
+ */
 static void __attribute__((noreturn)) keep(const char *dir, int pipe_fd)
 {
 	int null = open("/dev/null", O_RDWR);
@@ -105,7 +111,10 @@ static int start_keeper(struct workdir *w, struct error *err)
 	return 0;
 }
 
-/* The directory, locked, when it is still the one of that name; -1 when another run has it or has just removed it. */
+/*
+ * The directory, locked, when it is still the one of that name; -1 when another run has it or has just
+ * removed it.
+ */
 static int lock_dir(const char *path)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

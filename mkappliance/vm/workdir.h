@@ -6,8 +6,8 @@
  * - Killed, crashed, out of memory: the keeper, a small child that waits for our end, does the same.
  * - The keeper killed as well, or the machine switched off: the next workdir_open() does it.
  *
- * A directory belongs to a living run as long as somebody holds the lock (flock) on it. What runs from it is found by
- * its path on the command line of a qemu process of ours.
+ * A directory belongs to a living run as long as somebody holds the lock (flock) on it. What runs from it
+ * is found by its path on the command line of a qemu process of ours.
  */
 #ifndef MKAPPLIANCE_VM_WORKDIR_H
 #define MKAPPLIANCE_VM_WORKDIR_H
@@ -26,8 +26,8 @@ struct workdir {
 #define WORKDIR_INIT ((struct workdir){.lock = -1, .keeper = -1, .pipe = -1})
 
 /*
- * Removes what dead runs left, then makes a directory in $TMPDIR, else in /var/tmp (images are copied there: it must not be memory).
- * Call before there are threads: it forks.
+ * Removes what dead runs left, then makes a directory in $TMPDIR, else in /var/tmp (images are copied
+ * there: it must not be memory). Call before there are threads: it forks.
  */
 int workdir_open(struct workdir *ret, struct error *err);
 void workdir_close(struct workdir *w);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a guest writes to its serial port. The same bytes give the same lines however they are cut, and no line has a control character. */
+/*
+ * What a guest writes to its serial port. The same bytes give the same lines however they are cut, and no
+ * line has a control character.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

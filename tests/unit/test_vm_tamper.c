@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The alterations of the tamper test on a small made-up disk: each changes what it says and nothing else; the boot entry in firmware variables;
- * copies of disks; the private directory.
+ * The alterations of the tamper test on a small made-up disk: each changes what it says and nothing else;
+ * the boot entry in firmware variables; copies of disks; the private directory.
  */
 #include "unit.h"
 
@@ -157,7 +157,10 @@ static int remove_disk(void **state)
 
 #define CHANGES_MAX 8192
 
-/* Offsets of the bytes that differ from @before, in the parts of the disk that are used; how many there are. */
+/*
+ * Offsets of the bytes that differ from @before, in the parts of the disk that are used; how many there
+ * are.
+ */
 static size_t differences(const struct disk *d, const char *before, uint64_t *offsets)
 {
 	_cleanup_close_ int old = open(before, O_RDONLY | O_CLOEXEC);
@@ -239,7 +242,10 @@ static void test_swap(void **state)
 	assert_int_equal(b, PROGRAM);
 }
 
-/* Another build: consistent in itself, with another root hash; its tree alone, or with the names that go with it. */
+/*
+ * Another build: consistent in itself, with another root hash; its tree alone, or with the names that go
+ * with it.
+ */
 static void test_foreign(void **state)
 {
 	struct disk *d = *state;
