@@ -107,7 +107,8 @@ def run(options):
     need_programs()
     kernel, stub = find_kernel(), find_stub()
     results = []
-    for tree in trees.trees(options.dir, options.quick):
+    names = [options.tree] if options.tree else trees.NAMES[:1] if options.quick else trees.NAMES
+    for tree in trees.trees(options.dir, names):
         if not options.json:
             print(f"bench: {tree.name}, {tree.files} files, {tree.bytes / 1e6:.0f} MB", file=sys.stderr)
         results.append(bench_tree(tree, options, kernel, stub))

@@ -68,9 +68,17 @@ def synthetic(work, name, size, files):
     return Tree(name, path, "/usr/bin/application").measure()
 
 
-def trees(work, quick):
-    found = [nginx(work)]
-    if not quick:
-        found.append(synthetic(work, "medium", 850_000_000, 14_000))
-        found.append(synthetic(work, "large", 3_000_000_000, 60_000))
-    return found
+def medium(work):
+    return synthetic(work, "medium", 850_000_000, 14_000)
+
+
+def large(work):
+    return synthetic(work, "large", 3_000_000_000, 60_000)
+
+
+MAKERS = {"nginx": nginx, "medium": medium, "large": large}
+NAMES = list(MAKERS)
+
+
+def trees(work, names):
+    return [MAKERS[name](work) for name in names]
