@@ -17,10 +17,18 @@
 #define PIECE	     LAYOUT_BLOCK
 #define PIECE_BLOCKS (PIECE / VERITY_BLOCK)
 
+/*
+ * Blocks of one write. The kernel takes memory for the page cache in pieces as large as the write; 128 KiB cost no more
+ * time than 512 do, and are found among pages that were used before. Larger ones come from memory that a virtual machine may have
+ * given back to its host, and to get that again takes twice the time of all the rest.
+ */
+#define WRITE_BLOCKS 32
+
 /* The disk starts on finished pieces in runs of this many, while later ones are hashed. */
 #define WRITEBACK_PIECES 16
 
 _Static_assert(PIECE_BLOCKS == VERITY_HASHES_PER_BLOCK, "level 0 is written by whole blocks");
+_Static_assert(PIECE_BLOCKS % WRITE_BLOCKS == 0, "a write does not leave its piece");
 
 /* One partition, while the threads are on it. */
 struct job {
@@ -70,16 +78,25 @@ static struct sha256 *digest_at(const struct writer *w, uint64_t disk_offset)
 	return &w->blocks->ptr[index];
 }
 
+/* The end of the run of blocks from @i on that are not zero and belong into one write; @i itself when it is zero. */
+static size_t run_end(const uint8_t *piece, size_t i)
+{
+	size_t limit = i - i % WRITE_BLOCKS + WRITE_BLOCKS;
+
+	while (i < limit && !is_zero(piece + i * VERITY_BLOCK, VERITY_BLOCK))
+		i++;
+	return i;
+}
+
 /* Writes the runs of blocks that are not zero; the others stay holes. */
 static int write_sparse(const struct writer *w, const uint8_t *piece, uint64_t offset, struct error *err)
 {
 	uint64_t written = 0;
 
-	for (size_t i = 0, end; i < PIECE_BLOCKS; i = end + 1) {
+	for (size_t i = 0, end; i<PIECE_BLOCKS; i = end> i ? end : i + 1) {
 		int r;
 
-		for (end = i; end < PIECE_BLOCKS && !is_zero(piece + end * VERITY_BLOCK, VERITY_BLOCK); end++)
-			;
+		end = run_end(piece, i);
 		if (end == i)
 			continue;
 		r = io_pwrite_full(w->fd, w->name, piece + i * VERITY_BLOCK, (end - i) * VERITY_BLOCK,
