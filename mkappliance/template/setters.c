@@ -9,23 +9,23 @@
 #include "lib/cleanup.h"
 #include "template/values.h"
 
-static void *field_of(const struct parse *p, const struct key *key)
+void *setter_field(const struct parse *p, const struct key *key)
 {
 	return (char *)p->t + key->field;
 }
 
-static int check(const struct key *key, const char *value, struct error *err)
+int setter_check(const struct key *key, const char *value, struct error *err)
 {
 	return key->check ? key->check(value, err) : 0;
 }
 
 int set_string(struct parse *p, const struct key *key, const char *value, struct error *err)
 {
-	int r = check(key, value, err);
+	int r = setter_check(key, value, err);
 
 	if (r < 0)
 		return r;
-	*(char **)field_of(p, key) = xstrdup(value);
+	*(char **)setter_field(p, key) = xstrdup(value);
 	return 0;
 }
 
@@ -35,9 +35,9 @@ int set_words(struct parse *p, const struct key *key, const char *value, struct 
 	int r = value_split(value, &words, err);
 
 	for (size_t i = 0; r >= 0 && i < words.len; i++)
-		r = check(key, words.ptr[i], err);
+		r = setter_check(key, words.ptr[i], err);
 	for (size_t i = 0; r >= 0 && i < words.len; i++)
-		strlist_add(field_of(p, key), words.ptr[i]);
+		strlist_add(setter_field(p, key), words.ptr[i]);
 	return r;
 }
 
@@ -86,7 +86,7 @@ int path_must_be(const char *path, enum path_kind kind, struct error *err)
 	return 0;
 }
 
-static int take_path(const struct parse *p, const struct key *key, const char *value, char **ret,
+int setter_path(const struct parse *p, const struct key *key, const char *value, char **ret,
 		     struct error *err)
 {
 	_cleanup_free_ char *path = absolute_path(p, value);
@@ -103,17 +103,17 @@ static int take_path(const struct parse *p, const struct key *key, const char *v
 
 int set_path(struct parse *p, const struct key *key, const char *value, struct error *err)
 {
-	return take_path(p, key, value, field_of(p, key), err);
+	return setter_path(p, key, value, setter_field(p, key), err);
 }
 
 int set_path_list(struct parse *p, const struct key *key, const char *value, struct error *err)
 {
 	_cleanup_free_ char *path = NULL;
-	int r = take_path(p, key, value, &path, err);
+	int r = setter_path(p, key, value, &path, err);
 
 	if (r < 0)
 		return r;
-	strlist_add(field_of(p, key), path);
+	strlist_add(setter_field(p, key), path);
 	return 0;
 }
 
@@ -128,7 +128,7 @@ int set_choice(struct parse *p, const struct key *key, const char *value, struct
 	r = value_choice(value, key->choices, &i, err);
 	if (r < 0)
 		return r;
-	memcpy(field_of(p, key), &i, sizeof(i));
+	memcpy(setter_field(p, key), &i, sizeof(i));
 	return 0;
 }
 
@@ -139,18 +139,18 @@ int set_number(struct parse *p, const struct key *key, const char *value, struct
 
 	if (r < 0)
 		return r;
-	*(unsigned *)field_of(p, key) = (unsigned)n;
+	*(unsigned *)setter_field(p, key) = (unsigned)n;
 	return 0;
 }
 
 int set_seconds(struct parse *p, const struct key *key, const char *value, struct error *err)
 {
-	return value_seconds(value, key->min, key->max, field_of(p, key), err);
+	return value_seconds(value, key->min, key->max, setter_field(p, key), err);
 }
 
 int set_mebibytes(struct parse *p, const struct key *key, const char *value, struct error *err)
 {
-	return value_mebibytes(value, key->min, key->max, field_of(p, key), err);
+	return value_mebibytes(value, key->min, key->max, setter_field(p, key), err);
 }
 
 int set_epoch(struct parse *p, const struct key *key, const char *value, struct error *err)
@@ -160,13 +160,13 @@ int set_epoch(struct parse *p, const struct key *key, const char *value, struct 
 
 	if (r < 0)
 		return r;
-	*(int64_t *)field_of(p, key) = (int64_t)n;
+	*(int64_t *)setter_field(p, key) = (int64_t)n;
 	return 0;
 }
 
 int set_signal(struct parse *p, const struct key *key, const char *value, struct error *err)
 {
-	return value_signal(value, field_of(p, key), err);
+	return value_signal(value, setter_field(p, key), err);
 }
 
 int set_network(struct parse *p, const struct key *key, const char *value, struct error *err)
@@ -176,259 +176,6 @@ int set_network(struct parse *p, const struct key *key, const char *value, struc
 
 	if (r < 0)
 		return r;
-	*(bool *)field_of(p, key) = i != 0;
+	*(bool *)setter_field(p, key) = i != 0;
 	return 0;
-}
-
-/* ---- what is made of several words ---- */
-
-int set_command_line(struct parse *p, const struct key *key, const char *value, struct error *err)
-{
-	char **field = field_of(p, key);
-	_cleanup_free_ char *all = *field ? xasprintf("%s %s", *field, value) : xstrdup(value);
-	int r = check(key, all, err);
-
-	if (r < 0)
-		return r;
-	free(*field);
-	*field = steal_pointer(&all);
-	return 0;
-}
-
-int set_exec(struct parse *p, const struct key *key, const char *value, struct error *err)
-{
-	_cleanup_strlist_ struct strlist argv = {0};
-	int r = value_split(value, &argv, err);
-
-	if (r < 0)
-		return r;
-	r = name_image_path(argv.ptr[0], err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < argv.len; i++)
-		strlist_add(field_of(p, key), argv.ptr[i]);
-	return 0;
-}
-
-int set_environment(struct parse *p, const struct key *key, const char *value, struct error *err)
-{
-	struct strlist *all = field_of(p, key);
-	_cleanup_strlist_ struct strlist words = {0};
-	int r = value_split(value, &words, err);
-
-	for (size_t i = 0; r >= 0 && i < words.len; i++) {
-		size_t name = strcspn(words.ptr[i], "=") + 1;
-
-		r = check(key, words.ptr[i], err);
-		for (size_t j = 0; r >= 0 && j < all->len; j++)
-			if (strncmp(all->ptr[j], words.ptr[i], name) == 0)
-				r = error_usage(err, "'%s' is set already, as '%s'", words.ptr[i],
-						all->ptr[j]);
-		if (r >= 0)
-			strlist_add(all, words.ptr[i]);
-	}
-	return r;
-}
-
-static void file_free(struct template_file *f)
-{
-	free(f->source);
-	free(f->target);
-	free(f->owner);
-	free(f->group);
-	*f = (struct template_file){0};
-}
-
-static int take_mode(const char *value, mode_t *ret, struct error *err)
-{
-	size_t len = strlen(value);
-
-	if (len < 3 || len > 5 || strspn(value, "01234567") != len || strtoul(value, NULL, 8) > 07777)
-		return error_usage(err, "mode=%s is not an octal mode like 0644", value);
-	*ret = (mode_t)strtoul(value, NULL, 8);
-	return 0;
-}
-
-static int take_account(const char *value, char **ret, struct error *err)
-{
-	int r = name_account(value, err);
-
-	if (r < 0)
-		return r;
-	free(*ret);
-	*ret = xstrdup(value);
-	return 0;
-}
-
-/* mode=, owner= or group= behind SOURCE:TARGET. */
-static int take_copy_option(struct template_file *f, const char *word, struct error *err)
-{
-	const char *value = strchr(word, '=');
-	size_t len = value ? (size_t)(value++ - word) : 0;
-
-	if (len == 4 && memcmp(word, "mode", 4) == 0 && !f->has_mode) {
-		f->has_mode = true;
-		return take_mode(value, &f->mode, err);
-	}
-	if (len == 5 && memcmp(word, "owner", 5) == 0 && !f->owner)
-		return take_account(value, &f->owner, err);
-	if (len == 5 && memcmp(word, "group", 5) == 0 && !f->group)
-		return take_account(value, &f->group, err);
-	return error_usage(err, "'%s' is not mode=, owner= or group= (each at most once)", word);
-}
-
-/* A path of the image; a '/' at its end says "into that directory". */
-static int take_target(const char *value, char **ret, struct error *err)
-{
-	size_t len = strlen(value);
-	_cleanup_free_ char *bare = xstrndup(value, len > 1 && value[len - 1] == '/' ? len - 1 : len);
-	int r = name_image_path(bare, err);
-
-	if (r < 0)
-		return r;
-	*ret = xstrdup(value);
-	return 0;
-}
-
-int set_copy(struct parse *p, const struct key *key, const char *value, struct error *err)
-{
-	__attribute__((cleanup(file_free))) struct template_file f = {.line = p->line};
-	_cleanup_strlist_ struct strlist words = {0};
-	int r = value_split(value, &words, err);
-	char *colon;
-
-	if (r < 0)
-		return r;
-	colon = strchr(words.ptr[0], ':');
-	if (!colon || colon == words.ptr[0])
-		return error_usage(err, "'%s' is not SOURCE:TARGET", words.ptr[0]);
-	*colon = 0;
-	r = take_target(colon + 1, &f.target, err);
-	if (r < 0)
-		return r;
-	for (size_t i = 1; i < words.len; i++) {
-		r = take_copy_option(&f, words.ptr[i], err);
-		if (r < 0)
-			return r;
-	}
-	r = take_path(p, key, words.ptr[0], &f.source, err);
-	if (r < 0)
-		return r;
-	array_grow(p->t->files.ptr, p->t->files.len, p->t->files.cap);
-	p->t->files.ptr[p->t->files.len++] = f;
-	f = (struct template_file){0};
-	return 0;
-}
-
-int set_ready(struct parse *p, const struct key *key, const char *value, struct error *err)
-{
-	struct value_url url;
-	int r = value_url(value, &url, err);
-
-	(void)key;
-	if (r < 0)
-		return r;
-	p->t->init.ready_port = url.port;
-	p->t->init.ready_path = url.path;
-	return 0;
-}
-
-static void probe_free(struct template_probe *probe)
-{
-	free(probe->path);
-	free(probe->body);
-	*probe = (struct template_probe){0};
-}
-
-/* Get=URL [STATUS [TEXT]] and Connect=URL. */
-int set_probe(struct parse *p, const struct key *key, const char *value, struct error *err)
-{
-	bool http = strcmp(key_short_name(key), "Get") == 0;
-	__attribute__((cleanup(probe_free))) struct template_probe probe = {.status = 200, .line = p->line};
-	_cleanup_strlist_ struct strlist words = {0};
-	struct value_url url;
-	uint64_t status = 200;
-	int r = value_split(value, &words, err);
-
-	if (r < 0)
-		return r;
-	r = value_url(words.ptr[0], &url, err);
-	if (r < 0)
-		return r;
-	probe.kind = url.http ? PROBE_HTTP : PROBE_TCP;
-	probe.port = url.port;
-	probe.path = url.path;
-	if (url.http != http)
-		return error_usage(err, "'%s' is not %s", words.ptr[0],
-				   http ? "http://:PORT/PATH" : "tcp://:PORT");
-	if (words.len > (http ? 3 : 1))
-		return error_usage(err, "'%s' is one word too many%s", words.ptr[http ? 3 : 1],
-				   http ? "; a text with blanks needs quotes" : "");
-	if (words.len > 1) {
-		r = value_number(words.ptr[1], 100, 599, &status, err);
-		if (r < 0)
-			return error_prefix(err, "the status");
-	}
-	probe.status = (int)status;
-	if (words.len > 2)
-		probe.body = xstrdup(words.ptr[2]);
-	array_grow(p->t->test.ptr, p->t->test.len, p->t->test.cap);
-	p->t->test.ptr[p->t->test.len++] = probe;
-	probe = (struct template_probe){0};
-	return 0;
-}
-
-/* ---- back to nothing ---- */
-
-void release_string(void *field)
-{
-	free(*(char **)field);
-	*(char **)field = NULL;
-}
-
-void release_strlist(void *field)
-{
-	strlist_free(field);
-}
-
-/* @field is the first member of template.files. */
-void release_files(void *field)
-{
-	struct template *t = (struct template *)((char *)field - offsetof(struct template, files));
-
-	for (size_t i = 0; i < t->files.len; i++)
-		file_free(&t->files.ptr[i]);
-	free(t->files.ptr);
-	t->files.ptr = NULL;
-	t->files.len = t->files.cap = 0;
-}
-
-/* @field is the first member of template.test. */
-static void release_probes(void *field, bool http)
-{
-	struct template *t = (struct template *)((char *)field - offsetof(struct template, test));
-	size_t kept = 0;
-
-	for (size_t i = 0; i < t->test.len; i++) {
-		if ((t->test.ptr[i].kind == PROBE_HTTP) == http)
-			probe_free(&t->test.ptr[i]);
-		else
-			t->test.ptr[kept++] = t->test.ptr[i];
-	}
-	t->test.len = kept;
-	if (kept == 0) {
-		free(t->test.ptr);
-		t->test.ptr = NULL;
-		t->test.cap = 0;
-	}
-}
-
-void release_http_probes(void *field)
-{
-	release_probes(field, true);
-}
-
-void release_tcp_probes(void *field)
-{
-	release_probes(field, false);
 }

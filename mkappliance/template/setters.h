@@ -32,6 +32,16 @@ void release_files(void *field);
 void release_http_probes(void *field);
 void release_tcp_probes(void *field);
 
+/* ---- what setters share ---- */
+
+void *setter_field(const struct parse *p, const struct key *key);
+
+/* key->check of one string. */
+int setter_check(const struct key *key, const char *value, struct error *err);
+
+/* @value made absolute and, when files are looked for, checked against key->kind; to be freed. */
+int setter_path(const struct parse *p, const struct key *key, const char *value, char **ret, struct error *err);
+
 /* Usage error unless @path on the host is what @kind says. */
 int path_must_be(const char *path, enum path_kind kind, struct error *err);
 
