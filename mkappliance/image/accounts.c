@@ -36,7 +36,10 @@ static int read_database(const struct tree *tree, const char *path, char **ret, 
 	return 0;
 }
 
-/* Splits the next line of *@text at its colons, in place; returns the number of fields (those over @max stay joined), -1 at the end. */
+/*
+ * Splits the next line of *@text at its colons, in place; returns the number of fields (those over @max
+ * stay joined), -1 at the end.
+ */
 static int next_line(char **text, char **fields, int max)
 {
 	char *line = *text, *end;

@@ -19,9 +19,9 @@ struct account {
 };
 
 /*
- * @user and @group are names or numbers; @group NULL: the primary group of @user in /etc/passwd. A number needs no entry; without one it has
- * no supplementary groups and, but for 0, must come with a group. The files are read as untrusted: limited in size, lines that are
- * not entries are skipped.
+ * @user and @group are names or numbers; @group NULL: the primary group of @user in /etc/passwd. A number
+ * needs no entry; without one it has no supplementary groups and, but for 0, must come with a group. The
+ * files are read as untrusted: limited in size, lines that are not entries are skipped.
  */
 int account_find(const struct tree *tree, const char *user, const char *group, struct account *ret,
 		 struct error *err);

@@ -12,9 +12,9 @@
 #define CONF_MODULE_DIR "/modules"
 
 /*
- * Renders it. Users and groups are looked up in the tree's /etc/passwd and /etc/group; the application must exist in the tree and be
- * executable, WorkingDirectory= and Writable= must be directories. Appends to @ret. @command_line is the final one. Usage errors name the
- * template and the key.
+ * Renders it. Users and groups are looked up in the tree's /etc/passwd and /etc/group; the application must
+ * exist in the tree and be executable, WorkingDirectory= and Writable= must be directories. Appends to @ret.
+ * @command_line is the final one. Usage errors name the template and the key.
  */
 int conf_render(const struct template *t, const struct compose_result *c, const struct layout *l,
 		const struct verity_superblock *sb, const struct sha256 *root_hash, const char *command_line,

@@ -51,18 +51,18 @@ static inline void cleanup_closedirp(DIR **d)
 	errno = saved;
 }
 
-#define _cleanup_(f)      __attribute__((cleanup(f)))
-#define _cleanup_free_     _cleanup_(cleanup_freep)
-#define _cleanup_close_    _cleanup_(cleanup_closep)
+#define _cleanup_(f)	   __attribute__((cleanup(f)))
+#define _cleanup_free_	   _cleanup_(cleanup_freep)
+#define _cleanup_close_	   _cleanup_(cleanup_closep)
 #define _cleanup_fclose_   _cleanup_(cleanup_fclosep)
 #define _cleanup_closedir_ _cleanup_(cleanup_closedirp)
 
 /* Hands the pointer over: returns it and leaves NULL behind. */
-#define steal_pointer(p)                 \
-	({                               \
+#define steal_pointer(p)                    \
+	({                                  \
 		__typeof__(*(p)) _v = *(p); \
-		*(p) = NULL;             \
-		_v;                      \
+		*(p) = NULL;                \
+		_v;                         \
 	})
 
 static inline int steal_fd(int *fd)

@@ -53,7 +53,10 @@ int error_refuse(struct error *err, const char *format, ...)
 /* Puts "CONTEXT: " in front of the message and returns the code that @err holds. */
 int error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Replaces control characters by '?': a file name may hold a newline or an escape sequence, a message stays one harmless line. */
+/*
+ * Replaces control characters by '?': a file name may hold a newline or an escape sequence, a message stays
+ * one harmless line.
+ */
 void error_one_line(char *text);
 
 #endif

@@ -53,8 +53,8 @@ struct output {
 int output_open(const char *path, struct output *ret, struct error *err);
 
 /*
- * Brings it to the disk without giving it its name: whatever can fail for lack of space fails here, so that several files can
- * appear together (output_sync() all, then output_commit() all without fsync).
+ * Brings it to the disk without giving it its name: whatever can fail for lack of space fails here, so that
+ * several files can appear together (output_sync() all, then output_commit() all without fsync).
  */
 int output_sync(struct output *out, struct error *err);
 

@@ -36,12 +36,18 @@ struct json *js_share(const struct json *j);
 void js_append_string(struct json *array, const char *value);
 void js_append_int(struct json *array, int64_t value);
 
-/* The text: indented by two spaces and closed by a newline, or (@compact) on one line without one. To be freed. */
+/*
+ * The text: indented by two spaces and closed by a newline, or (@compact) on one line without one. To be
+ * freed.
+ */
 char *js_text(const struct json *j, bool compact);
 
 /* ---- reading ---- */
 
-/* Parses @len bytes. Duplicate keys, depth over 64 and anything after the document are errors with line and column; @name is for them. */
+/*
+ * Parses @len bytes. Duplicate keys, depth over 64 and anything after the document are errors with line and
+ * column; @name is for them.
+ */
 int js_parse(const char *text, size_t len, const char *name, struct json **ret, struct error *err);
 
 bool js_is_object(const struct json *j);

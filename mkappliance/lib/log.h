@@ -16,7 +16,9 @@ enum log_level {
 	LOG_VERBOSE, /* and every program that is run */
 };
 
-/* Once, from main(). Colours and moving lines only when standard error is a terminal and NO_COLOR is unset. */
+/*
+ * Once, from main(). Colours and moving lines only when standard error is a terminal and NO_COLOR is unset.
+ */
 void log_setup(enum log_level level);
 enum log_level log_level(void);
 bool log_is_terminal(void);

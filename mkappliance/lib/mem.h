@@ -24,12 +24,12 @@ char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2), re
  * Makes room for one more element in the array @ptr of @len used and @cap allocated
  * elements; grows by doubling. ptr, len and cap are lvalues of the caller.
  */
-#define array_grow(ptr, len, cap)                                                       \
-	do {                                                                            \
-		if ((len) == (cap)) {                                                   \
-			(cap) = (cap) ? (cap) * 2 : 16;                                 \
-			(ptr) = xrealloc_array((ptr), (cap), sizeof(*(ptr)));           \
-		}                                                                       \
+#define array_grow(ptr, len, cap)                                             \
+	do {                                                                  \
+		if ((len) == (cap)) {                                         \
+			(cap) = (cap) ? 2 * (cap) : 16;                       \
+			(ptr) = xrealloc_array((ptr), (cap), sizeof(*(ptr))); \
+		}                                                             \
 	} while (0)
 
 /* Growing bytes. ptr[len] is always 0, so text can be read as a C string once ptr is set. */
@@ -42,7 +42,10 @@ struct buf {
 void buf_free(struct buf *b);
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_add_zero(struct buf *b, size_t len);
-/* Makes room for @len more bytes and returns where they go; whoever puts some there adds their number to b->len. */
+/*
+ * Makes room for @len more bytes and returns where they go; whoever puts some there adds their number to
+ * b->len.
+ */
 char *buf_room(struct buf *b, size_t len);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Hands the bytes over as a string ("" when empty) to be freed by the caller. */

@@ -19,8 +19,8 @@ static char *directory_of(const char *path)
 }
 
 /*
- * A name of ours beside @path. Another one for each @attempt: in containers all have the same process id, and one that
- * was killed may have left its file behind.
+ * A name of ours beside @path. Another one for each @attempt: in containers all have the same process id, and
+ * one that was killed may have left its file behind.
  */
 #define TEMP_ATTEMPTS 100
 

@@ -44,7 +44,10 @@ bool sha256_x2_available(void)
 	return __builtin_cpu_supports("sse4.1");
 }
 
-/* One message on its way through a block. The unit wants the eight words of the state as {a,b,e,f} and {c,d,g,h}, high words first. */
+/*
+ * One message on its way through a block. The unit wants the eight words of the state as {a,b,e,f} and
+ * {c,d,g,h}, high words first.
+ */
 struct lane {
 	__m128i abef, cdgh;
 	__m128i w[4]; /* the last 16 words of the message schedule */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two SHA-256 (FIPS 180-4) at the same time, by the SHA instructions of x86-64. One message alone leaves the unit idle most of
- * the time, since each round waits for the one before; the rounds of two that do not depend on each other fill the gaps. The
- * kernel does the same for dm-verity and fs-verity (lib/crypto: sha256_finup_2x, by Eric Biggers, Linux 6.18).
+ * Two SHA-256 (FIPS 180-4) at the same time, by the SHA instructions of x86-64. One message alone leaves the
+ * unit idle most of the time, since each round waits for the one before; the rounds of two that do not depend
+ * on each other fill the gaps. The kernel does the same for dm-verity and fs-verity (lib/crypto:
+ * sha256_finup_2x, by Eric Biggers, Linux 6.18).
  *
- * Only whole 64-byte blocks: padding is the caller's. Where sha256_x2_available() is false nothing else here may be called;
- * use lib/hash.h.
+ * Only whole 64-byte blocks: padding is the caller's. Where sha256_x2_available() is false nothing else here
+ * may be called; use lib/hash.h.
  */
 #ifndef MKAPPLIANCE_LIB_SHA256_X2_H
 #define MKAPPLIANCE_LIB_SHA256_X2_H

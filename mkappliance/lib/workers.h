@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The same work on many numbered pieces by as many threads as there are processors. Pieces are handed out in rising
- * order, so files are read and written front to back.
+ * The same work on many numbered pieces by as many threads as there are processors. Pieces are handed out in
+ * rising order, so files are read and written front to back.
  */
 #ifndef MKAPPLIANCE_LIB_WORKERS_H
 #define MKAPPLIANCE_LIB_WORKERS_H
@@ -14,8 +14,9 @@
 struct workers;
 
 /*
- * Runs @worker on every thread and waits for all of them. A worker sets up what it needs, takes pieces with workers_next() until there are none, and
- * returns 0 or -errno; after the first failure, or Ctrl-C, the others get no more pieces. @threads 0: one a processor.
+ * Runs @worker on every thread and waits for all of them. A worker sets up what it needs, takes pieces with
+ * workers_next() until there are none, and returns 0 or -errno; after the first failure, or Ctrl-C, the
+ * others get no more pieces. @threads 0: one a processor.
  */
 int workers_run(unsigned threads, uint64_t pieces,
 		int (*worker)(struct workers *w, void *user, struct error *err), void *user,

@@ -7,7 +7,10 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Whether all @len bytes (at least 16) are zero. The first ones decide nearly always; after them memcmp() compares the range with itself, shifted. */
+/*
+ * Whether all @len bytes (at least 16) are zero. The first ones decide nearly always; after them memcmp()
+ * compares the range with itself, shifted.
+ */
 static inline bool is_zero(const void *data, size_t len)
 {
 	const uint8_t *p = data;

@@ -2,13 +2,14 @@
 /*
  * The syntax of a template: lines "[Section]" and "Key=value".
  *
- * Our own reader, because libinih as Debian builds it cuts a line at 197 characters without a word and does not
- * tell the number of a line.
+ * Our own reader, because libinih as Debian builds it cuts a line at 197 characters without a word and does
+ * not tell the number of a line.
  *
  *  - Blanks around keys, values and section names do not count; CR LF ends a line like LF.
  *  - A comment is a line of its own that begins with '#' or ';'. Nothing behind a value is a comment.
- *  - A backslash at the very end of a line continues the value on the next one; the backslash and the blanks around
- *    it count as one space. Comments between continued lines are skipped. Two backslashes do not continue.
+ *  - A backslash at the very end of a line continues the value on the next one; the backslash and the blanks
+ *    around it count as one space. Comments between continued lines are skipped. Two backslashes do not
+ *    continue.
  *  - NUL bytes and other control characters are refused.
  */
 #ifndef MKAPPLIANCE_TEMPLATE_INI_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of all settings: one line a key says where its value goes, how it is read, what is allowed and when the key
- * has a meaning at all. A new key is a line here, a field in template.h and a paragraph in appliance.conf(5).
+ * The table of all settings: one line a key says where its value goes, how it is read, what is allowed and
+ * when the key has a meaning at all. A new key is a line here, a field in template.h and a paragraph in
+ * appliance.conf(5).
  */
 #ifndef MKAPPLIANCE_TEMPLATE_KEYS_H
 #define MKAPPLIANCE_TEMPLATE_KEYS_H

@@ -16,7 +16,10 @@
 #define DIGITS "0123456789"
 #define ALNUM  LOWER UPPER DIGITS
 
-/* The kernel takes 2048 bytes with the closing 0 (COMMAND_LINE_SIZE on x86 and arm64); the tool adds its own words. */
+/*
+ * The kernel takes 2048 bytes with the closing 0 (COMMAND_LINE_SIZE on x86 and arm64); the tool adds its
+ * own words.
+ */
 #define COMMAND_LINE_MAX 1536
 
 /* 1 to @max bytes, the first one of @first, the others of @others. */

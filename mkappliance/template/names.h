@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which names, paths and addresses are allowed. Strict: what passes can stand in a file name, an argv (nothing
- * begins with '-'), an apt source or /appliance.conf without quoting. All errors are usage errors.
+ * Which names, paths and addresses are allowed. Strict: what passes can stand in a file name, an argv
+ * (nothing begins with '-'), an apt source or /appliance.conf without quoting. All errors are usage errors.
  */
 #ifndef MKAPPLIANCE_TEMPLATE_NAMES_H
 #define MKAPPLIANCE_TEMPLATE_NAMES_H

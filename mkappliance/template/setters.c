@@ -87,7 +87,7 @@ int path_must_be(const char *path, enum path_kind kind, struct error *err)
 }
 
 int setter_path(const struct parse *p, const struct key *key, const char *value, char **ret,
-		     struct error *err)
+		struct error *err)
 {
 	_cleanup_free_ char *path = absolute_path(p, value);
 

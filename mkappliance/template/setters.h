@@ -40,7 +40,8 @@ void *setter_field(const struct parse *p, const struct key *key);
 int setter_check(const struct key *key, const char *value, struct error *err);
 
 /* @value made absolute and, when files are looked for, checked against key->kind; to be freed. */
-int setter_path(const struct parse *p, const struct key *key, const char *value, char **ret, struct error *err);
+int setter_path(const struct parse *p, const struct key *key, const char *value, char **ret,
+		struct error *err);
 
 /* Usage error unless @path on the host is what @kind says. */
 int path_must_be(const char *path, enum path_kind kind, struct error *err);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A template (appliance.conf, see appliance.conf(5)): parsed, defaults filled in, paths made absolute
- * against the template's directory, and checked. After template_load() nothing below has to check a value again.
+ * against the template's directory, and checked. After template_load() nothing below has to check a value
+ * again.
  */
 #ifndef MKAPPLIANCE_TEMPLATE_TEMPLATE_H
 #define MKAPPLIANCE_TEMPLATE_TEMPLATE_H
@@ -114,13 +115,16 @@ struct template
 };
 
 /*
- * Loads @path: the file, or a directory that holds appliance.conf. @version, when not NULL, replaces Version=.
- * Every error has file:line and, for an unknown key or section, the nearest known name. Warnings: none; what is not right is an error.
- * The result is freed by template_free().
+ * Loads @path: the file, or a directory that holds appliance.conf. @version, when not NULL, replaces
+ * Version=. Every error has file:line and, for an unknown key or section, the nearest known name. Warnings:
+ * none; what is not right is an error. The result is freed by template_free().
  */
 int template_load(const char *path, const char *version, struct template **ret, struct error *err);
 
-/* The same from memory: @dir is where relative paths start, @name stands in messages. Files named are not looked for. */
+/*
+ * The same from memory: @dir is where relative paths start, @name stands in messages. Files named are not
+ * looked for.
+ */
 int template_parse(const char *text, size_t len, const char *name, const char *dir, struct template **ret,
 		   struct error *err);
 
@@ -128,7 +132,10 @@ void template_free(struct template *t);
 void template_freep(struct template **t);
 #define _cleanup_template_ __attribute__((cleanup(template_freep)))
 
-/* Every "Section.Key" that the parser knows, in the order of the manual; ends in NULL. The tests compare it with appliance.conf(5). */
+/*
+ * Every "Section.Key" that the parser knows, in the order of the manual; ends in NULL. The tests compare it
+ * with appliance.conf(5).
+ */
 const char *const *template_known_keys(void);
 
 const char *architecture_name(enum architecture arch); /* "x86_64", "arm64" */

@@ -6,7 +6,10 @@
 
 #include "lib/cleanup.h"
 
-/* Takes the digits at *@p and moves it behind them. False when there is none or the number is over 2^64 - 1. */
+/*
+ * Takes the digits at *@p and moves it behind them. False when there is none or the number is over 2^64 -
+ * 1.
+ */
 static bool take_number(const char **p, uint64_t *ret)
 {
 	const char *s = *p;

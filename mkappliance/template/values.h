@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the text of a value to what it means. Pure functions: they look at no file, and their messages say what is
- * wrong with the value; where it stands is put in front by the caller. All errors are usage errors.
+ * From the text of a value to what it means. Pure functions: they look at no file, and their messages say
+ * what is wrong with the value; where it stands is put in front by the caller. All errors are usage errors.
  */
 #ifndef MKAPPLIANCE_TEMPLATE_VALUES_H
 #define MKAPPLIANCE_TEMPLATE_VALUES_H
@@ -25,9 +25,10 @@ int value_mebibytes(const char *value, unsigned min, unsigned max, unsigned *ret
 int value_choice(const char *value, const char *const *names, unsigned *ret, struct error *err);
 
 /*
- * Appends the words of @value to @ret. Words are parted by blanks; '...' and "..." keep blanks, and outside of '...' a
- * backslash takes the special meaning from a blank, a quote or a backslash (before anything else it is an error).
- * There is no shell: nothing is expanded. A bare word that begins with '#' or ';' is refused: it was meant as a comment.
+ * Appends the words of @value to @ret. Words are parted by blanks; '...' and "..." keep blanks, and outside
+ * of '...' a backslash takes the special meaning from a blank, a quote or a backslash (before anything else
+ * it is an error). There is no shell: nothing is expanded. A bare word that begins with '#' or ';' is
+ * refused: it was meant as a comment.
  */
 int value_split(const char *value, struct strlist *ret, struct error *err);
 
