@@ -12,6 +12,7 @@ requires setpriv util-linux
 golden=69719eabe4ca4580cd17870c5ef9045fe261970232fc2ebebd34c42279c5f68b
 
 synthetic_inputs "$tmp/in"
+synthetic_as_tar "$tmp/in"
 check "build" synthetic_build "$tmp/in" "$tmp/first" || exit
 
 is_golden() {

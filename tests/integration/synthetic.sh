@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154 # $mkappliance is set by functions.sh
 #
-# Made-up inputs, sourced by tests: a template whose base is a tar (made of base/, with root as the owner), with a kernel,
-# a stub and an init that are of no package, so that the bytes of the image depend on nothing but mkappliance and libext2fs.
+# Made-up inputs, sourced by tests: a template with a directory as its base, and with a kernel, a stub and an init that are of
+# no package, so that the bytes of the image depend on nothing but mkappliance and libext2fs.
 
 # synthetic_inputs DIR: writes DIR/appliance.conf and all that it names.
 synthetic_inputs() {
 	mkdir -p "$1"
 	python3 - "$1" <<'PY'
-import os, struct, sys, tarfile
+import os, struct, sys
 
 top = sys.argv[1]
 RELEASE = "6.1.0-test"
@@ -85,8 +85,8 @@ Version=1.0
 Epoch={EPOCH}
 
 [Base]
-Source=tar
-Path=base.tar
+Source=directory
+Path=base
 
 [Files]
 Copy=page:/srv/page mode=0640 owner=app group=app
@@ -111,18 +111,15 @@ for root, dirs, files in os.walk(top, topdown=False):
             os.chmod(path, 0o755)
         os.utime(path, (EPOCH, EPOCH), follow_symlinks=False)
 os.chmod(top, 0o755)
-
-
-def as_root(member):
-    member.uid = member.gid = 0
-    member.uname = member.gname = "root"
-    return member
-
-
-with tarfile.open(os.path.join(top, "base.tar"), "w") as tar:
-    tar.add(os.path.join(top, "base"), ".", filter=as_root)
-os.utime(os.path.join(top, "base.tar"), (EPOCH, EPOCH))
 PY
+}
+
+# synthetic_as_tar DIR: the base becomes a tar in which everything belongs to root, whoever made the files. (Source=directory takes
+# owners as they are on the disk.)
+synthetic_as_tar() {
+	tar --sort=name --numeric-owner --owner=0 --group=0 --mtime=@1600000000 -C "$1/base" -cf "$1/base.tar" . &&
+		touch -d @1600000000 "$1/base.tar" &&
+		sed -i 's/^Source=directory/Source=tar/; s/^Path=base$/Path=base.tar/' "$1/appliance.conf"
 }
 
 # synthetic_build DIR OUTPUT [OPTION...]: builds the inputs in DIR.
