@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the machine boots: command line, /appliance.conf with the root hash, initrd, and the Unified Kernel Image around
- * them. Everything in it is measured and, when signed, verified by the firmware.
+ * What the machine boots: command line, /appliance.conf with the root hash, initrd, and the Unified Kernel
+ * Image around them. Everything in it is measured and, when signed, verified by the firmware.
  */
 #ifndef MKAPPLIANCE_IMAGE_BOOT_H
 #define MKAPPLIANCE_IMAGE_BOOT_H
@@ -19,8 +19,8 @@ struct boot_parts {
 };
 
 /*
- * Finds the init (@init_path, else $MKAPPLIANCE_INIT, else beside this program, else where it was installed) and the systemd-stub
- * (Stub= of the template, else where Debian's systemd-boot-efi puts it).
+ * Finds the init (@init_path, else $MKAPPLIANCE_INIT, else beside this program, else where it was installed)
+ * and the systemd-stub (Stub= of the template, else where Debian's systemd-boot-efi puts it).
  */
 int boot_parts_load(const struct template *t, const char *init_path, struct boot_parts *ret,
 		    struct error *err);
@@ -37,8 +37,8 @@ struct boot {
 };
 
 /*
- * Its sizes do not depend on the values of @root_hash nor of @l. @ret: zeroed, or the result of an earlier call whose memory is used again; empty after a
- * failure. Freed by boot_free(), which accepts a zeroed one.
+ * Its sizes do not depend on the values of @root_hash nor of @l. @ret: zeroed, or the result of an earlier
+ * call whose memory is used again; empty after a failure. Freed by boot_free(), which accepts a zeroed one.
  */
 int boot_build(const struct template *t, const struct compose_result *c, const struct boot_parts *parts,
 	       const struct layout *l, const struct verity_superblock *sb, const struct sha256 *root_hash,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * dm-verity, format 1, SHA-256, 4096-byte data and hash blocks: superblock and tree exactly as veritysetup
- * writes them (cryptsetup docs/on-disk-format-verity; kernel Documentation/admin-guide/device-mapper/verity.rst).
+ * writes them (cryptsetup docs/on-disk-format-verity; kernel
+ * Documentation/admin-guide/device-mapper/verity.rst).
  */
 #ifndef MKAPPLIANCE_IMAGE_VERITY_H
 #define MKAPPLIANCE_IMAGE_VERITY_H
@@ -22,8 +23,8 @@
 struct verity_geometry {
 	uint64_t data_blocks;
 	unsigned levels;
-	uint64_t level_start
-		[VERITY_MAX_LEVELS]; /* in blocks from the start of the hash device (block 0: the superblock) */
+	/* In blocks from the start of the hash device; block 0 is the superblock. */
+	uint64_t level_start[VERITY_MAX_LEVELS];
 	uint64_t level_blocks[VERITY_MAX_LEVELS];
 	uint64_t hash_blocks; /* with the superblock */
 };
@@ -43,8 +44,8 @@ void verity_superblock_encode(const struct verity_superblock *sb, uint8_t out[VE
 int verity_superblock_decode(const uint8_t *in, size_t len, struct verity_superblock *ret, struct error *err);
 
 /*
- * Digests of @count whole blocks at @data: SHA-256(salt || block) each, to @out; a block of zeros costs a comparison.
- * And, when @ret_plain is not NULL, SHA-256 over all of @data, in the same pass over the memory.
+ * Digests of @count whole blocks at @data: SHA-256(salt || block) each, to @out; a block of zeros costs a
+ * comparison. And, when @ret_plain is not NULL, SHA-256 over all of @data, in the same pass over the memory.
  */
 struct verity_hasher;
 struct verity_hasher *verity_hasher_new(const uint8_t salt[VERITY_SALT_SIZE]); /* one a thread */
@@ -57,8 +58,8 @@ void verity_hasher_freep(struct verity_hasher **h);
 #define _cleanup_verity_hasher_ __attribute__((cleanup(verity_hasher_freep)))
 
 /*
- * A hash tree on its way. Level 0 is never held: whoever hashes the data hands each of its blocks over and stores it; in memory are the levels above,
- * 1/16384 of the data.
+ * A hash tree on its way. Level 0 is never held: whoever hashes the data hands each of its blocks over and
+ * stores it; in memory are the levels above, 1/16384 of the data.
  */
 struct verity_tree {
 	struct verity_geometry geometry;
@@ -72,13 +73,16 @@ void verity_tree_free(struct verity_tree *t);
 #define _cleanup_verity_tree_ __attribute__((cleanup(verity_tree_free)))
 
 /*
- * Block @index of level 0: VERITY_HASHES_PER_BLOCK digests, those behind the last data block zero. Threads may call it at the same time for
- * different blocks.
+ * Block @index of level 0: VERITY_HASHES_PER_BLOCK digests, those behind the last data block zero. Threads
+ * may call it at the same time for different blocks.
  */
 void verity_tree_set(struct verity_tree *t, struct verity_hasher *h, uint64_t index,
 		     const struct sha256 *digests);
 
-/* Computes the levels above and the root hash, once all of level 0 was set. With one data block the root hash is its digest. */
+/*
+ * Computes the levels above and the root hash, once all of level 0 was set. With one data block the root hash
+ * is its digest.
+ */
 void verity_tree_finish(struct verity_tree *t, struct verity_hasher *h);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Digests of data blocks. SHA-256 is what limits a build, so this is where its time goes: two digests of every byte,
- * computed side by side where the processor can (lib/sha256_x2.h), one after the other by libcrypto elsewhere.
+ * Digests of data blocks. SHA-256 is what limits a build, so this is where its time goes: two digests of
+ * every byte, computed side by side where the processor can (lib/sha256_x2.h), one after the other by
+ * libcrypto elsewhere.
  */
 #include <string.h>
 
@@ -11,8 +12,8 @@
 #include "lib/zero.h"
 
 /*
- * A leaf is SHA-256 over salt and block. The salt is half a SHA block, so the message is: salt and HEAD bytes of data,
- * MIDDLE SHA blocks of data, TAIL bytes of data and the padding.
+ * A leaf is SHA-256 over salt and block. The salt is half a SHA block, so the message is: salt and HEAD bytes
+ * of data, MIDDLE SHA blocks of data, TAIL bytes of data and the padding.
  */
 #define HEAD   (SHA256_BLOCK - VERITY_SALT_SIZE)
 #define MIDDLE (VERITY_BLOCK / SHA256_BLOCK - 1)
@@ -37,7 +38,7 @@ struct verity_hasher {
 	struct hasher *plain;
 };
 
-/* FIPS 180-4, section 5.1.1: the last SHA block of a message of @message bytes, of which @used are in it already. */
+/* FIPS 180-4, section 5.1.1: the last SHA block of @message bytes, of which @used are in it already. */
 static void pad(uint8_t *block, size_t used, uint64_t message)
 {
 	memset(block + used, 0, SHA256_BLOCK - used);

@@ -18,9 +18,10 @@
 #define PIECE_BLOCKS (PIECE / VERITY_BLOCK)
 
 /*
- * Blocks of one write. The kernel takes memory for the page cache in pieces as large as the write; 128 KiB cost no more
- * time than 512 do, and are found among pages that were used before. Larger ones come from memory that a virtual machine may have
- * given back to its host, and to get that again takes twice the time of all the rest.
+ * Blocks of one write. The kernel takes memory for the page cache in pieces as large as the write; 128 KiB
+ * cost no more time than 512 do, and are found among pages that were used before. Larger ones come from
+ * memory that a virtual machine may have given back to its host, and to get that again takes more time than
+ * all the rest (a tree of 3 GB: 6.7 s instead of 3.3).
  */
 #define WRITE_BLOCKS 32
 
@@ -78,7 +79,7 @@ static struct sha256 *digest_at(const struct writer *w, uint64_t disk_offset)
 	return &w->blocks->ptr[index];
 }
 
-/* The end of the run of blocks from @i on that are not zero and belong into one write; @i itself when it is zero. */
+/* Where the run of blocks from @i on ends that are not zero and belong into one write; @i when it is zero. */
 static size_t run_end(const uint8_t *piece, size_t i)
 {
 	size_t limit = i - i % WRITE_BLOCKS + WRITE_BLOCKS;
@@ -110,7 +111,7 @@ static int write_sparse(const struct writer *w, const uint8_t *piece, uint64_t o
 	return 0;
 }
 
-/* Stores block @index of level 0: the digests of the data blocks of a piece, the last of which may be less than full. */
+/* Stores block @index of level 0: the digests of the data blocks of a piece. The last one may have fewer. */
 static int put_level0(const struct job *j, struct verity_hasher *h, uint64_t index, struct sha256 *digests,
 		      struct error *err)
 {
@@ -159,8 +160,9 @@ static int put_piece(const struct job *j, struct verity_hasher *h, uint64_t inde
 }
 
 /*
- * Without this the disk would stand still until the fsync at the end. A hint: what of the run is not written yet waits for that
- * fsync, which is also the one to report errors (this kind of call neither waits nor sees them).
+ * Without this the disk would stand still until the fsync at the end. A hint: what of the run is not written
+ * yet waits for that fsync, which is also the one to report errors (this kind of call neither waits nor sees
+ * them).
  */
 static void start_writeback(const struct job *j, uint64_t index)
 {

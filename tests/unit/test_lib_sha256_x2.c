@@ -64,7 +64,7 @@ static void test_golden(void **state)
 	free(p);
 }
 
-/* Messages of random length from unaligned addresses, in two lanes as far as the shorter goes, the rest of the longer in one. */
+/* Random lengths at unaligned addresses: two lanes as far as the shorter goes, the rest of the longer in one. */
 static void test_random(void **state)
 {
 	uint32_t seed = 20240607;
