@@ -232,7 +232,7 @@ static int read_checksums(guestfs_h *g, struct inspection *in, struct error *err
 		return error_errno(err, -errno, "%s", temp);
 	/* "HEX  ./path" as sha256sum prints it; names with a newline or backslash have none. */
 	while ((len = getline(&line, &cap, f)) > 0) {
-		struct inspect_file key, *found;
+		struct inspect_file key = {0}, *found;
 
 		if (len < 68 || line[0] == '\\')
 			continue;
