@@ -44,8 +44,8 @@ struct tree_entry {
 	char *target;	/* symbolic links */
 	uint32_t nlink; /* names of this file in the tree: 1, or more for the first of hard links */
 	/*
-	 * The entry (first in path order) whose file this one is another name of; NULL. Metadata and size are then
-	 * a copy of that one's; bytes and attributes are only there.
+	 * The entry (first in path order) whose file this one is another name of; NULL. Metadata and size are
+	 * then a copy of that one's; bytes and attributes are only there.
 	 */
 	struct tree_entry *hardlink;
 	struct tree_xattr *xattrs; /* sorted by name */
@@ -70,8 +70,8 @@ struct tree_source {
 
 struct tree {
 	/*
-	 * Sorted by the bytes of their paths, with '/' below every other byte: a directory is directly followed by
-	 * what it holds.
+	 * Sorted by the bytes of their paths, with '/' below every other byte: a directory is directly followed
+	 * by what it holds.
 	 */
 	struct tree_entry **entries;
 	size_t len;
