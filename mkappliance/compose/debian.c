@@ -22,8 +22,13 @@
 /* With a date within its first day shadow(5) would say that every password must be changed. */
 #define EPOCH_MIN 86400
 
-/* mmdebstrap copies the host's; an image must not know where it was built. */
-#define DROP_HOST_FILES "--customize-hook=rm -f \"$1/etc/resolv.conf\" \"$1/etc/hostname\""
+/*
+ * mmdebstrap copies the host's resolv.conf and hostname, and leaves its own options behind: an image must not
+ * know where and how it was built.
+ */
+#define DROP_TRACES                                                          \
+	"--customize-hook=rm -f \"$1/etc/resolv.conf\" \"$1/etc/hostname\" " \
+	"\"$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap\" \"$1/etc/apt/apt.conf.d/99mmdebstrap\""
 
 /* One call of mmdebstrap. */
 struct bootstrap {
@@ -31,7 +36,7 @@ struct bootstrap {
 	const char *what; /* for messages: "base bookworm" */
 	const char *variant;
 	const struct strlist *packages;
-	bool drop_host_files;
+	bool installs; /* rather than only unpacks */
 	char *failure; /* first error that it printed */
 };
 
@@ -154,8 +159,11 @@ static void make_argv(const struct bootstrap *b, const char *mode, struct strlis
 		strlist_addf(argv, "--keyring=%s", t->base.keyring);
 	if (t->base.snapshot) /* whose lists of packages expired long ago */
 		strlist_add(argv, "--aptopt=Acquire::Check-Valid-Until \"false\"");
-	if (b->drop_host_files)
-		strlist_add(argv, DROP_HOST_FILES);
+	if (b->installs) {
+		/* dpkg syncs every file of a tree that is thrown away when the machine goes down. */
+		strlist_add(argv, "--dpkgopt=force-unsafe-io");
+		strlist_add(argv, DROP_TRACES);
+	}
 	strlist_add(argv, t->base.suite);
 	strlist_add(argv, "-");
 	if (mirror)
@@ -244,7 +252,7 @@ int debian_base(const struct template *t, const struct cache *cache, struct cach
 			      .what = what,
 			      .variant = "minbase",
 			      .packages = &t->base.packages,
-			      .drop_host_files = true};
+			      .installs = true};
 	_cleanup_buf_ struct buf key = {0};
 	int r;
 
