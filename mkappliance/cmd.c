@@ -33,7 +33,8 @@ static void print_help(const struct command *self, const struct option_spec *opt
 }
 
 /* "name" of --name=value or --name, or the letter of -x; NULL when there is none. */
-static const struct option_spec *find(const struct option_spec *options, const char *arg, size_t len, char letter)
+static const struct option_spec *find(const struct option_spec *options, const char *arg, size_t len,
+				      char letter)
 {
 	for (const struct option_spec *o = options; o->name; o++)
 		if (letter ? o->letter == letter : strlen(o->name) == len && memcmp(o->name, arg, len) == 0)
@@ -95,9 +96,9 @@ static int take_option(const struct command *self, const struct option_spec *opt
 	return set_value(o, value, err);
 }
 
-int cmd_parse(const struct command *self, const struct option_spec *options, int argc, char **argv, size_t min,
-	      size_t max, const char **ret_args, size_t *ret_count, struct common_options *ret_common,
-	      struct error *err)
+int cmd_parse(const struct command *self, const struct option_spec *options, int argc, char **argv,
+	      size_t min, size_t max, const char **ret_args, size_t *ret_count,
+	      struct common_options *ret_common, struct error *err)
 {
 	struct common_options c = {0};
 	bool help = false, no_more_options = false;

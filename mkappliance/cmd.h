@@ -22,7 +22,7 @@ enum option_kind {
 
 struct option_spec {
 	const char *name; /* long name without dashes */
-	char letter;      /* 0: none */
+	char letter;	  /* 0: none */
 	enum option_kind kind;
 	const char *value_name; /* "DIR"; NULL for a flag */
 	const char *help;
@@ -48,9 +48,9 @@ struct common_options {
  * Parses argv against @options (an array that ends in a name of NULL) and the common ones, and sets up the log. Wants from @min to @max
  * positional arguments, handed out in @ret_args (borrowed). Returns 1 when --help was printed and the command is done.
  */
-int cmd_parse(const struct command *self, const struct option_spec *options, int argc, char **argv, size_t min,
-	      size_t max, const char **ret_args, size_t *ret_count, struct common_options *ret_common,
-	      struct error *err);
+int cmd_parse(const struct command *self, const struct option_spec *options, int argc, char **argv,
+	      size_t min, size_t max, const char **ret_args, size_t *ret_count,
+	      struct common_options *ret_common, struct error *err);
 
 /* Prints @j to standard output with a newline. -EIO with a message when standard output is full or closed. */
 int cmd_print_json(const struct json *j, struct error *err);

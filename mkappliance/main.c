@@ -10,14 +10,12 @@
 #include "version.h"
 
 static const struct command *const commands[] = {
-	&cmd_build,
-	&cmd_verify,
+	&cmd_build,   &cmd_verify,
 #ifdef WITH_GUESTFS
 	&cmd_inspect,
 #endif
 #ifdef WITH_LIBVIRT
-	&cmd_boot,
-	&cmd_test,
+	&cmd_boot,    &cmd_test,
 #endif
 };
 

@@ -69,32 +69,32 @@
 #ifndef MKAPPLIANCE_IMAGE_ABI_H
 #define MKAPPLIANCE_IMAGE_ABI_H
 
-#define ABI_FORMAT 1
-#define ABI_CONF_PATH "/appliance.conf"
-#define ABI_CONF_MAX 65536
+#define ABI_FORMAT	  1
+#define ABI_CONF_PATH	  "/appliance.conf"
+#define ABI_CONF_MAX	  65536
 #define ABI_CONF_LIST_MAX 96 /* a repeated key comes at most so often */
-#define ABI_BLOCK_SIZE 4096
-#define ABI_SALT_SIZE 32
+#define ABI_BLOCK_SIZE	  4096
+#define ABI_SALT_SIZE	  32
 #define ABI_RECORD_PREFIX "mkappliance: "
-#define ABI_APP_PREFIX "app: "
+#define ABI_APP_PREFIX	  "app: "
 
-#define ABI_EVENT_INIT     "init"
+#define ABI_EVENT_INIT	   "init"
 #define ABI_EVENT_VERIFIED "verified"
 #define ABI_EVENT_STARTED  "started"
-#define ABI_EVENT_READY    "ready"
+#define ABI_EVENT_READY	   "ready"
 #define ABI_EVENT_STOPPING "stopping"
 #define ABI_EVENT_STOPPED  "stopped"
 #define ABI_EVENT_FAILED   "failed"
 #define ABI_EVENT_REFUSED  "refused"
 
 /* Reasons of "refused". */
-#define ABI_REFUSED_CONFIG     "config"       /* /appliance.conf is not what this init understands */
+#define ABI_REFUSED_CONFIG     "config"	      /* /appliance.conf is not what this init understands */
 #define ABI_REFUSED_CMDLINE    "command-line" /* /proc/cmdline differs */
-#define ABI_REFUSED_MODULE     "module"       /* a kernel module does not load */
+#define ABI_REFUSED_MODULE     "module"	      /* a kernel module does not load */
 #define ABI_REFUSED_NO_ROOT    "no-root"      /* the partitions did not appear in time */
-#define ABI_REFUSED_SIZE       "size"         /* a partition is smaller than the table needs */
-#define ABI_REFUSED_VERITY     "verity"       /* the kernel refuses the dm-verity table */
-#define ABI_REFUSED_MOUNT      "mount"        /* the root does not mount */
+#define ABI_REFUSED_SIZE       "size"	      /* a partition is smaller than the table needs */
+#define ABI_REFUSED_VERITY     "verity"	      /* the kernel refuses the dm-verity table */
+#define ABI_REFUSED_MOUNT      "mount"	      /* the root does not mount */
 #define ABI_REFUSED_CORRUPTION "corruption"   /* a block does not match the root hash: "block" */
 
 /* Reasons of "stopping" and "stopped". */
@@ -106,7 +106,7 @@
 #define ABI_FAILED_SETUP   "setup"   /* a mount, the hostname or another preparation */
 #define ABI_FAILED_MODULE  "module"  /* a RootModule= does not load */
 #define ABI_FAILED_NETWORK "network" /* no interface, or no address in time */
-#define ABI_FAILED_EXEC    "exec"    /* the application, or Init=, cannot be executed */
+#define ABI_FAILED_EXEC	   "exec"    /* the application, or Init=, cannot be executed */
 #define ABI_FAILED_EXITED  "exited"  /* the application ended before it was ready */
 #define ABI_FAILED_TIMEOUT "timeout" /* not ready within ReadyTimeout */
 
