@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gzip (RFC 1952) with its checksums: libarchive unpacks it too, but believes whatever comes out. zlib lives in gunzip.c and nowhere else.
+ * gzip (RFC 1952) with its checksums: libarchive unpacks it too, but believes whatever comes out. zlib lives
+ * in gunzip.c and nowhere else.
  */
 #ifndef MKAPPLIANCE_COMPOSE_GUNZIP_H
 #define MKAPPLIANCE_COMPOSE_GUNZIP_H
@@ -20,8 +21,8 @@ struct gunzip *gunzip_new(gunzip_read *read, void *data);
 void gunzip_free(struct gunzip *g);
 
 /*
- * The same for what the stream holds. One that does not begin like gzip comes out as it is. After -1, *@ret_wrong says what is wrong with the
- * data, or is NULL when it was @read that failed.
+ * The same for what the stream holds. One that does not begin like gzip comes out as it is. After -1,
+ * *@ret_wrong says what is wrong with the data, or is NULL when it was @read that failed.
  */
 ssize_t gunzip_next(struct gunzip *g, const void **ret, const char **ret_wrong);
 

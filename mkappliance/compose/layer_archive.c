@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What libarchive does for us: decompression (but gzip), .deb, and writing the tars of the cache. It never leaves this file. */
+/*
+ * What libarchive does for us: decompression (but gzip), .deb, and writing the tars of the cache. It never leaves
+ * this file.
+ */
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
@@ -60,7 +63,10 @@ static int archive_error(struct archive *a, const char *name, const char *doing,
 	return error_set(err, -EINVAL, "%s: %s: %s", name, doing, text ? text : "the archive is damaged");
 }
 
-/* Compressed bytes: of a file, of memory, or of a member of an outer archive. They go through gunzip_next() on their way to @archive. */
+/*
+ * Compressed bytes: of a file, of memory, or of a member of an outer archive. They go through gunzip_next() on
+ * their way to @archive.
+ */
 struct input {
 	int fd; /* -1: one of the others */
 	const void *memory;

@@ -70,8 +70,8 @@ struct tree_source {
 
 struct tree {
 	/*
-	 * Sorted by the bytes of their paths, with '/' below every other byte: a directory is directly followed
-	 * by what it holds.
+	 * Sorted by the bytes of their paths, with '/' below every other byte: what a directory holds comes
+	 * directly behind it.
 	 */
 	struct tree_entry **entries;
 	size_t len;
