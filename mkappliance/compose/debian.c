@@ -248,11 +248,8 @@ static int key_of(const struct bootstrap *b, const char *kind, struct buf *key, 
 int debian_base(const struct template *t, const struct cache *cache, struct cached *ret, struct error *err)
 {
 	_cleanup_free_ char *what = xasprintf("base %s", t->base.suite);
-	struct bootstrap b = {.t = t,
-			      .what = what,
-			      .variant = "minbase",
-			      .packages = &t->base.packages,
-			      .installs = true};
+	struct bootstrap b = {
+		.t = t, .what = what, .variant = "minbase", .packages = &t->base.packages, .installs = true};
 	_cleanup_buf_ struct buf key = {0};
 	int r;
 

@@ -10,8 +10,8 @@
 #include <sys/types.h>
 
 /*
- * Hands out the next bytes of the stream, which stay valid until the next call: how many (at first two, where there are two), 0 at the end,
- * -1 when there is an error.
+ * Hands out the next bytes of the stream, which stay valid until the next call: how many (at first two,
+ * where there are two), 0 at the end, -1 when there is an error.
  */
 typedef ssize_t gunzip_read(void *data, const void **ret);
 

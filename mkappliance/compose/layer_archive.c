@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What libarchive does for us: decompression (but gzip), .deb, and writing the tars of the cache. It never leaves
- * this file.
+ * What libarchive does for us: decompression (but gzip), .deb, and writing the tars of the cache. It never
+ * leaves this file.
  */
 #include <archive.h>
 #include <archive_entry.h>
@@ -64,8 +64,8 @@ static int archive_error(struct archive *a, const char *name, const char *doing,
 }
 
 /*
- * Compressed bytes: of a file, of memory, or of a member of an outer archive. They go through gunzip_next() on
- * their way to @archive.
+ * Compressed bytes: of a file, of memory, or of a member of an outer archive. They go through gunzip_next()
+ * on their way to @archive.
  */
 struct input {
 	int fd; /* -1: one of the others */
