@@ -39,7 +39,7 @@ CFLAGS     ?= -O2 -g
 PKGS := ext2fs com_err libarchive zlib fdisk libcrypto jansson
 DEBS := libext2fs-dev libarchive-dev zlib1g-dev libfdisk-dev libssl-dev libjansson-dev
 ifeq ($(WITH_LIBVIRT),1)
-PKGS += libvirt libxml-2.0 libcurl
+PKGS += libvirt libvirt-qemu libxml-2.0 libcurl
 DEBS += libvirt-dev libxml2-dev libcurl4-openssl-dev
 endif
 ifeq ($(WITH_GUESTFS),1)

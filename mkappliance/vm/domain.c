@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libvirt/libvirt-qemu.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 #include <pthread.h>
@@ -324,6 +325,16 @@ int domain_press_power(struct domain *d, struct error *err)
 {
 	if (virDomainShutdownFlags(d->domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0)
 		return virt_error(err, "pressing the power button");
+	return 0;
+}
+
+int domain_ask_monitor(struct domain *d, const char *command, char **ret, struct error *err)
+{
+	char *answer = NULL;
+
+	if (virDomainQemuMonitorCommand(d->domain, command, &answer, VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP) < 0)
+		return virt_error(err, "asking qemu's monitor");
+	*ret = answer;
 	return 0;
 }
 

@@ -51,6 +51,9 @@ int domain_start(struct hypervisor *h, const struct domain_config *c,
 /* Presses the power button (ACPI). */
 int domain_press_power(struct domain *d, struct error *err);
 
+/* What qemu's monitor answers to @command (of the human monitor protocol); to be freed. */
+int domain_ask_monitor(struct domain *d, const char *command, char **ret, struct error *err);
+
 /* Takes the power away. A domain that has ended is no error. */
 void domain_destroy(struct domain *d);
 

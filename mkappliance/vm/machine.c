@@ -18,6 +18,7 @@
 #include "lib/interrupt.h"
 #include "lib/io.h"
 #include "lib/log.h"
+#include "vm/usernet.h"
 
 #define VARS_MAX    ((size_t)64 << 20)
 #define CAPTURE_MAX ((uint64_t)256 << 20) /* an application that writes without end must not fill the disk */
@@ -356,6 +357,15 @@ void machine_tail(struct machine *m, size_t max, struct strlist *ret)
 	pthread_mutex_lock(&m->lock);
 	console_tail(m->console, max, ret);
 	pthread_mutex_unlock(&m->lock);
+}
+
+bool machine_accepted(struct machine *m, uint16_t host_port)
+{
+	_cleanup_free_ char *info = NULL;
+	struct error ignored = ERROR_INIT;
+
+	return domain_ask_monitor(m->domain, "info usernet", &info, &ignored) == 0 &&
+	       usernet_is_established(info, host_port);
 }
 
 int machine_press_power(struct machine *m, struct error *err)

@@ -150,9 +150,17 @@ static bool still_well(void *data)
 	return !(machine_status(t->machine).seen & BAD_ENDS);
 }
 
+static bool accepted(uint16_t host_port, void *data)
+{
+	struct trial *t = data;
+
+	return machine_accepted(t->machine, host_port);
+}
+
 static int ask_probe(struct trial *t, const struct template_probe *p, uint16_t host_port, struct error *err)
 {
-	int r = probe_run(p, host_port, t->deadline, still_well, t, err);
+	const struct probe_peer peer = {still_well, accepted, t};
+	int r = probe_run(p, host_port, t->deadline, &peer, err);
 	bool gone = r < 0 && r != -EINTR && !still_well(t);
 	struct machine_status s;
 

@@ -13,8 +13,11 @@
 #include "vm/host.h"
 #include "vm/http_probe.h"
 #include "vm/probe.h"
+#include "vm/usernet.h"
 
 #define SECOND 1000000000ull
+
+static const struct probe_peer no_peer;
 
 struct server {
 	int fd;
@@ -95,7 +98,7 @@ static int ask(const char *const *script, const struct template_probe *p, uint64
 
 	*err = ERROR_INIT;
 	start(&s, script);
-	r = probe_run(p, s.port, clock_ns() + seconds * SECOND, NULL, NULL, err);
+	r = probe_run(p, s.port, clock_ns() + seconds * SECOND, &no_peer, err);
 	stop(&s);
 	if (request)
 		strcpy(request, s.request);
@@ -156,9 +159,9 @@ static void test_deadline(void **state)
 
 	(void)state;
 	assert_int_equal(host_free_port(&port, &err), 0);
-	assert_int_equal(probe_run(&get, port, clock_ns() + SECOND, NULL, NULL, &err), -ETIMEDOUT);
+	assert_int_equal(probe_run(&get, port, clock_ns() + SECOND, &no_peer, &err), -ETIMEDOUT);
 	assert_contains(err.text, "no answer in time");
-	assert_int_equal(probe_run(&tcp, port, clock_ns() + SECOND, NULL, NULL, &err), -ETIMEDOUT);
+	assert_int_equal(probe_run(&tcp, port, clock_ns() + SECOND, &no_peer, &err), -ETIMEDOUT);
 	assert_int_equal(ask(SCRIPT("HOLD"), &get, 1, NULL, &err), -ETIMEDOUT);
 	assert_true(clock_ns() - start_ns < 6 * SECOND);
 }
@@ -174,12 +177,58 @@ static void test_gives_up(void **state)
 	struct error err = ERROR_INIT;
 	uint16_t port = 0;
 	int asked = 0;
+	const struct probe_peer peer = {.alive = nobody, .data = &asked};
 
 	(void)state;
 	assert_int_equal(host_free_port(&port, &err), 0);
-	assert_int_equal(probe_run(&get, port, clock_ns() + 60 * SECOND, nobody, &asked, &err),
-			 -ECONNABORTED);
+	assert_int_equal(probe_run(&get, port, clock_ns() + 60 * SECOND, &peer, &err), -ECONNABORTED);
 	assert_int_equal(asked, 1);
+}
+
+/* Counts down; then the guest has accepted. */
+static bool accepts_later(uint16_t host_port, void *data)
+{
+	assert_true(host_port != 0);
+	return --*(int *)data <= 0;
+}
+
+/* Somebody listens on the host long before the guest accepts: only the latter counts. */
+static void test_accepted(void **state)
+{
+	int looks = 3;
+	const struct probe_peer peer = {.accepted = accepts_later, .data = &looks};
+	struct error err = ERROR_INIT;
+	struct server s;
+
+	(void)state;
+	start(&s, SCRIPT("HOLD"));
+	assert_int_equal(probe_run(&tcp, s.port, clock_ns() + 20 * SECOND, &peer, &err), 0);
+	assert_int_equal(looks, 0);
+	stop(&s);
+
+	looks = 1000;
+	start(&s, SCRIPT("HOLD", "HOLD", "HOLD"));
+	assert_int_equal(probe_run(&tcp, s.port, clock_ns() + SECOND, &peer, &err), -ETIMEDOUT);
+	assert_contains(err.text, "does not accept");
+	stop(&s);
+}
+
+static void test_usernet(void **state)
+{
+	static const char info[] =
+		"Hub -1 (user0):\r\n"
+		"  Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ\r\n"
+		"  TCP[ESTABLISHED]   15       127.0.0.1 18080       10.0.2.15  8080     0     0\r\n"
+		"  TCP[SYN_SENT]      16       127.0.0.1 18081       10.0.2.15  8081     0     0\r\n"
+		"  TCP[HOST_FORWARD]  12       127.0.0.1 18082               *  8082     0     0\r\n"
+		"  UDP[28 sec]        17       10.0.2.15 18083        10.0.2.3    53     0     0\r\n";
+
+	(void)state;
+	assert_true(usernet_is_established(info, 18080));
+	for (uint16_t port = 18081; port < 18084; port++)
+		assert_false(usernet_is_established(info, port));
+	assert_false(usernet_is_established("", 18080));
+	assert_false(usernet_is_established("  TCP[ESTABLISHED]", 18080));
 }
 
 /* A body without end is read as far as it is looked at. */
@@ -222,7 +271,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_http),	 cmocka_unit_test(test_wrong_answers),
 		cmocka_unit_test(test_retries),	 cmocka_unit_test(test_deadline),
-		cmocka_unit_test(test_gives_up), cmocka_unit_test(test_endless_body),
+		cmocka_unit_test(test_gives_up), cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_usernet),	 cmocka_unit_test(test_endless_body),
 		cmocka_unit_test(test_names),	 cmocka_unit_test(test_port_in_use),
 	};
 
