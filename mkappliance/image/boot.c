@@ -139,10 +139,10 @@ static void build_initrd(const struct kernel *k, const struct buf *init, const s
 	size_t n = 0;
 
 	files[n++] = (struct initrd_file){"init", S_IFREG | 0755, init->ptr, init->len};
-	files[n++] = (struct initrd_file){ABI_CONF_PATH + 1, S_IFREG | 0444, conf->ptr, conf->len};
-	files[n++] = (struct initrd_file){CONF_MODULE_DIR + 1, S_IFDIR | 0755, NULL, 0};
+	files[n++] = (struct initrd_file){&ABI_CONF_PATH[1], S_IFREG | 0444, conf->ptr, conf->len};
+	files[n++] = (struct initrd_file){&CONF_MODULE_DIR[1], S_IFDIR | 0755, NULL, 0};
 	for (size_t i = 0; i < k->initrd_len; i++) {
-		strlist_addf(&paths, "%s/%s.ko", CONF_MODULE_DIR + 1, k->initrd[i].name);
+		strlist_addf(&paths, "%s/%s.ko", &CONF_MODULE_DIR[1], k->initrd[i].name);
 		files[n++] = (struct initrd_file){paths.ptr[i], S_IFREG | 0444, k->initrd[i].data,
 						  k->initrd[i].len};
 	}
