@@ -87,6 +87,7 @@ static int wait_for_lock(int fd, const char *path, const char *what, struct erro
 	return 0;
 }
 
+/* *@ret stays as it is in a cache that may not be written to. */
 static int lock_key(const char *path, const char *what, int *ret, struct error *err)
 {
 	for (;;) {
@@ -94,6 +95,9 @@ static int lock_key(const char *path, const char *what, int *ret, struct error *
 		struct stat st;
 		int r;
 
+		/* Of somebody else: good to read, and nobody makes a layer there that we could wait for. */
+		if (fd < 0 && (errno == EACCES || errno == EROFS))
+			return 0;
 		if (fd < 0)
 			return error_errno(err, -errno, "%s", path);
 		r = wait_for_lock(fd, path, what, err);
