@@ -80,7 +80,8 @@ static int check_disk(const char *image, struct error *err)
 		return error_set(err, -EINVAL, "%s: is neither a file nor a block device", image);
 	if (pread(fd, header, sizeof(header), GPT_HEADER_OFFSET) != (ssize_t)sizeof(header) ||
 	    memcmp(header, GPT_SIGNATURE, sizeof(header)) != 0)
-		return error_set(err, -EINVAL, "%s: has no GPT partition table, so it is no image of ours", image);
+		return error_set(err, -EINVAL, "%s: has no GPT partition table, so it is no image of ours",
+				 image);
 	return 0;
 }
 
@@ -211,6 +212,19 @@ static int compare_files(const void *a, const void *b)
 	return strcmp(((const struct inspect_file *)a)->path, ((const struct inspect_file *)b)->path);
 }
 
+/* How sha256sum writes names with a newline or a backslash in them; such a line begins with a backslash. */
+static void unescape(char *s)
+{
+	char *out = s;
+
+	for (; *s; s++) {
+		if (*s == '\\' && s[1])
+			s++, *s = *s == 'n' ? '\n' : *s == 'r' ? '\r' : *s;
+		*out++ = *s;
+	}
+	*out = 0;
+}
+
 static int read_checksums(guestfs_h *g, struct inspection *in, struct error *err)
 {
 	char temp[] = "/tmp/mkappliance-inspect-XXXXXX";
@@ -230,18 +244,21 @@ static int read_checksums(guestfs_h *g, struct inspection *in, struct error *err
 	(void)unlink(temp);
 	if (!f)
 		return error_errno(err, -errno, "%s", temp);
-	/* "HEX  ./path" as sha256sum prints it; names with a newline or backslash have none. */
+	/* "HEX  ./path" as sha256sum prints it */
 	while ((len = getline(&line, &cap, f)) > 0) {
 		struct inspect_file key = {0}, *found;
+		char *hex = line;
 
-		if (len < 68 || line[0] == '\\')
+		if (len < 69)
 			continue;
 		line[len - 1] = 0;
-		line[64] = 0;
-		key.path = line + 67;
+		if (*line == '\\')
+			unescape(++hex);
+		hex[64] = 0;
+		key.path = hex + 67;
 		found = bsearch(&key, in->files, in->file_count, sizeof(key), compare_files);
 		if (found && !found->sha256)
-			found->sha256 = xstrdup(line);
+			found->sha256 = xstrdup(hex);
 	}
 	return 0;
 }
