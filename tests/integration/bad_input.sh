@@ -394,13 +394,22 @@ cat >"$tmp/bin/mmdebstrap" <<-'END'
 END
 chmod 755 "$tmp/bin/mmdebstrap"
 
-# interrupted SIGNAL CODE PATTERN: while the package manager works; it must end too.
+wait_for_text() {
+	local i
+	for ((i = 0; i < 100; i++)); do
+		[ ! -s "$1" ] || return 0
+		sleep 0.05
+	done
+	return 1
+}
+
+# interrupted SIGNAL CODE MESSAGE: while the package manager works; it must end too.
 interrupted() {
 	local before pid status=0 message i
 	before=$(left)
 	PATH=$tmp/bin:$PATH debian exec 2>"$tmp/log" &
 	pid=$!
-	for ((i = 0; i < 100; i++)); do [ -s "$TMPDIR/pid" ] && break || sleep 0.05; done
+	wait_for_text "$TMPDIR/pid"
 	kill -"$1" "$pid"
 	wait "$pid" || status=$?
 	for ((i = 0; i < 60; i++)); do kill -0 "$(cat "$TMPDIR/pid")" 2>/dev/null || break; sleep 0.05; done
@@ -410,11 +419,11 @@ interrupted() {
 	}
 	rm "$TMPDIR/pid"
 	message=$(grep -v Killed "$tmp/log")
-	# shellcheck disable=SC2053 # a pattern it is
-	[ $status -eq "$2" ] && [[ $message == $3 ]] && diff <(echo "$before") <(left) || {
+	if [ $status -ne "$2" ] || [ "$message" != "$3" ]; then
 		echo "exit code $status: $message"
 		return 1
-	}
+	fi
+	diff <(echo "$before") <(left)
 }
 if [ "$(id -u)" -eq 0 ]; then
 	check "Ctrl-C while the package manager works" interrupted INT 130 "mkappliance: base bookworm: interrupted"
@@ -483,7 +492,7 @@ s = socket.create_server(("127.0.0.1", 0))
 print(s.getsockname()[1], flush=True)
 sys.stdin.read()' < <(sleep 60) >"$tmp/port" &
 	listener=$!
-	for ((i = 0; i < 100; i++)); do [ -s "$tmp/port" ] && break || sleep 0.05; done
+	wait_for_text "$tmp/port"
 	port=$(cat "$tmp/port")
 	check "boot: port in use" refuses 1 "port $port of 127.0.0.1 is in use; choose another one (--forward=HOST:GUEST)" \
 		"$mkappliance" boot "$image" --forward="$port:80" --quiet
