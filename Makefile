@@ -27,7 +27,8 @@ V            ?= 0
 
 B := build$(if $(filter 1,$(SAN)),/san)$(if $(filter 0,$(WITH_GUESTFS)),/no-guestfs)$(if $(filter 0,$(WITH_LIBVIRT)),/no-libvirt)
 Q := $(if $(filter 1,$(V)),,@)
-say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
+silent := $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
+say = $(if $(filter 1,$(V))$(silent),@:,@printf '  %-7s %s\n' $(1) $(2))
 
 CC         ?= cc
 MUSL_CC    ?= musl-gcc

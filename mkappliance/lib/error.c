@@ -14,6 +14,9 @@ void error_one_line(char *text)
 }
 
 static int set_v(struct error *err, enum exit_code exit, int code, const char *format, va_list ap)
+	__attribute__((format(printf, 4, 0)));
+
+static int set_v(struct error *err, enum exit_code exit, int code, const char *format, va_list ap)
 {
 	err->exit = exit;
 	err->code = code;

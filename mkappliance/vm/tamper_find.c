@@ -54,7 +54,7 @@ static int take_member(const struct initrd_file *file, void *user, struct error 
 	(void)err;
 	if (strcmp(file->path, "init") == 0)
 		m->init = file->data;
-	if (strcmp(file->path, ABI_CONF_PATH + 1) == 0) {
+	if (strcmp(file->path, &ABI_CONF_PATH[1]) == 0) {
 		m->conf = file->data;
 		m->conf_len = file->len;
 	}

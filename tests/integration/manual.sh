@@ -13,7 +13,7 @@ manual_options() {
 
 # Those of --help, without the ones that every command has.
 help_options() {
-	"$mkappliance" "$1" --help | sed -n 's/^  .*--\([a-z0-9-]*\).*/\1/p' |
+	"$mkappliance" "$1" --help | sed -nE 's/^  (-[a-z], |    )--([a-z0-9-]*).*/\2/p' |
 		grep -vxE 'json|quiet|verbose|help' | sort
 }
 

@@ -102,5 +102,5 @@ check "something appended" says 'appended' "$mkappliance" verify "$longer"
 mkdir "$tmp/bare"
 cp --sparse=always "$image" "$tmp/bare/"
 check "no manifest" fails_with 1 'no proof without its manifest' "$mkappliance" verify "$tmp/bare/$(basename "$image")"
-check "a manifest that is none" fails_with 1 'not valid JSON' "$mkappliance" verify "$image" --manifest Makefile
+check "a manifest that is none" fails_with 3 'not valid JSON' "$mkappliance" verify "$image" --manifest Makefile
 check "no such image" fails_with 1 'No such file' "$mkappliance" verify "$tmp/nothing.raw" --manifest "$manifest"
