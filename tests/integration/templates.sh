@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Every template builds, is proven, boots, answers its probes and stops; a second build asks no package manager.
+. "$(dirname "$0")/functions.sh"
+
+again() {
+	"$mkappliance" build "$1" -o "$tmp/again" --offline --quiet && cmp "$2" "$tmp/again/$(basename "$2")"
+}
+
+for template in templates/*/; do
+	name=$(basename "$template")
+	check "$name builds" "$mkappliance" build "$template" -o "$tmp/$name" --quiet || continue
+	image=$(find "$tmp/$name" -name '*.raw')
+	check "$name is what was built" "$mkappliance" verify "$image" --quiet
+	check "$name boots, answers, stops" "$mkappliance" test "$image"
+	check "$name again, without the package manager: the same bytes" again "$template" "$image"
+	rm -rf "${tmp:?}/$name" "$tmp/again"
+done
