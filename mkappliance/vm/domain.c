@@ -101,22 +101,25 @@ static int start_thread(struct hypervisor *h)
 	return -r;
 }
 
-/* qemu.conf of the embedded driver: qemu runs as us, no security driver, no cgroups, no helper daemons. */
+/*
+ * qemu.conf of the embedded driver: no security driver, no cgroups, no helper daemons, and as root qemu runs as root: it
+ * has to read whatever images root builds.
+ */
 static int write_settings(const char *dir, struct error *err)
 {
 	static const char text[] = "security_driver = \"none\"\n"
-				   "user = \"+0\"\n"
-				   "group = \"+0\"\n"
 				   "dynamic_ownership = 0\n"
 				   "remember_owner = 0\n"
 				   "namespaces = []\n"
 				   "cgroup_controllers = []\n"
 				   "stdio_handler = \"file\"\n";
+	static const char root[] = "user = \"+0\"\ngroup = \"+0\"\n";
+	_cleanup_free_ char *all = xasprintf("%s%s", text, geteuid() == 0 ? root : "");
 	_cleanup_free_ char *etc = xasprintf("%s/etc", dir);
 	_cleanup_free_ char *path = xasprintf("%s/qemu.conf", etc);
 	int r = io_make_dirs(etc, 0700, err);
 
-	return r < 0 ? r : output_write_file(path, text, strlen(text), err);
+	return r < 0 ? r : output_write_file(path, all, strlen(all), err);
 }
 
 /*

@@ -82,10 +82,11 @@ static void add_disk(xmlNodePtr devices, const struct domain_config *c)
 	set(node, "type", "raw");
 	node = add(disk, "source");
 	set(node, "file", c->image);
-	/* The owner of somebody's image is none of libvirt's business. */
-	node = add(node, "seclabel");
-	set(node, "model", "dac");
-	set(node, "relabel", "no");
+	if (c->keep_owner) {
+		node = add(node, "seclabel");
+		set(node, "model", "dac");
+		set(node, "relabel", "no");
+	}
 	node = add(disk, "target");
 	set(node, "dev", "vda");
 	set(node, "bus", "virtio");

@@ -29,6 +29,7 @@ struct domain_config {
 	const char *firmware_vars;  /* this machine's own copy of the variables, mapped read and write */
 	const char *image;	    /* raw disk, attached read only, the only thing to boot from */
 	const char *console_socket; /* Unix socket somebody listens on; the serial port connects to it */
+	bool keep_owner;	    /* libvirt would give the image to its own user while the domain runs */
 	bool reboot_ends;	    /* a reboot of the guest ends the domain */
 	const struct forward *forwards;
 	size_t forward_count;

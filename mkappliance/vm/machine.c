@@ -56,6 +56,7 @@ int machine_host_open(const char *uri, const char *arch, struct machine_host *re
 		return r;
 	h.kvm = host_has_kvm(arch, &h.accel);
 	h.shared = uri;
+	h.system = uri && strstr(uri, "/system");
 	r = workdir_open(&h.dir, err);
 	if (r < 0)
 		return r;
@@ -115,7 +116,8 @@ static void note_record(struct machine *m, const struct console_line *line)
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		if (strcmp(events[i].event, line->event) == 0)
 			seen = events[i].seen;
-	if (seen & (SEEN_REFUSED | SEEN_FAILED | SEEN_STOPPED)) {
+	/* A refusal stays the reason, whatever fails on account of it. */
+	if ((seen & (SEEN_REFUSED | SEEN_FAILED | SEEN_STOPPED)) && !(s->seen & SEEN_REFUSED)) {
 		copy_text(s->reason, sizeof(s->reason), reason ? reason : "");
 		copy_text(s->detail, sizeof(s->detail), detail ? detail : "");
 	}
@@ -277,6 +279,7 @@ static int start_domain(struct machine *m, struct error *err)
 		.firmware_vars = m->vars,
 		.image = c->image,
 		.console_socket = m->socket,
+		.keep_owner = m->host->system,
 		.reboot_ends = c->reboot_ends,
 		.forwards = c->forwards,
 		.forward_count = c->forward_count,

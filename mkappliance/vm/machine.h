@@ -23,7 +23,8 @@ struct machine_host {
 	struct platform platform;
 	bool kvm;
 	const char *accel; /* "KVM", or "TCG: " and why */
-	bool shared;	   /* another user's qemu (any --connect) must get at the directory */
+	bool shared;	   /* any --connect: another user's qemu must get at the directory */
+	bool system;	   /* of those a system connection, which changes owners of images */
 };
 
 /*

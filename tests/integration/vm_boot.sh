@@ -88,6 +88,19 @@ check "no qemu" fails_with 1 "apt-get install qemu-system-x86" env PATH="$tmp/bi
 check "an impossible machine: what qemu said" \
 	fails_with 1 "starting the virtual machine" "$mkappliance" boot "$image" --cpus 100000
 
+as_plain_user() {
+	mkdir -p "$tmp/home" && chown nobody "$tmp/home" && chmod 711 "$tmp" && chmod 755 "$tmp/built" &&
+		runuser -u nobody -- env HOME="$tmp/home" TMPDIR="$tmp/home" "$mkappliance" test "$image" --quiet &&
+		[ -z "$(find "$tmp/home" -maxdepth 1 -name 'mkappliance-vm.*')" ]
+}
+if [ "$(id -u)" -ne 0 ]; then
+	check_skip "a plain user may run it" "the other checks ran as one"
+elif ! runuser -u nobody -- test -x "$mkappliance"; then
+	check_skip "a plain user may run it" "nobody may not run $mkappliance"
+else
+	check "a plain user may run it" as_plain_user
+fi
+
 check "the image is untouched" [ "$(sha256sum <"$image")" = "$sum" ]
 nothing_left() { [ -z "$(find "$tmp" -maxdepth 1 -name 'mkappliance-vm.*')" ]; }
 check "no directory is left" nothing_left

@@ -36,7 +36,7 @@ static void test_content(void **state)
 		"<type arch=\"x86_64\" machine=\"q35\">hvm</type>",
 		"<loader readonly=\"yes\" type=\"pflash\">/usr/share/OVMF/OVMF_CODE_4M.fd</loader>",
 		"<nvram>/var/tmp/x/vars.fd</nvram>",
-		"<source file=\"/srv/images/hello-1.0.raw\">",
+		"<source file=\"/srv/images/hello-1.0.raw\"/>",
 		"<readonly/>",
 		"<boot order=\"1\"/>",
 		"<source mode=\"connect\" path=\"/var/tmp/x/serial\"/>",
@@ -50,10 +50,13 @@ static void test_content(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
 		assert_contains(xml, want[i]);
+	assert_null(strstr(xml, "seclabel"));
 	c.kvm = true;
+	c.keep_owner = true;
 	c.reboot_ends = false;
 	kvm = domain_xml(&c);
 	assert_contains(kvm, "type=\"kvm\"");
+	assert_contains(kvm, "<seclabel model=\"dac\" relabel=\"no\"/>");
 	assert_contains(kvm, "<cpu mode=\"host-passthrough\"/>");
 	assert_contains(kvm, "<on_reboot>restart</on_reboot>");
 }
