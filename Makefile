@@ -163,7 +163,7 @@ check: tests
 	$(Q)scripts/unit $(B)
 
 install: all
-	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR)/templates $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 755 $(B)/mkappliance $(DESTDIR)$(BINDIR)/mkappliance
 	$(INSTALL) -m 755 $(B)/mkappliance-init $(DESTDIR)$(LIBEXECDIR)/mkappliance-init
 	$(INSTALL) -m 644 mkappliance/image/manifest.schema.json $(DESTDIR)$(DATADIR)/manifest.schema.json

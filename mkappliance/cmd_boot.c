@@ -271,6 +271,6 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 const struct command cmd_boot = {
 	.name = "boot",
 	.arguments = "IMAGE",
-	.summary = "Boots an image in a local virtual machine, until Ctrl-C",
+	.summary = "Boot an image in a local virtual machine until Ctrl-C",
 	.run = run,
 };

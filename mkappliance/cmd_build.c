@@ -131,6 +131,6 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 const struct command cmd_build = {
 	.name = "build",
 	.arguments = "TEMPLATE",
-	.summary = "Builds a golden image from a template",
+	.summary = "Build a golden image from a template",
 	.run = run,
 };

@@ -85,7 +85,7 @@ static void print_text(const struct inspection *in)
 	for (size_t i = 0; i < in->partition_count; i++) {
 		const struct inspect_partition *p = &in->partitions[i];
 
-		printf("partition   %d %-12s %-6s %10ju KiB at %10ju KiB  %s\n", p->number, p->name,
+		printf("partition   %d %-12s %-14s %8ju KiB at %8ju KiB  %s\n", p->number, p->name,
 		       *p->filesystem ? p->filesystem : "-", (uintmax_t)p->size / 1024,
 		       (uintmax_t)p->offset / 1024, p->uuid);
 	}

@@ -252,6 +252,6 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 const struct command cmd_test = {
 	.name = "test",
 	.arguments = "IMAGE",
-	.summary = "Boots an image, asks its probes and stops it",
+	.summary = "Boot an image, ask its probes, stop it; or alter copies and expect refusals",
 	.run = run,
 };

@@ -57,6 +57,15 @@ static char *own(char *s)
 	return copy;
 }
 
+/* GUIDs as the manifest writes them. */
+static char *lower(char *s)
+{
+	for (char *p = s; *p; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p - 'A' + 'a');
+	return s;
+}
+
 /* Ctrl-C ends whatever the appliance is doing. */
 static void on_progress(guestfs_h *g, void *opaque, uint64_t event, int handle, int flags, const char *buf,
 			size_t buf_len, const uint64_t *array, size_t array_len)
@@ -127,8 +136,8 @@ static int read_partitions(guestfs_h *g, struct inspection *ret, struct error *e
 		to->offset = from->part_start;
 		to->size = from->part_size;
 		to->name = own(guestfs_part_get_name(g, DISK, from->part_num));
-		to->uuid = own(guestfs_part_get_gpt_guid(g, DISK, from->part_num));
-		to->type = own(guestfs_part_get_gpt_type(g, DISK, from->part_num));
+		to->uuid = lower(own(guestfs_part_get_gpt_guid(g, DISK, from->part_num)));
+		to->type = lower(own(guestfs_part_get_gpt_type(g, DISK, from->part_num)));
 		to->filesystem = own(guestfs_vfs_type(g, device));
 	}
 	guestfs_free_partition_list(list);
@@ -287,14 +296,15 @@ static int read_packages(guestfs_h *g, const char *root, struct inspection *ret,
 static int read_os(guestfs_h *g, bool packages, struct inspection *ret, struct error *err)
 {
 	_cleanup_(free_list) char **roots = guestfs_inspect_os(g);
-	char *name;
+	_cleanup_free_ char *distribution = NULL, *product = NULL;
 
 	if (!roots)
 		return guest_error(g, "looking for a distribution", err);
 	if (!roots[0])
 		return 0;
-	name = guestfs_inspect_get_product_name(g, roots[0]);
-	ret->os = own(name);
+	distribution = own(guestfs_inspect_get_distro(g, roots[0]));
+	product = own(guestfs_inspect_get_product_name(g, roots[0]));
+	ret->os = xasprintf("%s %s", distribution, product);
 	return packages ? read_packages(g, roots[0], ret, err) : 0;
 }
 

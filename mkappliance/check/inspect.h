@@ -38,7 +38,7 @@ struct inspect_package {
 };
 
 struct inspection {
-	char *os; /* "Debian GNU/Linux 12 (bookworm)"; NULL when the root is no distribution */
+	char *os; /* "debian 12.15"; NULL when the root is no distribution */
 	struct inspect_partition *partitions;
 	size_t partition_count;
 	struct inspect_file *files; /* sorted by path bytes */
