@@ -17,8 +17,10 @@
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define DEFAULT_HOME "HOME=/"
-#define OUTPUT_LINE  1000 /* bytes; longer lines are folded */
-#define OUTPUT_READS 16	  /* at a time, so that a flood does not keep us from everything else */
+#define OUTPUT_LINE  1000  /* bytes; longer lines are folded */
+#define OUTPUT_READ  512   /* bytes at once: on a slow console even as many empty lines take but a moment */
+#define OUTPUT_MS    250   /* at a time, so that a flood does not keep us from everything else */
+#define REST_MS	     10000 /* for the last words: a full pipe at 115200 baud takes 6 s */
 
 /* What the child tells when it does not get as far as the application. */
 struct app_failure {
@@ -218,10 +220,11 @@ static void out_byte(char c)
 
 void app_forward(struct app *a, bool rest)
 {
-	static char buf[4096];
+	uint64_t until = clock_ms() + (rest ? REST_MS : OUTPUT_MS);
+	char buf[OUTPUT_READ];
 	ssize_t n = -1;
 
-	for (int i = 0; a->output_fd >= 0 && (rest || i < OUTPUT_READS); i++) {
+	while (a->output_fd >= 0 && clock_ms() < until) {
 		n = read(a->output_fd, buf, sizeof buf);
 		if (n <= 0)
 			break;

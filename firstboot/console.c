@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/klog.h>
 #include <termios.h>
 #include <unistd.h>
@@ -12,6 +13,8 @@
 /* syslog(2), SYSLOG_ACTION_CONSOLE_OFF and _ON. */
 #define KLOG_CONSOLE_OFF 6
 #define KLOG_CONSOLE_ON	 7
+
+#define DRAIN_STEP_MS 2 /* longer than a port takes to send what is in its own queue */
 
 static int console_fd = -1;
 static bool console_torn; /* the last line was cut off */
@@ -88,6 +91,22 @@ int console_write(const char *line, size_t len)
 }
 
 /*
+ * Waits until the line has left the terminal's buffer. Not tcdrain(3), which waits for ever where nobody reads
+ * at the other end.
+ */
+static void console_drain(void)
+{
+	uint64_t deadline = clock_ms() + CONSOLE_PATIENCE_MS;
+	int left = 0;
+
+	while (ioctl(console_fd, TIOCOUTQ, &left) == 0) {
+		(void)poll(NULL, 0, DRAIN_STEP_MS);
+		if (left == 0 || clock_ms() >= deadline)
+			return;
+	}
+}
+
+/*
  * The kernel writes to the serial port beside the terminal's buffer, so a message of its own could end up
  * inside ours. For the few milliseconds of a record it writes to its log alone. Where that is not permitted
  * the record goes out as it is.
@@ -99,7 +118,7 @@ int console_write_record(const char *line, size_t len)
 
 	/* Only a console that takes our bytes is waited for. */
 	if (r == 0)
-		(void)tcdrain(console_fd);
+		console_drain();
 	if (quiet == 0)
 		(void)klogctl(KLOG_CONSOLE_ON, NULL, 0);
 	return r;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The console, or the kernel's log where there is none. Nothing here blocks for longer than
- * CONSOLE_PATIENCE_MS. */
+ * twice CONSOLE_PATIENCE_MS. */
 #ifndef FIRSTBOOT_CONSOLE_H
 #define FIRSTBOOT_CONSOLE_H
 
@@ -22,7 +22,8 @@ int console_write(const char *line, size_t len);
 /* Whether it would take something now. */
 bool console_ready(void);
 
-/* The same, with the kernel's own messages held back meanwhile and the line sent before this returns. */
+/* The same, with the kernel's own messages held back meanwhile, and the line sent before this returns where
+ * the console sends in time. */
 int console_write_record(const char *line, size_t len);
 
 #endif

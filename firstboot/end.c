@@ -40,20 +40,25 @@ _Noreturn void end_by_policy(void)
 	end_machine(end_policy);
 }
 
+/* The record of a bad end; a corrupted block that was reported meanwhile is the better reason. */
+static void record_bad_end(const char *event, const char *reason, const char *format, va_list ap)
+{
+	guard_check();
+	line_reset(&end_detail);
+	line_vprintf(&end_detail, format, ap);
+	record_begin(event);
+	record_text("reason", reason);
+	record_text("detail", end_detail.text);
+	record_end();
+}
+
 _Noreturn void refuse(const char *reason, const char *format, ...)
 {
 	va_list ap;
 
-	guard_check();
-	line_reset(&end_detail);
 	va_start(ap, format);
-	line_vprintf(&end_detail, format, ap);
+	record_bad_end(ABI_EVENT_REFUSED, reason, format, ap);
 	va_end(ap);
-
-	record_begin(ABI_EVENT_REFUSED);
-	record_text("reason", reason);
-	record_text("detail", end_detail.text);
-	record_end();
 	end_by_policy();
 }
 
@@ -61,15 +66,8 @@ _Noreturn void fail(const char *reason, const char *format, ...)
 {
 	va_list ap;
 
-	guard_check();
-	line_reset(&end_detail);
 	va_start(ap, format);
-	line_vprintf(&end_detail, format, ap);
+	record_bad_end(ABI_EVENT_FAILED, reason, format, ap);
 	va_end(ap);
-
-	record_begin(ABI_EVENT_FAILED);
-	record_text("reason", reason);
-	record_text("detail", end_detail.text);
-	record_end();
 	end_machine(END_POWEROFF);
 }

@@ -87,10 +87,22 @@ static _Noreturn void guard_loop(void)
 
 int guard_leave_behind(char *argv0)
 {
-	pid_t pid = fork();
+	int pipe_fds[2];
+	pid_t pid;
+	char c;
 
-	if (pid != 0)
-		return pid < 0 ? -errno : 0;
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return -errno;
+	pid = fork();
+	if (pid != 0) {
+		int r = pid < 0 ? -errno : 0;
+
+		close(pipe_fds[0]);
+		return r;
+	}
+	close(pipe_fds[1]);
+	while (read(pipe_fds[0], &c, 1) < 0 && errno == EINTR)
+		;
 	argv0[0] = '@';
 	(void)prctl(PR_SET_NAME, "@verity-guard");
 	(void)file_write_text("/proc/self/oom_score_adj", "-1000");

@@ -23,7 +23,8 @@ void guard_check(void);
 /*
  * Forks the child that waits for the rest of the machine's life. It lives from the initrd's memory, is not
  * killed when memory runs out, and its name begins with '@', which spares it when systemd kills what is left
- * at shutdown.
+ * at shutdown. Both have one socket, so it begins only when we have become another program: when that fails, the
+ * uevents are still ours, and one record says why.
  */
 int guard_leave_behind(char *argv0);
 

@@ -90,9 +90,10 @@ static bool receive_answer(struct events *e, int fd, const struct dhcp_query *q,
 		ssize_t n;
 
 		events_wait(e, &p, 1, deadline);
-		while ((n = recv(fd, packet, sizeof packet, 0)) >= 0)
-			if (dhcp_parse(packet, (size_t)n, q->xid, q->mac, ret_type, ret) == 0)
-				return true;
+		/* One packet a round: a flood of others must not keep us from the deadline. */
+		n = recv(fd, packet, sizeof packet, 0);
+		if (n >= 0 && dhcp_parse(packet, (size_t)n, q->xid, q->mac, ret_type, ret) == 0)
+			return true;
 	}
 	return false;
 }

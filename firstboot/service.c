@@ -18,7 +18,9 @@
 #include "service.h"
 #include "writable.h"
 
-#define REAP_MS 2000 /* for the last processes to go after SIGKILL */
+#define REAP_MS 2000 /* for processes to go after SIGKILL; one that hangs in the kernel never does */
+#define SYNC_MS \
+	10000 /* for what the application, as root, may have mounted: a disk that hangs must not keep us */
 
 static struct events events;
 static struct app app;
@@ -32,6 +34,7 @@ static struct {
 	const char *stopping; /* why; NULL: it is not */
 	uint64_t ready_until;
 	uint64_t kill_at;
+	bool killed;
 	bool ended;
 	int status; /* of waitpid(2) */
 } state = {.ready_until = UINT64_MAX, .kill_at = UINT64_MAX};
@@ -139,7 +142,7 @@ static uint64_t next_deadline(void)
 	return next;
 }
 
-/* Until the application has ended. */
+/* Until the application has ended, or does not even after SIGKILL. */
 static void supervise(const struct conf *c)
 {
 	while (!state.ended) {
@@ -158,8 +161,11 @@ static void supervise(const struct conf *c)
 		if (events.stop && !state.stopping)
 			request_stop(c, events.stop);
 		if (clock_ms() >= state.kill_at) {
+			if (state.killed)
+				break;
 			(void)kill(app.pid, SIGKILL);
-			state.kill_at = UINT64_MAX;
+			state.killed = true;
+			state.kill_at = clock_ms() + REAP_MS;
 		}
 		check_ready(c);
 	}
@@ -191,6 +197,20 @@ static void record_stopped(const char *why)
 	record_end();
 }
 
+/* In a child, since nothing ends a sync(2) that hangs. */
+static void sync_disks(void)
+{
+	uint64_t until = clock_ms() + SYNC_MS;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		sync();
+		_exit(0);
+	}
+	while (pid > 0 && waitpid(pid, NULL, WNOHANG) == 0 && clock_ms() < until)
+		events_wait(&events, NULL, 0, until);
+}
+
 /* Whatever is to be said about the end, and the end. */
 static _Noreturn void finish(void)
 {
@@ -205,7 +225,7 @@ static _Noreturn void finish(void)
 	} else {
 		fail(ABI_FAILED_EXITED, "signal %d ended it before it was ready", WTERMSIG(state.status));
 	}
-	sync();
+	sync_disks();
 	end_machine(END_POWEROFF);
 }
 

@@ -49,8 +49,8 @@
  *   started   the application runs: "pid"
  *   ready     the readiness probe answers: "ms" since started
  *   stopping  "reason": "power-button" | "signal"
- *   stopped   the application ended: "reason" as above or "exited", "status" (exit code) or "signal"; the
- *             machine goes off
+ *   stopped   the application ended: "reason" as above or "exited", "status" (exit code) or "signal", neither
+ *             when it never ran or not even SIGKILL ended it; the machine goes off
  *   failed    the application could not be started or never became ready: "reason" (a name below), "detail";
  *             the machine goes off
  *   refused   integrity: "reason" (a name below), "detail", with "corruption" also "block" where it is known;

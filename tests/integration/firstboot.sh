@@ -39,10 +39,50 @@ C
 	musl-gcc -static -Os -o "$tmp/root/usr/bin/reader" "$tmp/reader.c"
 }
 
+# Writes more than a console takes that nobody reads, and ends.
+make_flood() {
+	cat >"$tmp/flood.c" <<'C'
+#include <unistd.h>
+int main(void)
+{
+	static char line[] = "0123456789012345678901234567890123456789012345678901234567890123456789012345678\n";
+	for (int i = 0; i < 8000; i++)
+		if (write(1, line, sizeof line - 1) < 0)
+			return 1;
+}
+C
+	musl-gcc -static -Os -o "$tmp/root/usr/bin/flood" "$tmp/flood.c"
+}
+
+# As root: suspends the device under the root and reads from it. No signal ends that.
+make_stuck() {
+	cat >"$tmp/stuck.c" <<'C'
+#include <fcntl.h>
+#include <linux/dm-ioctl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+int main(void)
+{
+	struct dm_ioctl dm = {.version = {4}, .data_size = sizeof dm, .flags = DM_SUSPEND_FLAG, .name = "root"};
+	struct stat st;
+	int fd = open("/dev/mapper/control", O_RDWR), caches = open("/proc/sys/vm/drop_caches", O_WRONLY);
+	if (write(caches, "3", 1) != 1 || ioctl(fd, (int)DM_DEV_SUSPEND, &dm) < 0)
+		return 1;
+	stat("/modules/button.ko", &st);
+	return 2;
+}
+C
+	musl-gcc -static -Os -idirafter /usr/include -idirafter "/usr/include/$(uname -m)-linux-gnu" \
+		-o "$tmp/root/usr/bin/stuck" "$tmp/stuck.c"
+}
+
 make_tree() {
 	local m
 	mkdir -p "$tmp"/root/{dev,proc,sys,run,tmp,etc,usr/bin,modules} && touch "$tmp/root/etc/resolv.conf" &&
-		cp build/hello "$tmp/root/usr/bin/" && make_reader || return
+		cp build/hello "$tmp/root/usr/bin/" && make_reader && make_flood && make_stuck || return
 	python3 -c 'import random, sys; sys.stdout.buffer.write(random.Random(1).randbytes(4000000))' >"$tmp/root/data" || return
 	for m in drivers/acpi/button net/core/failover drivers/net/net_failover drivers/net/virtio_net; do
 		cp "$modules/$m.ko" "$tmp/root/modules/" || return
@@ -86,7 +126,7 @@ machine() {
 	local disk=$1 initrd=$2 log=$3
 	shift 3
 	timeout 90 qemu-system-x86_64 -machine q35,accel=tcg -cpu max -m 256 -nodefaults -no-user-config -display none -no-reboot \
-		-kernel "$kernel" -initrd "$initrd" -append "${append:-$command_line}" -serial "file:$log" \
+		-kernel "$kernel" -initrd "$initrd" -append "${append:-$command_line}" -serial "${serial:-file:$log}" \
 		-drive "if=none,id=d,file=$disk,format=raw,readonly=on" -device virtio-blk-pci,drive=d "$@" </dev/null
 }
 
@@ -94,6 +134,7 @@ boot_keys=(DeviceTimeout=3 OnCorruption=poweroff Verify=lazy)
 app_keys=(Mode=appliance Hostname=rig Uid=33 Gid=33 WorkingDirectory=/ Network=none ReadyTimeout=10 StopSignal=15 StopTimeout=3)
 hello=("${app_keys[@]}" Arg=/usr/bin/hello Arg=8080 ReadyPort=8080 ReadyPath=/healthz)
 reader=("${app_keys[@]}" Arg=/usr/bin/reader ReadyPort=0)
+root_keys=("${app_keys[@]/%=33/=0}")
 
 # ends DISK EXPECTED KEY=VALUE...: the machine goes off by itself, after a line that matches.
 ends() {
@@ -146,6 +187,21 @@ full_life() {
 		await '^mkappliance: .*"stopped".*"power-button", "status": 0'
 }
 
+# A serial port that is connected to somebody who never reads.
+console_stuck() {
+	local peer status=0 serial="unix:$tmp/stuck-console"
+	initrd "$tmp/initrd" "${boot_keys[@]}" "${app_keys[@]}" Arg=/usr/bin/flood ReadyPort=0 || return
+	python3 -c '
+import socket, sys, time
+s = socket.socket(socket.AF_UNIX); s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+s.bind(sys.argv[1]); s.listen(1); c = s.accept(); time.sleep(100)' "$tmp/stuck-console" &
+	peer=$!
+	for ((i = 0; i < 50; i++)); do [ -S "$tmp/stuck-console" ] || sleep 0.1; done
+	machine "$tmp/good" "$tmp/initrd" "$tmp/log" || status=$?
+	kill $peer
+	[ $status -eq 0 ] || { echo "exit code $status of the machine"; return 1; }
+}
+
 append_differs() {
 	local append="$command_line init=/bin/sh"
 	ends "$tmp/good" '"refused".*"command-line".*init=/bin/sh' "${boot_keys[@]}" "${hello[@]}"
@@ -154,11 +210,13 @@ append_differs() {
 make_copies() {
 	flip data $((1048576 + block * 4096 + 9)) && flip first $((1048576 + 1024 + 120)) &&
 		flip tree $((17 * 1048576 + 4096 + 8)) && flip superblock $((17 * 1048576 + 24)) &&
+		flip init $((1048576 + init * 4096 + 9)) &&
 		head -c 12M "$tmp/good" >"$tmp/short"
 }
 
 check "disk is made" eval "make_tree && make_disk" || exit
 block=$(debugfs -R "bmap /data 500" "$tmp/root.ext4" 2>/dev/null | tail -n 1)
+init=$(debugfs -R "bmap /usr/bin/reader 0" "$tmp/root.ext4" 2>/dev/null | tail -n 1)
 check "altered copies of it are made" make_copies || exit
 check "starts, serves, stops by the power button" full_life
 check "foreign command line" append_differs
@@ -172,6 +230,8 @@ check "altered block, Verify=full" ends "$tmp/data" "\"refused\".*\"corruption\"
 	"${boot_keys[@]/lazy/full}" "${hello[@]}"
 check "altered block, Mode=system" ends "$tmp/data" "\"refused\".*\"corruption\".*\"block\": $block" \
 	"${boot_keys[@]}" Mode=system Init=/usr/bin/reader
+check "altered init, Mode=system" ends "$tmp/init" "\"refused\".*\"corruption\".*\"block\": $init" \
+	"${boot_keys[@]}" Mode=system Init=/usr/bin/reader
 check "altered block, OnCorruption=reboot" ends "$tmp/data" "block $block is corrupted" \
 	"${boot_keys[@]/poweroff/reboot}" "${reader[@]}"
 check "altered block, OnCorruption=panic" ends "$tmp/data" "Kernel panic" "${boot_keys[@]/poweroff/panic}" "${reader[@]}"
@@ -181,3 +241,6 @@ check "application that is not there" ends "$tmp/good" '"failed".*"exec".*No suc
 	"${boot_keys[@]}" "${hello[@]/hello/none}"
 check "application that ends at once" ends "$tmp/good" '"failed".*"exited".*status 2' "${boot_keys[@]}" "${hello[@]/Arg=8080/Arg=x}"
 check "Mode=system without its init" ends "$tmp/good" '"failed".*"exec".*/sbin/none' "${boot_keys[@]}" Mode=system Init=/sbin/none
+check "console that nobody reads" console_stuck
+check "application that SIGKILL does not end" ends "$tmp/good" '"failed".*"timeout"' "${boot_keys[@]}" \
+	"${root_keys[@]/ReadyTimeout=10/ReadyTimeout=2}" Arg=/usr/bin/stuck ReadyPort=81
