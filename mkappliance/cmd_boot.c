@@ -13,8 +13,9 @@
 
 #define SECOND_NS     1000000000ull
 #define PRESS_AGAIN_S 10
-#define MEMORY_MIN    128 /* MiB; with less the firmware hangs without a word */
-#define STOP_S	      90  /* for a guest that was asked to stop; then the power goes */
+#define MEMORY_MIN    128  /* MiB; with less the firmware hangs without a word */
+#define RECORDS_MAX   1000 /* that --json keeps: a guest must not fill our memory */
+#define STOP_S	      90   /* for a guest that was asked to stop; then the power goes */
 
 struct boot_options {
 	struct strlist forwards;
@@ -35,6 +36,7 @@ struct boot {
 	size_t forward_count;
 	struct machine *machine;
 	struct json *records;
+	size_t record_count;
 };
 
 static bool parse_port(const char *text, size_t len, uint16_t *ret)
@@ -111,7 +113,7 @@ static void on_line(const struct console_line *line, void *data)
 	struct boot *b = data;
 
 	if (b->options->common.json) {
-		if (line->record)
+		if (line->record && b->record_count++ < RECORDS_MAX)
 			js_append(b->records, js_share(line->record));
 		return;
 	}
@@ -155,7 +157,7 @@ static int stop(struct boot *b, struct error *err)
 		int r = machine_press_power(b->machine, err);
 
 		if (r < 0)
-			return machine_status(b->machine).seen & SEEN_END ? 0 : r;
+			return r;
 		r = machine_wait(b->machine, SEEN_END, clock_ns() + PRESS_AGAIN_S * SECOND_NS, "the end",
 				 err);
 		if (r != -ETIMEDOUT)

@@ -8,9 +8,14 @@
 
 void error_one_line(char *text)
 {
-	for (char *p = text; *p; p++)
+	for (char *p = text; *p; p++) {
+		unsigned char next = (unsigned char)p[1];
+
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = '?';
+		else if ((unsigned char)*p == 0xc2 && next >= 0x80 && next <= 0x9f)
+			p[0] = p[1] = '?';
+	}
 }
 
 static int set_v(struct error *err, enum exit_code exit, int code, const char *format, va_list ap)

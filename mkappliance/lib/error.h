@@ -54,7 +54,7 @@ int error_refuse(struct error *err, const char *format, ...)
 int error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * Replaces control characters by '?': a file name may hold a newline or an escape sequence, a message stays
+ * Replaces control characters, U+0080 to U+009F too, by '?': a file name may hold a newline or an escape sequence, a message stays
  * one harmless line.
  */
 void error_one_line(char *text);

@@ -104,6 +104,7 @@ static void end_line(struct console *c)
 	while (c->len > 0 && c->line[c->len - 1] == ' ')
 		c->len--;
 	c->line[c->len] = 0;
+	error_one_line(c->line); /* what a terminal obeys in UTF-8 is still there */
 	if (c->len > 0) {
 		record = c->cut ? NULL : parse_record(c->line);
 		line.kind = record ? CONSOLE_RECORD : kind_of_text(c->line);
@@ -123,8 +124,6 @@ static void take_ground(struct console *c, unsigned char b)
 {
 	if (b == 0x1b)
 		c->state = ESCAPE;
-	else if (b == '\n')
-		end_line(c);
 	else if ((b < 0x20 && b != '\t') || b == 0x7f)
 		; /* NUL, carriage return, bell ... */
 	else if (c->len < CONSOLE_LINE_MAX)
@@ -149,14 +148,17 @@ static void take_control(struct console *c, unsigned char b)
 		c->state = GROUND;
 		if (b == 'H' || b == 'J' || b == 'f') /* the cursor goes elsewhere: another line begins */
 			end_line(c);
-	} else if (b == '\n') {
-		c->state = GROUND; /* broken off: the line must not be lost */
-		end_line(c);
 	}
 }
 
 static void take_byte(struct console *c, unsigned char b)
 {
+	/* In whatever sequence it comes, broken off or not: no line may swallow the next one. */
+	if (b == '\n') {
+		c->state = GROUND;
+		end_line(c);
+		return;
+	}
 	switch (c->state) {
 	case GROUND:
 		take_ground(c, b);
@@ -170,7 +172,7 @@ static void take_byte(struct console *c, unsigned char b)
 	case STRING:
 		if (b == 0x1b)
 			c->state = STRING_END;
-		else if (b == 0x07 || b == '\n')
+		else if (b == 0x07)
 			c->state = GROUND;
 		return;
 	case STRING_END:

@@ -22,6 +22,7 @@
 
 #define VARS_MAX    ((size_t)64 << 20)
 #define CAPTURE_MAX ((uint64_t)256 << 20) /* an application that writes without end must not fill the disk */
+#define END_NS	    5000000000ull	  /* between the end of a domain and the last of its console */
 #define CONNECT_MS  5000		  /* qemu connects before libvirt says that it runs */
 
 struct machine {
@@ -120,6 +121,9 @@ static void note_record(struct machine *m, const struct console_line *line)
 	if ((seen & (SEEN_REFUSED | SEEN_FAILED | SEEN_STOPPED)) && !(s->seen & SEEN_REFUSED)) {
 		copy_text(s->reason, sizeof(s->reason), reason ? reason : "");
 		copy_text(s->detail, sizeof(s->detail), detail ? detail : "");
+		/* JSON can say what no line of the console has: an escape sequence. */
+		error_one_line(s->reason);
+		error_one_line(s->detail);
 	}
 	if (seen & SEEN_VERIFIED)
 		(void)js_real(js_get(line->record, "t"), &s->verified_t);
@@ -150,8 +154,12 @@ static void capture(struct machine *m, const void *bytes, size_t len)
 {
 	if (m->capture < 0 || m->captured > CAPTURE_MAX)
 		return;
-	if (write(m->capture, bytes, len) < 0)
-		log_warning("%s: writing: %s", m->config.capture_path, strerror(errno));
+	if (write(m->capture, bytes, len) < 0) {
+		log_warning("%s: the console's output ends here: %s", m->config.capture_path,
+			    strerror(errno));
+		m->captured = UINT64_MAX;
+		return;
+	}
 	m->captured += len;
 	if (m->captured > CAPTURE_MAX)
 		log_warning("%s: the console's output ends here, after %ju MiB", m->config.capture_path,
@@ -373,7 +381,13 @@ bool machine_accepted(struct machine *m, uint16_t host_port)
 
 int machine_press_power(struct machine *m, struct error *err)
 {
-	return domain_press_power(m->domain, err);
+	struct error ignored = ERROR_INIT;
+	int r = domain_press_power(m->domain, err);
+
+	/* It may just have gone by itself. */
+	if (r < 0 && machine_wait(m, SEEN_END, clock_ns() + END_NS, "the end", &ignored) == 0)
+		return 0;
+	return r;
 }
 
 static void close_fd(int fd)

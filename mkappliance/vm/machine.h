@@ -99,6 +99,7 @@ void machine_tail(struct machine *m, size_t max, struct strlist *ret);
 /* Whether the guest accepted a TCP connection to the forwarded port: qemu alone accepting it says nothing. */
 bool machine_accepted(struct machine *m, uint16_t host_port);
 
+/* 0 too when it ends by itself at this moment. */
 int machine_press_power(struct machine *m, struct error *err);
 
 /* Takes the power away when it still runs, and all it had. Accepts NULL. */

@@ -103,15 +103,15 @@ const char *tamper_outcome_name(enum tamper_outcome o)
 	return "?";
 }
 
-static enum tamper_outcome outcome_of(const struct trial_report *r)
+enum tamper_outcome tamper_outcome_of(const struct trial_report *r)
 {
 	if (r->ok)
 		return OUTCOME_RAN;
+	if (!(r->status.seen & (SEEN_END | SEEN_PANIC)))
+		return OUTCOME_HUNG;
 	if (r->status.seen & (SEEN_REFUSED | SEEN_CORRUPTED))
 		return OUTCOME_REFUSED;
-	if (r->status.seen & SEEN_PANIC)
-		return OUTCOME_PANIC;
-	return r->status.seen & (SEEN_FAILED | SEEN_END) ? OUTCOME_FAILED : OUTCOME_HUNG;
+	return r->status.seen & SEEN_PANIC ? OUTCOME_PANIC : OUTCOME_FAILED;
 }
 
 /* The record's reason decides; without a record dm-verity's own line stands for "corruption". */
@@ -187,7 +187,7 @@ static int run_case(struct tamper *t, const struct tamper_case *c, struct tamper
 	(void)unlink(vars);
 	if (r < 0)
 		return r;
-	ret->outcome = outcome_of(&report);
+	ret->outcome = tamper_outcome_of(&report);
 	ret->ok = is_expected(c, ret->outcome, &report.status);
 	ret->seconds = (double)(clock_ns() - start) / 1e9;
 	ret->reason = describe(&report);

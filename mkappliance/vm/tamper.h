@@ -9,6 +9,7 @@
 
 #include "vm/machine.h"
 #include "vm/subject.h"
+#include "vm/trial.h"
 
 enum tamper_expect {
 	EXPECT_REFUSED,	 /* the application never runs on it */
@@ -21,7 +22,7 @@ enum tamper_outcome {
 	OUTCOME_PANIC, /* the kernel stopped without a word of the init or of dm-verity */
 	OUTCOME_RAN,
 	OUTCOME_FAILED, /* neither refused nor passed its test */
-	OUTCOME_HUNG,
+	OUTCOME_HUNG,	/* the machine stayed on, whatever it said */
 };
 
 struct tamper_result {
@@ -42,6 +43,9 @@ struct tamper_report {
 
 const char *tamper_expect_name(enum tamper_expect e);
 const char *tamper_outcome_name(enum tamper_outcome o);
+
+/* What a trial of an altered image came to. A refusal is one only when the machine stopped. */
+enum tamper_outcome tamper_outcome_of(const struct trial_report *r);
 
 /*
  * Runs all cases, @parallel machines at once. @on_result, when not NULL, is called after each by one thread

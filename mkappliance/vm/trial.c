@@ -10,7 +10,7 @@
 
 #define SECOND_NS      1000000000ull
 #define PRESS_AGAIN_NS (10 * SECOND_NS) /* a button pressed before anybody listened is pressed again */
-#define LAST_WORDS_NS  (10 * SECOND_NS)
+#define LAST_WORDS_NS  (20 * SECOND_NS)
 #define TAIL_LINES     15
 #define BAD_ENDS       (SEEN_FAILED | SEEN_REFUSED | SEEN_PANIC | SEEN_CORRUPTED | SEEN_END)
 
@@ -25,7 +25,7 @@ struct trial {
 	struct trial_report report;
 };
 
-char *trial_describe_end(const struct machine_status *s)
+static char *describe_cause(const struct machine_status *s)
 {
 	const char *colon = s->detail[0] ? ": " : "";
 
@@ -42,6 +42,16 @@ char *trial_describe_end(const struct machine_status *s)
 	if (s->end == DOMAIN_SHUT_DOWN)
 		return s->seen & SEEN_STOPPED ? xasprintf("stopped (%s)", s->reason) : xstrdup("powered off");
 	return xstrdup(s->end == DOMAIN_CRASHED ? "qemu crashed" : "destroyed");
+}
+
+char *trial_describe_end(const struct machine_status *s)
+{
+	bool said = s->seen & (SEEN_REFUSED | SEEN_CORRUPTED | SEEN_FAILED);
+	_cleanup_free_ char *cause = describe_cause(s);
+
+	if (!said || s->seen & (SEEN_END | SEEN_PANIC))
+		return steal_pointer(&cause);
+	return xasprintf("%s, and yet it did not go off", cause);
 }
 
 /* Ends a step. Takes @detail. */
@@ -194,8 +204,6 @@ static int press_until_it_ends(struct trial *t, struct error *err)
 		if (r == 0)
 			r = machine_wait(t->machine, SEEN_END, again < t->deadline ? again : t->deadline,
 					 "the end", err);
-		else if (machine_status(t->machine).seen & SEEN_END)
-			r = 0; /* went by itself */
 		if (r != -ETIMEDOUT || again >= t->deadline)
 			return r;
 	}

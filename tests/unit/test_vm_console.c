@@ -63,6 +63,13 @@ static void test_escapes(void **state)
 	/* A sequence that breaks off swallows no line behind it. */
 	EXPECT("\x1b[12\nmkappliance: {\"event\": \"init\"}\n", "Rinit|mkappliance: {\"event\": \"init\"}");
 	EXPECT("\x1b]0;never ends\nnext\n", "T|next");
+	EXPECT("a\x1bPb\nnext\n", "T|a", "T|next");
+	EXPECT("a\x1bPb\x1b\nnext\n", "T|a", "T|next");
+	EXPECT("a\x1b\nnext\n", "T|a", "T|next");
+	/* A terminal takes U+009B for ESC [. */
+	EXPECT("a\xc2\x9b"
+	       "2J \xc3\xa9\n",
+	       "T|a??2J \xc3\xa9");
 	expect("a\0b\0\n", 5, (const char *const[]){"T|ab", NULL});
 }
 

@@ -15,6 +15,7 @@
 #include "image/gpt.h"
 #include "vm/disk_copy.h"
 #include "vm/nvram.h"
+#include "vm/tamper.h"
 #include "vm/tamper_edit.h"
 #include "vm/workdir.h"
 
@@ -459,6 +460,41 @@ static void test_stale(void **state)
 
 #define disk_test(f) cmocka_unit_test_setup_teardown(f, make_disk, remove_disk)
 
+static enum tamper_outcome outcome(bool ok, unsigned seen)
+{
+	const struct trial_report r = {.ok = ok, .status.seen = seen};
+
+	return tamper_outcome_of(&r);
+}
+
+/* What a machine says counts only when it stops as well. */
+static void test_outcomes(void **state)
+{
+	(void)state;
+	assert_int_equal(outcome(true, SEEN_READY | SEEN_STOPPED | SEEN_END), OUTCOME_RAN);
+	assert_int_equal(outcome(false, SEEN_REFUSED | SEEN_END), OUTCOME_REFUSED);
+	assert_int_equal(outcome(false, SEEN_CORRUPTED | SEEN_PANIC), OUTCOME_REFUSED);
+	assert_int_equal(outcome(false, SEEN_REFUSED), OUTCOME_HUNG);
+	assert_int_equal(outcome(false, SEEN_CORRUPTED | SEEN_VERIFIED), OUTCOME_HUNG);
+	assert_int_equal(outcome(false, SEEN_FAILED | SEEN_END), OUTCOME_FAILED);
+	assert_int_equal(outcome(false, SEEN_END), OUTCOME_FAILED);
+	assert_int_equal(outcome(false, SEEN_PANIC), OUTCOME_PANIC);
+	assert_int_equal(outcome(false, 0), OUTCOME_HUNG);
+}
+
+/* The words for it, for people. */
+static void test_described(void **state)
+{
+	struct machine_status s = {.seen = SEEN_REFUSED, .reason = "corruption", .detail = "block 17"};
+	_cleanup_free_ char *on = trial_describe_end(&s), *off = NULL;
+
+	(void)state;
+	s.seen |= SEEN_END;
+	off = trial_describe_end(&s);
+	assert_string_equal(on, "refused (corruption: block 17), and yet it did not go off");
+	assert_string_equal(off, "refused (corruption: block 17)");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -467,6 +503,8 @@ int main(void)
 		disk_test(test_foreign),
 		disk_test(test_truncate),
 		disk_test(test_bad_kernel),
+		cmocka_unit_test(test_outcomes),
+		cmocka_unit_test(test_described),
 		cmocka_unit_test(test_nvram_entry),
 		cmocka_unit_test(test_nvram_bounds),
 		cmocka_unit_test(test_nvram_real),
