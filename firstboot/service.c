@@ -18,7 +18,7 @@
 #include "service.h"
 #include "writable.h"
 
-#define REAP_MS 2000 /* for processes to go after SIGKILL; one that hangs in the kernel never does */
+#define REAP_MS 2000  /* for processes to go after SIGKILL; one that hangs in the kernel never does */
 #define SYNC_MS 10000 /* for a disk that the application, as root, may have mounted */
 
 static struct events events;
