@@ -224,6 +224,17 @@ static void put_other(struct place *p, struct tree_entry *e)
 	node_set_entry(n, e);
 }
 
+/* Whether @n lies below what stands where the member goes. */
+static bool is_below_place(const struct place *p, const struct node *n)
+{
+	const struct node *there = node_child(p->m, p->parent, p->name, strlen(p->name));
+
+	do
+		n = n->parent;
+	while (n && n != there);
+	return n != NULL;
+}
+
 static int put_link(struct place *p, const char *link, struct error *err)
 {
 	const struct node *to = node_resolve(p->m, p->m->root, link, false);
@@ -233,6 +244,10 @@ static int put_link(struct place *p, const char *link, struct error *err)
 				 p->layer->name, p->path, link);
 	if (S_ISDIR(to->entry->mode))
 		return error_set(err, -EINVAL, "%s: member '%s' is a hard link to '%s', which is a directory",
+				 p->layer->name, p->path, link);
+	/* A directory there would take the file with it when the link replaces it. */
+	if (is_below_place(p, to))
+		return error_set(err, -EINVAL, "%s: member '%s' is a hard link to '%s', which lies below it",
 				 p->layer->name, p->path, link);
 	put_other(p, to->entry);
 	return 0;

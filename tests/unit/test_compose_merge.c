@@ -179,6 +179,10 @@ static void test_hard_links(void **state)
 	assert_refused((const struct member[]){{.path = "b", .type = '5'}, {.path = NULL}},
 		       (const struct member[]){{.path = "a", .type = '1', .link = "b"}, {.path = NULL}},
 		       "which is a directory");
+	/* The link would replace the directory that its file is in: nothing would be left to link to. */
+	assert_refused((const struct member[]){{.path = "d/deep/f", .data = "x"}, {.path = NULL}},
+		       (const struct member[]){{.path = "d", .type = '1', .link = "d/deep/f"}, {.path = NULL}},
+		       "is a hard link to 'd/deep/f', which lies below it");
 }
 
 /* usr-merge: a package that still says lib/ lands where the link of the base leads. */
