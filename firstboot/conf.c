@@ -10,7 +10,7 @@ enum conf_kind {
 	KIND_ANY,     /* may be empty */
 	KIND_HEX,     /* 64 lower case hex digits */
 	KIND_UUID,    /* lower case */
-	KIND_PATH,    /* absolute */
+	KIND_PATH,    /* absolute, at most max bytes where that is not 0 */
 	KIND_NUMBER,  /* min to max */
 	KIND_CHOICE,  /* an index into choices */
 	KIND_NUMBERS, /* the rest are lists: the line repeats */
@@ -67,7 +67,7 @@ static const struct conf_key conf_keys[] = {
 	{"Writable", KIND_PATHS, MODE_APPLIANCE, AT(writable), .optional = true},
 	{"Network", KIND_CHOICE, MODE_APPLIANCE, AT(dhcp), .choices = choices_network},
 	{"ReadyPort", KIND_NUMBER, MODE_APPLIANCE, AT(ready_port), .min = 0, .max = 65535},
-	{"ReadyPath", KIND_PATH, MODE_APPLIANCE, AT(ready_path), .optional = true},
+	{"ReadyPath", KIND_PATH, MODE_APPLIANCE, AT(ready_path), .max = ABI_READY_PATH_MAX, .optional = true},
 	{"ReadyTimeout", KIND_NUMBER, MODE_APPLIANCE, AT(ready_timeout), .min = 0, .max = 86400},
 	{"StopSignal", KIND_NUMBER, MODE_APPLIANCE, AT(stop_signal), .min = 1, .max = 64},
 	{"StopTimeout", KIND_NUMBER, MODE_APPLIANCE, AT(stop_timeout), .min = 0, .max = 86400},
@@ -148,7 +148,7 @@ static bool conf_value(const struct conf_key *k, const char *value, void *field)
 		return is_uuid(value);
 	case KIND_PATH:
 	case KIND_PATHS:
-		return *value == '/';
+		return *value == '/' && (!k->max || strlen(value) <= k->max);
 	case KIND_NUMBERS:
 		return conf_number(value, k->min, k->max, &number);
 	case KIND_ENV:

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "image/abi.h"
 #include "line.h"
 #include "probe.h"
 
@@ -81,6 +82,7 @@ static bool probe_send(struct probe *p, const struct conf *c)
 	}
 	line_printf(&request, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
 		    c->ready_path);
+	_Static_assert(ABI_READY_PATH_MAX + 64 < LINE_MAX_BYTES, "the request is not cut");
 	/* Less than the socket's buffer takes at once. */
 	if (send(p->fd, request.text, request.len, MSG_NOSIGNAL) != (ssize_t)request.len)
 		return probe_again(p);

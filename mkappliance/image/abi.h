@@ -35,7 +35,7 @@
  *                            the files, that the root has there; besides /run /tmp /var/tmp /var/log
  *   Network=                 dhcp | none
  *   ReadyPort=               decimal; 0: ready when started
- *   ReadyPath=               of the HTTP probe; absent: TCP
+ *   ReadyPath=               of the HTTP probe, at most ABI_READY_PATH_MAX bytes; absent: TCP
  *   ReadyTimeout=            seconds
  *   StopSignal=              decimal
  *   StopTimeout=             seconds
@@ -69,14 +69,15 @@
 #ifndef MKAPPLIANCE_IMAGE_ABI_H
 #define MKAPPLIANCE_IMAGE_ABI_H
 
-#define ABI_FORMAT	  1
-#define ABI_CONF_PATH	  "/appliance.conf"
-#define ABI_CONF_MAX	  65536
-#define ABI_CONF_LIST_MAX 96 /* a repeated key comes at most so often */
-#define ABI_BLOCK_SIZE	  4096
-#define ABI_SALT_SIZE	  32
-#define ABI_RECORD_PREFIX "mkappliance: "
-#define ABI_APP_PREFIX	  "app: "
+#define ABI_FORMAT	   1
+#define ABI_CONF_PATH	   "/appliance.conf"
+#define ABI_CONF_MAX	   65536
+#define ABI_CONF_LIST_MAX  96 /* a repeated key comes at most so often */
+#define ABI_READY_PATH_MAX 1024
+#define ABI_BLOCK_SIZE	   4096
+#define ABI_SALT_SIZE	   32
+#define ABI_RECORD_PREFIX  "mkappliance: "
+#define ABI_APP_PREFIX	   "app: "
 
 #define ABI_EVENT_INIT	   "init"
 #define ABI_EVENT_VERIFIED "verified"

@@ -176,6 +176,9 @@ static int put_appliance(struct render *r, const struct template *t, const struc
 	e = put_places(r, t, c->tree, err);
 	if (e < 0)
 		return e;
+	if (t->init.ready_path && strlen(t->init.ready_path) > ABI_READY_PATH_MAX)
+		return error_usage(err, "[Init] Ready=: the path is longer than %d bytes",
+				   ABI_READY_PATH_MAX);
 	put_ready_and_stop(r, t);
 	return 0;
 }

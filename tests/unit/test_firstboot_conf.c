@@ -119,6 +119,24 @@ static void test_refused(void **state)
 	}
 }
 
+static void test_ready_path_length(void **state)
+{
+	(void)state;
+	for (size_t len = ABI_READY_PATH_MAX; len <= ABI_READY_PATH_MAX + 1; len++) {
+		_cleanup_buf_ struct buf b = {0};
+		_cleanup_free_ char *text = NULL;
+		struct line detail;
+		struct conf c;
+
+		buf_printf(&b, APPLIANCE "ReadyPath=/");
+		for (size_t i = 1; i < len; i++)
+			buf_printf(&b, "a");
+		buf_printf(&b, "\n");
+		assert_int_equal(parse(b.ptr, b.len, &c, &detail, &text),
+				 len > ABI_READY_PATH_MAX ? -EINVAL : 0);
+	}
+}
+
 static void test_refused_bytes(void **state)
 {
 	_cleanup_buf_ struct buf many = {0};
@@ -175,9 +193,13 @@ static void test_line_json(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_system),	    cmocka_unit_test(test_appliance),
-		cmocka_unit_test(test_refused),	    cmocka_unit_test(test_refused_bytes),
-		cmocka_unit_test(test_line_printf), cmocka_unit_test(test_line_json),
+		cmocka_unit_test(test_system),
+		cmocka_unit_test(test_appliance),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_refused_bytes),
+		cmocka_unit_test(test_line_printf),
+		cmocka_unit_test(test_line_json),
+		cmocka_unit_test(test_ready_path_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

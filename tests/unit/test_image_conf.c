@@ -375,7 +375,7 @@ static void test_newline(void **state)
 
 static void test_too_much(void **state)
 {
-	_cleanup_buf_ struct buf many = {0}, big = {0};
+	_cleanup_buf_ struct buf many = {0}, big = {0}, url = {0};
 
 	(void)state;
 	buf_printf(&many, HEAD "[Init]\nExec=/bin/web");
@@ -384,6 +384,12 @@ static void test_too_much(void **state)
 	buf_printf(&many, "\n");
 	assert_refuses(many.ptr, make_tree(NULL, NULL),
 		       "f: Arg= would repeat more than 96 times; the init takes no more");
+	buf_printf(&url, HEAD "[Init]\nExec=/bin/web\nReady=http://:80/");
+	for (int i = 0; i < ABI_READY_PATH_MAX; i++)
+		buf_printf(&url, "a");
+	buf_printf(&url, "\n");
+	assert_refuses(url.ptr, make_tree(NULL, NULL),
+		       "f: [Init] Ready=: the path is longer than 1024 bytes");
 	buf_printf(&big, HEAD "[Init]\nExec=/bin/web ");
 	for (int i = 0; i < ABI_CONF_MAX; i++)
 		buf_printf(&big, "a");
