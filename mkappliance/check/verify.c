@@ -3,72 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "check/verify_internal.h"
 #include "lib/cleanup.h"
 #include "lib/io.h"
-
-static void report_line(struct verify *v, bool ok, const char *name, const char *format, va_list ap)
-	__attribute__((format(printf, 4, 0)));
-
-static void report_line(struct verify *v, bool ok, const char *name, const char *format, va_list ap)
-{
-	struct verify_report *r = v->report;
-	char *detail = NULL;
-
-	if (vasprintf(&detail, format, ap) < 0)
-		detail = xstrdup("out of memory");
-	if (!ok)
-		r->ok = false;
-	if (r->count == VERIFY_MAX_STEPS) {
-		free(detail);
-		return;
-	}
-	r->steps[r->count++] = (struct verify_step){.name = name, .ok = ok, .detail = detail};
-}
-
-void report_ok(struct verify *v, const char *name, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	report_line(v, true, name, format, ap);
-	va_end(ap);
-}
-
-void report_bad(struct verify *v, const char *name, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	report_line(v, false, name, format, ap);
-	va_end(ap);
-}
-
-void report_place(struct verify *v, const char *partition, uint64_t block, char *owner)
-{
-	struct verify_report *r = v->report;
-
-	if (r->partition) {
-		free(owner);
-		return;
-	}
-	r->partition = partition;
-	r->block = block;
-	r->owner = owner;
-}
-
-void verify_report_free(struct verify_report *r)
-{
-	for (size_t i = 0; i < r->count; i++)
-		free(r->steps[i].detail);
-	free(r->owner);
-	*r = (struct verify_report){0};
-}
 
 /* Size first: nothing beyond the end is read afterwards. */
 static int verify_size(struct verify *v, struct error *err)

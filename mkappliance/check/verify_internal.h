@@ -15,7 +15,7 @@ struct verify {
 	struct verify_report *report;
 };
 
-/* Adds a line to the report. @format says what was checked, or what differs. */
+/* check/verify_report.c. Adds a line to the report. @format says what was checked, or what differs. */
 void report_ok(struct verify *v, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void report_bad(struct verify *v, const char *name, const char *format, ...)
