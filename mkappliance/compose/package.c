@@ -22,6 +22,7 @@ struct unpack {
 	int fd;
 	const char *path;
 	enum archive_kind kind;
+	struct tree_stamp stamp; /* from before its digest was taken, which names it in the cache */
 };
 
 void package_free(struct package *p)
@@ -42,6 +43,8 @@ static int unpack(int fd, void *data, struct error *err)
 		r = archive_split_deb(u->fd, u->path, fd, -1, err);
 	else
 		r = archive_decompress(u->fd, u->path, fd, err);
+	if (r == 0)
+		r = tree_stamp_check(u->fd, u->path, &u->stamp, err);
 	return r < 0 ? r : tar_index(fd, u->path, &look, err);
 }
 
@@ -124,15 +127,19 @@ static int open_file(int fd, const char *path, const struct cache *cache, struct
 		return error_usage(
 			err, "%s: is neither a tar (plain, gz, zst, xz, bz2) nor a .deb nor a directory",
 			path);
-	r = sha256_of_fd(fd, path, &p->digest, &p->size, err);
+	r = tree_stamp_take(fd, path, &u.stamp, err);
+	if (r == 0)
+		r = sha256_of_fd(fd, path, &p->digest, &p->size, err);
 	if (r < 0)
 		return r;
 	if (u.kind == ARCHIVE_DEB)
 		r = read_control(&u, p, err);
 	if (r == 0 && u.kind != ARCHIVE_TAR)
 		r = open_unpacked(&u, &p->digest, cache, &p->layer.fd, err);
-	else if (r == 0)
+	else if (r == 0) {
 		p->layer.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		p->layer.stamp = u.stamp;
+	}
 	if (r < 0)
 		return r;
 	if (p->layer.fd < 0)

@@ -11,7 +11,7 @@
 struct package {
 	struct layer layer;
 	enum archive_kind kind; /* ARCHIVE_NOT: a directory */
-	struct sha256 digest;	/* of the file, or of the directory's listing and content */
+	struct sha256 digest;	/* of the file, or of the directory's listing without content */
 	uint64_t size;
 	struct dpkg control;	/* .deb: its one paragraph */
 	struct strlist scripts; /* .deb: maintainer scripts that installing it would run */

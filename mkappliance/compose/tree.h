@@ -63,9 +63,16 @@ struct tree_entry {
 	int64_t host_mtime_ns; /* ORIGIN_PATH: as seen when listed; a change since is an error on reading */
 };
 
+/* What tells a file that was written to since. All zero: none was taken, and anything is fine. */
+struct tree_stamp {
+	uint64_t size;
+	int64_t mtime_ns;
+};
+
 struct tree_source {
 	int fd;	    /* of the tar or the directory; owned */
 	char *name; /* for messages */
+	struct tree_stamp stamp; /* of a tar that is not ours, from before its digest was taken */
 };
 
 struct tree {
@@ -106,6 +113,16 @@ struct tree_entry *tree_resolve(const struct tree *t, const char *path);
  */
 int tree_read(const struct tree *t, const struct tree_entry *e, uint64_t offset, void *buf, size_t len,
 	      struct error *err);
+
+int tree_stamp_take(int fd, const char *name, struct tree_stamp *ret, struct error *err);
+/* -ESTALE when the file has been written to since. */
+int tree_stamp_check(int fd, const char *name, const struct tree_stamp *stamp, struct error *err);
+
+/*
+ * To be called when all has been read: -ESTALE when a tar was written to meanwhile. (A file below a directory
+ * is looked at on each tree_read().)
+ */
+int tree_check_sources(const struct tree *t, struct error *err);
 
 /* The whole content of a file of at most @limit bytes; to be freed. A 0 byte follows it. */
 int tree_read_all(const struct tree *t, const struct tree_entry *e, size_t limit, void **ret, size_t *ret_len,

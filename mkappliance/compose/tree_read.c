@@ -26,6 +26,11 @@ static int open_host(const struct tree_source *s, const char *host)
 	return fd;
 }
 
+static int64_t mtime_ns(const struct stat *st)
+{
+	return st->st_mtim.tv_sec * INT64_C(1000000000) + st->st_mtim.tv_nsec;
+}
+
 /* The open file of an ORIGIN_PATH entry, if it still is what was listed. */
 static int open_checked(const struct tree_source *s, const struct tree_entry *e, int *ret, struct error *err)
 {
@@ -40,7 +45,7 @@ static int open_checked(const struct tree_source *s, const struct tree_entry *e,
 	if (fstat(fd, &st) < 0)
 		return error_errno(err, -errno, "%s/%s", s->name, e->host);
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != e->size ||
-	    st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec != e->host_mtime_ns)
+	    mtime_ns(&st) != e->host_mtime_ns)
 		return error_set(err, -ESTALE, "%s/%s: changed while building; build again", s->name,
 				 e->host);
 	*ret = steal_fd(&fd);
@@ -134,6 +139,43 @@ int tree_read(const struct tree *t, const struct tree_entry *e, uint64_t offset,
 	s = &t->sources[e->source];
 	r = read_stored(s->fd, s->name, e, e->stored, offset, buf, len, err);
 	return r < 0 ? error_prefix(err, "/%s", e->path) : 0;
+}
+
+int tree_stamp_take(int fd, const char *name, struct tree_stamp *ret, struct error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, -errno, "%s", name);
+	*ret = (struct tree_stamp){.size = (uint64_t)st.st_size, .mtime_ns = mtime_ns(&st)};
+	return 0;
+}
+
+int tree_stamp_check(int fd, const char *name, const struct tree_stamp *stamp, struct error *err)
+{
+	struct tree_stamp now;
+	int r;
+
+	if (stamp->size == 0 && stamp->mtime_ns == 0)
+		return 0;
+	r = tree_stamp_take(fd, name, &now, err);
+	if (r < 0)
+		return r;
+	if (now.size != stamp->size || now.mtime_ns != stamp->mtime_ns)
+		return error_set(err, -ESTALE, "%s: changed while building; build again", name);
+	return 0;
+}
+
+int tree_check_sources(const struct tree *t, struct error *err)
+{
+	for (size_t i = 0; i < t->source_count; i++) {
+		const struct tree_source *s = &t->sources[i];
+		int r = tree_stamp_check(s->fd, s->name, &s->stamp, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 int tree_read_all(const struct tree *t, const struct tree_entry *e, size_t limit, void **ret, size_t *ret_len,

@@ -406,6 +406,8 @@ int image_build(const struct template *t, struct compose_result *c, const struct
 	    (r = plan_disk(&b, err)) < 0 || (r = open_outputs(&b, &result, err)) < 0 ||
 	    (r = put_root(&b, err)) < 0 || (r = put_esp(&b, err)) < 0 || (r = put_table(&b, err)) < 0)
 		return r;
+	if ((r = tree_check_sources(c->tree, err)) < 0)
+		return r;
 	describe(&b);
 	if ((r = write_companions(&b, err)) < 0 || (r = commit(&b, err)) < 0)
 		return r;

@@ -174,6 +174,28 @@ static void test_packages(void **state)
 	assert_string_equal(c.inputs[2].kind, "package");
 }
 
+/* A tar is read where it lies, so one that is written to behind our back must be noticed. */
+static void test_tar_that_changes(void **state)
+{
+	_cleanup_free_ char *tar = xasprintf("%s/app.tar", (char *)*state);
+	_cleanup_compose_ struct compose_result c = {0};
+	_cleanup_close_ int fd = -EBADF;
+	struct error err = ERROR_INIT;
+	_cleanup_buf_ struct buf b = {0};
+
+	write_base(*state);
+	tar_add(&b, &(struct member){.path = "app", .data = "one"});
+	tar_end(&b);
+	assert_int_equal(output_write_file(tar, b.ptr, b.len, &err), 0);
+	c = compose_good(*state, "[Package]\nPath=app.tar\n");
+	assert_int_equal(tree_check_sources(c.tree, &err), 0);
+	fd = open(tar, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(io_pwrite_full(fd, tar, "two", 3, 512, &err), 0);
+	assert_int_equal(futimens(fd, (const struct timespec[]){{.tv_sec = 1}, {.tv_sec = 1}}), 0);
+	assert_int_equal(tree_check_sources(c.tree, &err), -ESTALE);
+	assert_contains(err.text, "app.tar: changed while building; build again");
+}
+
 static void test_package_list(void **state)
 {
 	_cleanup_compose_ struct compose_result c = {0};
@@ -199,6 +221,7 @@ int main(void)
 		unit_test_in_dir(test_skeleton),      unit_test_in_dir(test_files),
 		unit_test_in_dir(test_copied_passwd), unit_test_in_dir(test_refuses_files),
 		unit_test_in_dir(test_packages),      unit_test_in_dir(test_package_list),
+		unit_test_in_dir(test_tar_that_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -380,11 +380,17 @@ static void test_failure_leaves_nothing(void **state)
 	f.c.tree->sources = xcalloc(1, sizeof(*f.c.tree->sources));
 	f.c.tree->source_count = 1;
 	f.c.tree->sources[0] =
-		(struct tree_source){open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), xstrdup(dir)};
+		(struct tree_source){.fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), .name = xstrdup(dir)};
 	assert_true(image_build(f.t, &f.c, &o, &result, &err) < 0);
 	assert_null(result.image_path);
 	assert_int_equal(count_files(f.out), 1);
 	f.c.tree->entries[6]->origin = ORIGIN_MEMORY;
+
+	/* Later still: what was read is not what the digests among the inputs are of. */
+	f.c.tree->sources[0].stamp = (struct tree_stamp){.size = 1, .mtime_ns = 1};
+	assert_int_equal(image_build(f.t, &f.c, &o, &result, &err), -ESTALE);
+	assert_int_equal(count_files(f.out), 1);
+	f.c.tree->sources[0].stamp = (struct tree_stamp){0};
 
 	/* Early: one of the names is taken by a directory. */
 	assert_int_equal(mkdir(blocks, 0755), 0);
