@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mkappliance: from an application package to a golden image that cannot change once built. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,9 +40,29 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
-/* After an interrupt the shell must see that we died of it, so that a script around us stops too. */
-static int finish(int r, const struct error *err)
+/*
+ * A closed standard stream gets a descriptor that can only be used the wrong way round: otherwise the next file
+ * that is opened would get its number, and messages would go into an image.
+ */
+static void keep_standard_streams(void)
 {
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+			(void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
+/* Whoever reads the results must not take a part of them, or nothing, for all. */
+static int flush_results(int r, struct error *err)
+{
+	if (r < 0 || (fflush(stdout) == 0 && !ferror(stdout)))
+		return r;
+	return error_set(err, -EIO, "standard output is full or closed");
+}
+
+/* After an interrupt the shell must see that we died of it, so that a script around us stops too. */
+static int finish(int r, struct error *err)
+{
+	r = flush_results(r, err);
 	if (r >= 0)
 		return r > 0 ? 0 : EXIT_DONE;
 	log_error(err->text);
@@ -54,6 +76,7 @@ int main(int argc, char **argv)
 	struct error err = ERROR_INIT;
 	const struct command *command;
 
+	keep_standard_streams();
 	interrupt_setup();
 	if (argc < 2) {
 		print_usage(stderr);
@@ -61,11 +84,11 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
 		print_usage(stdout);
-		return EXIT_DONE;
+		return finish(0, &err);
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		printf("mkappliance %s\n", MKAPPLIANCE_VERSION);
-		return EXIT_DONE;
+		return finish(0, &err);
 	}
 	command = find_command(argv[1]);
 	if (!command)

@@ -510,10 +510,20 @@ fi
 check "unknown command" refuses 2 "unknown command 'biuld' (see 'mkappliance --help')" "$mkappliance" biuld
 check "unknown option" refuses 2 "*--offlin*" "$mkappliance" build --offlineX "$in"
 check "no template" refuses 2 "*" "$mkappliance" build --quiet
-to_full_device() { "$mkappliance" build "$in" -o "$out" >/dev/full; }
 standard_output_full() {
 	local status=0
-	to_full_device 2>"$tmp/log" || status=$?
+	"$@" >/dev/full 2>"$tmp/log" || status=$?
 	[ $status -eq 1 ] && [ "$(tail -n 1 "$tmp/log")" = "mkappliance: standard output is full or closed" ]
 }
-check "standard output is full" standard_output_full
+check "standard output is full: build" standard_output_full "$mkappliance" build "$in" -o "$out"
+check "standard output is full: verify" standard_output_full "$mkappliance" verify "$out/synthetic-1.0.raw"
+check "standard output is full: help" standard_output_full "$mkappliance" --help
+# A file must not get the number of a closed stream, to which messages go.
+streams_closed() {
+	local status=0
+	mkdir "$out/closed"
+	"$mkappliance" build "$in" -o "$out/closed" <&- >&- 2>&- || status=$?
+	[ $status -eq 1 ] && cmp "$out/synthetic-1.0.raw" "$out/closed/synthetic-1.0.raw" &&
+		"$mkappliance" verify "$out/closed/synthetic-1.0.raw" --quiet
+}
+check "standard streams are closed" streams_closed
