@@ -76,6 +76,50 @@ check "boot sector of the ESP" says 'DIFFERS +(ESP|every byte)' "$mkappliance" v
 check "a free cluster of the ESP" says 'every byte .*esp' "$mkappliance" verify "$(altered free $((root - 5000)))"
 check "kernel in the UKI" says 'DIFFERS +UKI' "$mkappliance" verify "$(altered kernel $((esp + 12 * 1048576)))"
 
+# What nobody reads counts too: code of the MBR, an unused entry of the GPT, gaps, spare sectors, the second FAT, slack of
+# partitions, the tail, and both ends of all that the manifest calls don't-care.
+unread_places() {
+	python3 - "$image" "$manifest" <<-'PY'
+		import json, struct, sys
+		m = json.load(open(sys.argv[2]))
+		esp, root, verity = m["disk"]["partitions"]
+		with open(sys.argv[1], "rb") as f:
+		    f.seek(esp["offset"])
+		    boot = f.read(512)
+		reserved, = struct.unpack_from("<H", boot, 14)
+		fat, = struct.unpack_from("<I", boot, 36)
+		size = m["disk"]["size"]
+		for place in [10, 440, 1024 + 128 * 100, 34 * 512, esp["offset"] - 1, esp["offset"] + 9 * 512, esp["offset"] + 6 * 512 + 100,
+		              esp["offset"] + (reserved + fat) * 512 + 40, esp["offset"] + (reserved + 2 * fat) * 512 + 480,
+		              root["offset"] - 1, root["offset"] + root["used"], root["offset"] + root["size"] - 1, verity["offset"] + 3000,
+		              verity["offset"] + verity["used"], verity["offset"] + verity["size"], size - 33 * 512 - 1, size - 1]:
+		    print(place)
+		for r in m["dont_care"]:
+		    print(r["offset"], r["offset"] + r["length"] - 1, sep="\n")
+	PY
+}
+
+every_unread_place() {
+	local place status
+	for place in $(unread_places); do
+		status=0
+		"$mkappliance" verify "$(altered unread "$place")" --quiet 2>"$tmp/log" || status=$?
+		[ $status -eq 3 ] || {
+			echo "byte $place differs, and the exit code is $status"
+			return 1
+		}
+	done
+	[ -n "$place" ]
+}
+check "bytes that nobody reads" every_unread_place
+
+another_build() {
+	cp -r templates/hello "$tmp/other" && sed -i "s|=../../|=$PWD/|; s/^CommandLine=.*/& quiet/" "$tmp/other/appliance.conf" &&
+		"$mkappliance" build "$tmp/other" -o "$tmp/other/out" --quiet &&
+		says 'DIFFERS +UKI' "$mkappliance" verify "$image" --manifest "$(echo "$tmp"/other/out/*.manifest.json)"
+}
+check "the manifest of another build" another_build
+
 command_line_at() {
 	python3 -c '
 import sys
