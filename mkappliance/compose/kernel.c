@@ -126,6 +126,7 @@ static int open_cached(const struct cached *c, const char *name, struct layer *r
 	return tar_index(ret->fd, name, ret, err);
 }
 
+/* @layer gets all of the modules, for Mode=system. */
 static int find_package(const struct template *t, const struct cache *cache, struct source *s,
 			struct layer *layer, struct compose_result *result, struct error *err)
 {
@@ -136,7 +137,7 @@ static int find_package(const struct template *t, const struct cache *cache, str
 	r = debian_kernel(t, cache, &c, err);
 	if (r == 0)
 		r = open_cached(&c, t->kernel.package, &look, err);
-	if (r == 0)
+	if (r == 0 && t->init.mode == INIT_SYSTEM)
 		r = open_cached(&c, t->kernel.package, layer, err);
 	if (r < 0)
 		return r;
@@ -168,7 +169,22 @@ static char *release_of_image(const uint8_t *image, size_t len)
 	return n ? xstrndup((const char *)image + at, n) : NULL;
 }
 
-/* [Kernel] Image=, and ModulesDirectory= where there is one. */
+/* The release that image and directory of modules must be of. */
+static int take_release(const struct template *t, struct source *s, struct error *err)
+{
+	const char *slash = strrchr(t->kernel.modules_dir, '/');
+	const char *name = slash ? slash + 1 : t->kernel.modules_dir;
+
+	if (!s->release)
+		s->release = xstrdup(name);
+	if (strcmp(s->release, name) != 0)
+		return error_usage(err,
+				   "[Kernel] Image=%s is of kernel %s, ModulesDirectory=%s of another",
+				   t->kernel.image, s->release, t->kernel.modules_dir);
+	return 0;
+}
+
+/* [Kernel] Image=, and ModulesDirectory= where there is one. @layer as in find_package(). */
 static int find_files(const struct template *t, struct source *s, struct layer *layer,
 		      struct compose_result *result, struct error *err)
 {
@@ -193,20 +209,12 @@ static int find_files(const struct template *t, struct source *s, struct layer *
 			s->release = xstrdup("unknown");
 		return 0;
 	}
-	{
-		const char *slash = strrchr(t->kernel.modules_dir, '/');
-		const char *name = slash ? slash + 1 : t->kernel.modules_dir;
-
-		if (s->release && strcmp(s->release, name) != 0)
-			return error_usage(
-				err, "[Kernel] Image=%s is of kernel %s, ModulesDirectory=%s of another",
-				t->kernel.image, s->release, t->kernel.modules_dir);
-		if (!s->release)
-			s->release = xstrdup(name);
-	}
+	r = take_release(t, s, err);
+	if (r < 0)
+		return r;
 	s->dir = xasprintf("usr/lib/modules/%s", s->release);
 	r = directory_list(t->kernel.modules_dir, s->dir, &look, err);
-	if (r == 0)
+	if (r == 0 && t->init.mode == INIT_SYSTEM)
 		r = directory_list(t->kernel.modules_dir, s->dir, layer, err);
 	if (r == 0)
 		r = layer_listing_digest(&look, &digest, &size, err);
