@@ -265,7 +265,8 @@ int cache_get(const struct cache *c, const struct buf *key, const char *what, bo
 	if (r == 0)
 		r = make_layer(record_path, what, make, data, &found, err);
 	if (r < 0) {
-		(void)unlink(lock_path);
+		if (lock >= 0) /* else it is somebody else's */
+			(void)unlink(lock_path);
 		return r;
 	}
 	log_debug("%s: %s %s", what, found.made ? "made" : "from the cache,", found.path);

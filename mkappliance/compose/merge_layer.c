@@ -46,7 +46,7 @@ static int enter(struct place *p, struct node **at, const char *name, size_t len
 		n->entry->layer = p->number;
 		free(steal_pointer(&n->entry->path));
 	} else if (S_ISLNK(n->entry->mode)) {
-		if (n->layer == p->number)
+		if (n->pass == p->m->pass)
 			return member_error(p, err, "goes through a symbolic link of the same archive");
 		n = node_resolve(p->m, *at, n->name, true);
 		if (!n)
@@ -211,6 +211,7 @@ static void put_other(struct place *p, struct tree_entry *e)
 
 	if (n && n->entry == e) {
 		n->layer = p->number; /* a link to itself */
+		n->pass = p->m->pass;
 		return;
 	}
 	if (n && S_ISDIR(n->entry->mode)) {
@@ -220,6 +221,7 @@ static void put_other(struct place *p, struct tree_entry *e)
 	if (!n)
 		n = node_add(p->m, p->parent, p->name, strlen(p->name));
 	n->layer = p->number;
+	n->pass = p->m->pass;
 	n->implicit = false;
 	node_set_entry(n, e);
 }
@@ -300,6 +302,7 @@ int merge_layer(struct merge *m, struct layer *l, unsigned number, unsigned flag
 	struct place p = {.m = m, .layer = l, .number = number, .flags = flags, .source = take_source(m, l)};
 	int r = 0;
 
+	m->pass++;
 	for (size_t i = 0; r == 0 && i < l->len; i++) {
 		_cleanup_free_ char *path = xstrdup(l->entries[i].entry->path);
 

@@ -17,6 +17,7 @@ struct node {
 	struct node *chain; /* in its bucket */
 	struct tree_entry *entry;
 	unsigned layer; /* that put this name here */
+	unsigned pass;	/* of struct merge, likewise; several passes may have the number of one layer */
 	bool implicit;	/* a directory that no layer has described yet */
 	char name[];
 };
@@ -26,6 +27,7 @@ struct merge {
 	size_t bucket_count;
 	size_t node_count;
 	struct node *root;
+	unsigned pass; /* calls of merge_layer() so far */
 	struct tree *tree; /* has the sources from the start, the entries in the end */
 };
 

@@ -226,6 +226,21 @@ static void test_links_to_directories(void **state)
 		     low, high);
 }
 
+/* [Files] Copy= lines are layers of one number; what one of them brings is there for the next. */
+static void test_link_of_an_earlier_pass(void **state)
+{
+	struct layer first = layer_from((const struct member[]){
+		{.path = "real", .type = '5'}, {.path = "link", .type = '2', .link = "real"}, {.path = NULL}});
+	struct layer second = layer_from((const struct member[]){{.path = "link/x"}, {.path = NULL}});
+	_cleanup_merge_ struct merge *m = merge_new();
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(merge_layer(m, &first, 3, MERGE_KEEP_LINKS, &err), 0);
+	assert_int_equal(merge_layer(m, &second, 3, MERGE_KEEP_LINKS, &err), 0);
+	assert_true(merge_has(m, "real/x"));
+}
+
 static void test_keep_directories(void **state)
 {
 	static const struct member low[] = {{.path = "etc", .type = '5', .mode = 0711}, {.path = NULL}};
@@ -382,6 +397,7 @@ int main(void)
 		cmocka_unit_test(test_no_whiteouts),
 		cmocka_unit_test(test_hard_links),
 		cmocka_unit_test(test_links_to_directories),
+		cmocka_unit_test(test_link_of_an_earlier_pass),
 		cmocka_unit_test(test_keep_directories),
 		cmocka_unit_test(test_refuses_escapes),
 		cmocka_unit_test(test_link_is_clamped_to_the_tree),
