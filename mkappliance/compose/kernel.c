@@ -178,8 +178,7 @@ static int take_release(const struct template *t, struct source *s, struct error
 	if (!s->release)
 		s->release = xstrdup(name);
 	if (strcmp(s->release, name) != 0)
-		return error_usage(err,
-				   "[Kernel] Image=%s is of kernel %s, ModulesDirectory=%s of another",
+		return error_usage(err, "[Kernel] Image=%s is of kernel %s, ModulesDirectory=%s of another",
 				   t->kernel.image, s->release, t->kernel.modules_dir);
 	return 0;
 }

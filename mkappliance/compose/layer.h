@@ -19,8 +19,8 @@ struct layer_entry {
 };
 
 struct layer {
-	char *name; /* for messages */
-	int fd;	    /* of the tar or the directory; -1: every content is in memory */
+	char *name;		 /* for messages */
+	int fd;			 /* of the tar or the directory; -1: every content is in memory */
 	struct tree_stamp stamp; /* for the source that the merge makes of @fd */
 	struct layer_entry *entries;
 	size_t len;

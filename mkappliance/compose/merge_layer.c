@@ -292,8 +292,8 @@ static unsigned take_source(struct merge *m, struct layer *l)
 	if (l->fd < 0)
 		return 0;
 	array_grow(t->sources, t->source_count, t->source_cap);
-	t->sources[t->source_count] = (struct tree_source){
-		.fd = steal_fd(&l->fd), .name = xstrdup(l->name), .stamp = l->stamp};
+	t->sources[t->source_count] =
+		(struct tree_source){.fd = steal_fd(&l->fd), .name = xstrdup(l->name), .stamp = l->stamp};
 	return (unsigned)t->source_count++;
 }
 

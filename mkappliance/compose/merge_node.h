@@ -27,7 +27,7 @@ struct merge {
 	size_t bucket_count;
 	size_t node_count;
 	struct node *root;
-	unsigned pass; /* calls of merge_layer() so far */
+	unsigned pass;	   /* calls of merge_layer() so far */
 	struct tree *tree; /* has the sources from the start, the entries in the end */
 };
 

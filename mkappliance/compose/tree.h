@@ -70,8 +70,8 @@ struct tree_stamp {
 };
 
 struct tree_source {
-	int fd;	    /* of the tar or the directory; owned */
-	char *name; /* for messages */
+	int fd;			 /* of the tar or the directory; owned */
+	char *name;		 /* for messages */
 	struct tree_stamp stamp; /* of a tar that is not ours, from before its digest was taken */
 };
 

@@ -44,8 +44,7 @@ static int open_checked(const struct tree_source *s, const struct tree_entry *e,
 		return error_errno(err, -errno, "%s/%s", s->name, e->host);
 	if (fstat(fd, &st) < 0)
 		return error_errno(err, -errno, "%s/%s", s->name, e->host);
-	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != e->size ||
-	    mtime_ns(&st) != e->host_mtime_ns)
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != e->size || mtime_ns(&st) != e->host_mtime_ns)
 		return error_set(err, -ESTALE, "%s/%s: changed while building; build again", s->name,
 				 e->host);
 	*ret = steal_fd(&fd);

@@ -180,9 +180,10 @@ static void test_hard_links(void **state)
 		       (const struct member[]){{.path = "a", .type = '1', .link = "b"}, {.path = NULL}},
 		       "which is a directory");
 	/* The link would replace the directory that its file is in: nothing would be left to link to. */
-	assert_refused((const struct member[]){{.path = "d/deep/f", .data = "x"}, {.path = NULL}},
-		       (const struct member[]){{.path = "d", .type = '1', .link = "d/deep/f"}, {.path = NULL}},
-		       "is a hard link to 'd/deep/f', which lies below it");
+	assert_refused(
+		(const struct member[]){{.path = "d/deep/f", .data = "x"}, {.path = NULL}},
+		(const struct member[]){{.path = "d", .type = '1', .link = "d/deep/f"}, {.path = NULL}},
+		"is a hard link to 'd/deep/f', which lies below it");
 }
 
 /* usr-merge: a package that still says lib/ lands where the link of the base leads. */
@@ -229,8 +230,9 @@ static void test_links_to_directories(void **state)
 /* [Files] Copy= lines are layers of one number; what one of them brings is there for the next. */
 static void test_link_of_an_earlier_pass(void **state)
 {
-	struct layer first = layer_from((const struct member[]){
-		{.path = "real", .type = '5'}, {.path = "link", .type = '2', .link = "real"}, {.path = NULL}});
+	struct layer first = layer_from((const struct member[]){{.path = "real", .type = '5'},
+								{.path = "link", .type = '2', .link = "real"},
+								{.path = NULL}});
 	struct layer second = layer_from((const struct member[]){{.path = "link/x"}, {.path = NULL}});
 	_cleanup_merge_ struct merge *m = merge_new();
 	struct error err = ERROR_INIT;

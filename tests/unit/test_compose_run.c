@@ -218,9 +218,9 @@ static void test_package_list(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		unit_test_in_dir(test_skeleton),      unit_test_in_dir(test_files),
-		unit_test_in_dir(test_copied_passwd), unit_test_in_dir(test_refuses_files),
-		unit_test_in_dir(test_packages),      unit_test_in_dir(test_package_list),
+		unit_test_in_dir(test_skeleton),	 unit_test_in_dir(test_files),
+		unit_test_in_dir(test_copied_passwd),	 unit_test_in_dir(test_refuses_files),
+		unit_test_in_dir(test_packages),	 unit_test_in_dir(test_package_list),
 		unit_test_in_dir(test_tar_that_changes),
 	};
 

@@ -379,8 +379,8 @@ static void test_failure_leaves_nothing(void **state)
 	f.c.tree->entries[6]->host = xstrdup("gone");
 	f.c.tree->sources = xcalloc(1, sizeof(*f.c.tree->sources));
 	f.c.tree->source_count = 1;
-	f.c.tree->sources[0] =
-		(struct tree_source){.fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), .name = xstrdup(dir)};
+	f.c.tree->sources[0] = (struct tree_source){.fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+						    .name = xstrdup(dir)};
 	assert_true(image_build(f.t, &f.c, &o, &result, &err) < 0);
 	assert_null(result.image_path);
 	assert_int_equal(count_files(f.out), 1);
