@@ -30,6 +30,9 @@
 	"--customize-hook=rm -f \"$1/etc/resolv.conf\" \"$1/etc/hostname\" " \
 	"\"$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap\" \"$1/etc/apt/apt.conf.d/99mmdebstrap\""
 
+/* Nor which file of the host the keys came from. */
+#define DROP_SIGNED_BY "--customize-hook=sed -i 's/ \\[signed-by=[^]]*\\]//' \"$1/etc/apt/sources.list\""
+
 /* One call of mmdebstrap. */
 struct bootstrap {
 	const struct template *t;
@@ -139,12 +142,29 @@ static char *join_list(const struct strlist *l)
 	return buf_steal(&b);
 }
 
+/*
+ * Where mmdebstrap fetches from. Its --keyring only adds to the keys that the host trusts; a whole line of sources.list
+ * with signed-by is what makes the template's keyring the only one.
+ */
+static char *archive_line(const struct template *t)
+{
+	_cleanup_free_ char *mirror = mirror_url(t);
+	_cleanup_buf_ struct buf line = {0};
+
+	if (!t->base.keyring || !mirror)
+		return steal_pointer(&mirror);
+	buf_printf(&line, "deb [signed-by=%s] %s %s", t->base.keyring, mirror, t->base.suite);
+	for (size_t i = 0; i < t->base.components.len; i++)
+		buf_printf(&line, " %s", t->base.components.ptr[i]);
+	return buf_steal(&line);
+}
+
 static void make_argv(const struct bootstrap *b, const char *mode, struct strlist *argv)
 {
 	const struct template *t = b->t;
 	_cleanup_free_ char *components = join_list(&t->base.components);
 	_cleanup_free_ char *packages = join_list(b->packages);
-	_cleanup_free_ char *mirror = mirror_url(t);
+	_cleanup_free_ char *archive = archive_line(t);
 
 	strlist_add(argv, "mmdebstrap");
 	strlist_add(argv, mode);
@@ -155,19 +175,19 @@ static void make_argv(const struct bootstrap *b, const char *mode, struct strlis
 		strlist_addf(argv, "--components=%s", components);
 	if (*packages)
 		strlist_addf(argv, "--include=%s", packages);
-	if (t->base.keyring)
-		strlist_addf(argv, "--keyring=%s", t->base.keyring);
 	if (t->base.snapshot) /* whose lists of packages expired long ago */
 		strlist_add(argv, "--aptopt=Acquire::Check-Valid-Until \"false\"");
 	if (b->installs) {
 		/* dpkg syncs every file of a tree that is thrown away when the machine goes down. */
 		strlist_add(argv, "--dpkgopt=force-unsafe-io");
 		strlist_add(argv, DROP_TRACES);
+		if (t->base.keyring)
+			strlist_add(argv, DROP_SIGNED_BY);
 	}
 	strlist_add(argv, t->base.suite);
 	strlist_add(argv, "-");
-	if (mirror)
-		strlist_add(argv, mirror);
+	if (archive)
+		strlist_add(argv, archive);
 }
 
 static int64_t bootstrap_epoch(const struct template *t)

@@ -59,6 +59,12 @@ static int check_archive(const struct parse *p, struct error *err)
 			     "Snapshot= needs a Mirror= that says where the time goes: "
 			     "http://mirror.example.org/archive/debian/" SNAPSHOT_MARK,
 			     err);
+	if (t->base.keyring && !t->base.mirror)
+		return wrong(p, "Base.Keyring", "Keyring= needs a Mirror=: the archive that it is for", err);
+	if (t->base.keyring && strpbrk(t->base.keyring, " \t[]"))
+		return wrong(p, "Base.Keyring",
+			     "Keyring= may have no blank and no bracket in its path: apt cannot read it",
+			     err);
 	if (marked && !t->base.snapshot)
 		return wrong(p, "Base.Mirror",
 			     "Mirror= holds " SNAPSHOT_MARK ", but there is no Snapshot=", err);
