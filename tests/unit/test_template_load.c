@@ -265,6 +265,9 @@ static const struct {
 	 "http://mirror.example.org/archive/debian/@SNAPSHOT@"},
 	{HEAD DEBIAN "Mirror=http://m/@SNAPSHOT@\n" EXEC,
 	 "f:7: Mirror= holds @SNAPSHOT@, but there is no Snapshot="},
+	{HEAD DEBIAN "Keyring=k.gpg\n" EXEC, "f:7: Keyring= needs a Mirror=: the archive that it is for"},
+	{HEAD DEBIAN "Mirror=http://mirror.example.org/debian\nKeyring=a b.gpg\n" EXEC,
+	 "f:8: Keyring= may have no blank and no bracket in its path: apt cannot read it"},
 };
 
 static void test_refusals(void **state)
