@@ -124,13 +124,12 @@ static void on_line(const char *line, void *data)
 /* The mirror with the snapshot's date in it; NULL: mmdebstrap's own. To be freed. */
 static char *mirror_url(const struct template *t)
 {
-	static const char mark[] = "@SNAPSHOT@";
-	const char *at = t->base.mirror ? strstr(t->base.mirror, mark) : NULL;
+	const char *at = t->base.mirror ? strstr(t->base.mirror, SNAPSHOT_MARK) : NULL;
 
 	if (!at || !t->base.snapshot)
 		return t->base.mirror ? xstrdup(t->base.mirror) : NULL;
 	return xasprintf("%.*s%s%s", (int)(at - t->base.mirror), t->base.mirror, t->base.snapshot,
-			 at + strlen(mark));
+			 at + strlen(SNAPSHOT_MARK));
 }
 
 static char *join_list(const struct strlist *l)

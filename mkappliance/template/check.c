@@ -6,7 +6,6 @@
 
 #include "template/setters.h"
 
-#define SNAPSHOT_MARK "@SNAPSHOT@"
 
 /* "FILE: MESSAGE" for what is missing. */
 static int missing(const struct parse *p, const char *what, struct error *err)

@@ -14,6 +14,9 @@
 #include "lib/error.h"
 #include "lib/mem.h"
 
+/* In Mirror=: where the time of Snapshot= goes. */
+#define SNAPSHOT_MARK "@SNAPSHOT@"
+
 enum base_source { BASE_NONE, BASE_DEBIAN, BASE_DIRECTORY, BASE_TAR };
 enum init_mode { INIT_APPLIANCE, INIT_SYSTEM };
 enum on_corruption { ON_CORRUPTION_POWEROFF, ON_CORRUPTION_REBOOT, ON_CORRUPTION_PANIC };
