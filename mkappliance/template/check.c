@@ -6,7 +6,6 @@
 
 #include "template/setters.h"
 
-
 /* "FILE: MESSAGE" for what is missing. */
 static int missing(const struct parse *p, const char *what, struct error *err)
 {
