@@ -64,7 +64,7 @@ static void print_text(const struct image_result *result, const struct times *ti
 }
 
 /* Composes and builds; the times go to @times. */
-static int build(const struct template *t, const struct compose_options *compose_options,
+static int build(struct template *t, const struct compose_options *compose_options,
 		 const struct image_options *image_options, struct times *times, struct image_result *ret,
 		 struct error *err)
 {

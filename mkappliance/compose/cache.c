@@ -16,7 +16,7 @@
 #include "lib/json.h"
 #include "lib/log.h"
 
-#define RECORD_MAX 4096
+#define RECORD_MAX ((size_t)16 << 20)
 
 int cache_open(const struct compose_options *options, struct cache *ret, struct error *err)
 {
@@ -53,6 +53,7 @@ void cached_free(struct cached *c)
 {
 	cleanup_closep(&c->fd);
 	free(c->path);
+	free(c->note);
 	*c = CACHED_INIT;
 }
 
@@ -137,6 +138,7 @@ static int record_write(const char *path, const char *what, const struct cached 
 	js_set_int(j, "inode", (int64_t)st.st_ino);
 	js_set_int(j, "mtime_ns", time_ns(st.st_mtim));
 	js_set_int(j, "ctime_ns", time_ns(st.st_ctim));
+	js_set_string(j, "note", c->note);
 	text = js_text(j, false);
 	r = output_open(path, &out, err);
 	if (r == 0)
@@ -147,6 +149,7 @@ static int record_write(const char *path, const char *what, const struct cached 
 struct record {
 	struct sha256 digest;
 	int64_t size, inode, mtime_ns, ctime_ns;
+	char *note; /* owned */
 };
 
 static int record_read(const char *path, struct record *ret, struct error *err)
@@ -166,7 +169,11 @@ static int record_read(const char *path, struct record *ret, struct error *err)
 		r = js_need_int(j, "inode", INT64_MIN, INT64_MAX, &ret->inode, err);
 	if (r == 0)
 		r = js_need_int(j, "mtime_ns", INT64_MIN, INT64_MAX, &ret->mtime_ns, err);
-	return r < 0 ? r : js_need_int(j, "ctime_ns", INT64_MIN, INT64_MAX, &ret->ctime_ns, err);
+	if (r == 0)
+		r = js_need_int(j, "ctime_ns", INT64_MIN, INT64_MAX, &ret->ctime_ns, err);
+	if (r == 0 && js_string(js_get(j, "note")))
+		ret->note = xstrdup(js_string(js_get(j, "note")));
+	return r;
 }
 
 /* The layer as it lies there: 1 when it is good, 0 when it has to be made. */
@@ -190,6 +197,8 @@ static int look_up(const char *record_path, const char *what, struct cached *c, 
 		return 0;
 	}
 	c->digest = rec.digest;
+	free(c->note);
+	c->note = rec.note;
 	c->size = (uint64_t)st.st_size;
 	if (rec.size == st.st_size && rec.inode == (int64_t)st.st_ino &&
 	    rec.mtime_ns == time_ns(st.st_mtim) && rec.ctime_ns == time_ns(st.st_ctim))
@@ -208,10 +217,11 @@ static int look_up(const char *record_path, const char *what, struct cached *c, 
 }
 
 static int make_layer(const char *record_path, const char *what,
-		      int (*make)(int fd, void *data, struct error *err), void *data, struct cached *c,
-		      struct error *err)
+		      int (*make)(int fd, struct buf *note, void *data, struct error *err), void *data,
+		      struct cached *c, struct error *err)
 {
 	_cleanup_output_ struct output out = OUTPUT_INIT;
+	_cleanup_buf_ struct buf note = {0};
 	int r;
 
 	/*
@@ -223,7 +233,7 @@ static int make_layer(const char *record_path, const char *what,
 	r = output_open(c->path, &out, err);
 	if (r < 0)
 		return r;
-	r = make(out.fd, data, err);
+	r = make(out.fd, &note, data, err);
 	if (r < 0)
 		return r;
 	r = sha256_of_fd(out.fd, c->path, &c->digest, &c->size, err);
@@ -236,12 +246,14 @@ static int make_layer(const char *record_path, const char *what,
 	if (c->fd < 0)
 		return error_errno(err, -errno, "%s", c->path);
 	c->made = true;
+	free(c->note);
+	c->note = note.len ? buf_steal(&note) : NULL;
 	return record_write(record_path, what, c, err);
 }
 
 int cache_get(const struct cache *c, const struct buf *key, const char *what, bool needs_network,
-	      int (*make)(int fd, void *data, struct error *err), void *data, struct cached *ret,
-	      struct error *err)
+	      int (*make)(int fd, struct buf *note, void *data, struct error *err), void *data,
+	      struct cached *ret, struct error *err)
 {
 	_cleanup_free_ char *lock_path = NULL, *record_path = NULL;
 	_cleanup_cached_ struct cached found = CACHED_INIT;

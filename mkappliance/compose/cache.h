@@ -39,7 +39,8 @@ struct cached {
 	char *path;
 	struct sha256 digest;
 	uint64_t size;
-	bool made; /* just now */
+	char *note; /* what its maker wrote down of it, JSON; NULL: nothing */
+	bool made;  /* just now */
 };
 
 #define CACHED_INIT ((struct cached){.fd = -1})
@@ -47,11 +48,12 @@ void cached_free(struct cached *c);
 #define _cleanup_cached_ __attribute__((cleanup(cached_free)))
 
 /*
- * Finds the layer of the inputs @key, or makes it: @make writes it to @fd. @what names it in messages ("base
+ * Finds the layer of the inputs @key, or makes it: @make writes it to @fd, and to @note one JSON value if it has more to say of
+ * it than its bytes do (see installed.h); that is kept with the layer. @what names it in messages ("base
  * bookworm"), but those of @make are its own. @needs_network: refuse to make it when offline.
  */
 int cache_get(const struct cache *c, const struct buf *key, const char *what, bool needs_network,
-	      int (*make)(int fd, void *data, struct error *err), void *data, struct cached *ret,
-	      struct error *err);
+	      int (*make)(int fd, struct buf *note, void *data, struct error *err), void *data,
+	      struct cached *ret, struct error *err);
 
 #endif

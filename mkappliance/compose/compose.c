@@ -25,7 +25,7 @@
 enum { LAYER_BASE, LAYER_MODULES, LAYER_PACKAGES };
 
 struct compose {
-	const struct template *t;
+	struct template *t;
 	struct cache cache;
 	struct merge *m;
 	unsigned number; /* of the layer that comes next */
@@ -56,7 +56,7 @@ void compose_result_free(struct compose_result *r)
 		free(r->inputs[i].name);
 	}
 	free(r->inputs);
-	strlist_free(&r->packages);
+	installed_free(&r->packages);
 	*r = (struct compose_result){0};
 }
 
@@ -141,13 +141,8 @@ static int read_database(struct compose *c, struct dpkg *ret, struct error *err)
 
 static void list_package(struct compose *c, const struct dpkg_package *p)
 {
-	strlist_addf(&c->result.packages, "%s %s %s", p->name, p->version,
-		     p->architecture ? p->architecture : "all");
-}
-
-static int compare_strings(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	installed_add(&c->result.packages, "deb", p->name, p->version,
+		      p->architecture ? p->architecture : "all");
 }
 
 /* What the database says, and the .debs that were unpacked beside it (already listed). */
@@ -162,8 +157,7 @@ static int list_packages(struct compose *c, struct error *err)
 	for (size_t i = 0; i < d.len; i++)
 		if (dpkg_installed(&d.list[i]))
 			list_package(c, &d.list[i]);
-	if (c->result.packages.len)
-		qsort(c->result.packages.ptr, c->result.packages.len, sizeof(char *), compare_strings);
+	installed_sort(&c->result.packages);
 	return 0;
 }
 
@@ -267,10 +261,12 @@ static int run(struct compose *c, struct error *err)
 		r = files_compose(c->t, c->m, c->number, &c->result, err);
 	if (r == 0)
 		r = add_skeleton(c, err);
-	return r < 0 ? r : list_packages(c, err);
+	if (r == 0)
+		r = list_packages(c, err);
+	return r < 0 ? r : template_check_start(c->t, err);
 }
 
-int compose_run(const struct template *t, const struct compose_options *options, struct compose_result *ret,
+int compose_run(struct template *t, const struct compose_options *options, struct compose_result *ret,
 		struct error *err)
 {
 	_cleanup_(compose_free) struct compose c = {.t = t};

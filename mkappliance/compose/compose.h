@@ -5,6 +5,7 @@
 #ifndef MKAPPLIANCE_COMPOSE_COMPOSE_H
 #define MKAPPLIANCE_COMPOSE_COMPOSE_H
 
+#include "compose/installed.h"
 #include "compose/tree.h"
 #include "lib/hash.h"
 #include "template/template.h"
@@ -43,7 +44,7 @@ struct compose_result {
 	struct compose_input *inputs;
 	size_t input_count;
 	size_t input_cap;
-	struct strlist packages; /* "name version arch" from the dpkg database, sorted */
+	struct installed packages; /* of every package database in the tree, sorted by name */
 };
 
 struct compose_options {
@@ -52,8 +53,11 @@ struct compose_options {
 	bool offline;	       /* fail rather than call a package manager */
 };
 
-/* Everything is freed by compose_result_free(), which accepts a zeroed one. */
-int compose_run(const struct template *t, const struct compose_options *options, struct compose_result *ret,
+/*
+ * What a base or a package says of its start-up fills those fields of @t's [Init] that the template does not set. Everything is
+ * freed by compose_result_free(), which accepts a zeroed one.
+ */
+int compose_run(struct template *t, const struct compose_options *options, struct compose_result *ret,
 		struct error *err);
 void compose_result_free(struct compose_result *r);
 #define _cleanup_compose_ __attribute__((cleanup(compose_result_free)))

@@ -222,10 +222,11 @@ static int run_mmdebstrap(int fd, struct bootstrap *b, struct error *err)
 }
 
 /* For cache_get(): the tar goes to @fd. */
-static int bootstrap(int fd, void *data, struct error *err)
+static int bootstrap(int fd, struct buf *note, void *data, struct error *err)
 {
 	struct bootstrap *b = data;
 
+	(void)note;
 	return run_mmdebstrap(fd, b, err) < 0 ? error_prefix(err, "%s", b->what) : 0;
 }
 
@@ -280,7 +281,7 @@ int debian_base(const struct template *t, const struct cache *cache, struct cach
  * Fetches package and dependencies to a file without a name, and writes the few of its members that count
  * to @fd.
  */
-static int make_kernel(int fd, void *data, struct error *err)
+static int make_kernel(int fd, struct buf *note, void *data, struct error *err)
 {
 	struct bootstrap *b = data;
 	const char *package = b->packages->ptr[0];
@@ -293,7 +294,8 @@ static int make_kernel(int fd, void *data, struct error *err)
 	if (!mkdtemp(dir))
 		return error_errno(err, -errno, "%s", dir);
 	all = openat(AT_FDCWD, dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	r = all < 0 ? error_errno(err, -errno, "%s: creating a file there", dir) : bootstrap(all, b, err);
+	r = all < 0 ? error_errno(err, -errno, "%s: creating a file there", dir)
+		    : bootstrap(all, note, b, err);
 	if (r == 0)
 		r = kernel_layer_write(all, package, dir, fd, err);
 	if (r < 0) {

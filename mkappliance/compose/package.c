@@ -33,12 +33,13 @@ void package_free(struct package *p)
 }
 
 /* What comes out is looked through at once, so that the cache never keeps what no build can use. */
-static int unpack(int fd, void *data, struct error *err)
+static int unpack(int fd, struct buf *note, void *data, struct error *err)
 {
 	_cleanup_layer_ struct layer look = LAYER_INIT;
 	const struct unpack *u = data;
 	int r;
 
+	(void)note;
 	if (u->kind == ARCHIVE_DEB)
 		r = archive_split_deb(u->fd, u->path, fd, -1, err);
 	else

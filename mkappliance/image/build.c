@@ -306,7 +306,8 @@ static void describe(struct build *b)
 	manifest_set_test(m, b->t);
 	list_inputs(b, m);
 	for (size_t i = 0; i < b->c->packages.len; i++)
-		strlist_add(&m->packages, b->c->packages.ptr[i]);
+		strlist_addf(&m->packages, "%s %s %s", b->c->packages.list[i].name,
+			     b->c->packages.list[i].version, b->c->packages.list[i].arch);
 	b->manifest = m;
 }
 

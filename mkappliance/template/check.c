@@ -103,9 +103,8 @@ static int check_kernel(const struct parse *p, struct error *err)
 
 static int check_init(const struct parse *p, struct error *err)
 {
-	if (p->t->init.mode == INIT_APPLIANCE && p->t->init.exec.len == 0)
-		return missing(p, "[Init] Exec= is missing: the program to run (or choose Mode=system)", err);
-	return 0;
+	/* What an OCI image or a unit says of it is known only after compose. */
+	return template_check_start(p->t, err);
 }
 
 int check_template(const struct parse *p, struct error *err)

@@ -14,8 +14,6 @@
 #include "template/names.h"
 #include "template/template.h"
 
-#define KEY_LIMIT 64 /* at least the number of keys; keys.c checks */
-
 /* A template while it is being read. */
 struct parse {
 	struct template *t;

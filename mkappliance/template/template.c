@@ -128,6 +128,8 @@ static int parse_text(struct parse *p, const char *text, size_t len, const char 
 	if (r < 0)
 		return r;
 	fill_in(p->t);
+	for (size_t i = 0; i < KEY_LIMIT; i++)
+		p->t->set[i] = p->set_at[i] != 0;
 	return 0;
 }
 
@@ -195,6 +197,25 @@ int template_load(const char *path, const char *version, struct template **ret, 
 	if (r < 0)
 		return r;
 	*ret = steal_pointer(&t);
+	return 0;
+}
+
+bool template_has(const struct template *t, const char *key)
+{
+	const char *const *names = template_known_keys();
+
+	for (size_t i = 0; names[i]; i++)
+		if (strcmp(names[i], key) == 0)
+			return t->set[i];
+	abort(); /* a name that is not in the table is a bug of ours */
+}
+
+int template_check_start(const struct template *t, struct error *err)
+{
+	if (t->init.mode == INIT_APPLIANCE && t->init.exec.len == 0)
+		return error_usage(err,
+				   "%s: [Init] Exec= is missing: the program to run (or choose Mode=system)",
+				   t->path);
 	return 0;
 }
 

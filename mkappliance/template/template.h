@@ -14,6 +14,9 @@
 #include "lib/error.h"
 #include "lib/mem.h"
 
+/* At least the number of keys; keys.c checks. */
+#define KEY_LIMIT 128
+
 /* In Mirror=: where the time of Snapshot= goes. */
 #define SNAPSHOT_MARK "@SNAPSHOT@"
 
@@ -46,8 +49,9 @@ struct template_probe {
 
 struct template
 {
-	char *path; /* of the file itself */
-	char *dir;  /* absolute, where relative paths start */
+	char *path;	     /* of the file itself */
+	char *dir;	     /* absolute, where relative paths start */
+	bool set[KEY_LIMIT]; /* by the index in template_known_keys(): the template says it; see template_has() */
 
 	struct {
 		char *name;    /* [a-z0-9-]{1,63}, no '-' at either end: also the hostname */
@@ -130,6 +134,15 @@ int template_load(const char *path, const char *version, struct template **ret, 
  */
 int template_parse(const char *text, size_t len, const char *name, const char *dir, struct template **ret,
 		   struct error *err);
+
+/*
+ * Whether the template itself sets "Section.Key". What a base or a package says of its start-up (an OCI configuration, a
+ * unit) is put into the fields of [Init] by compose only where this is false.
+ */
+bool template_has(const struct template *t, const char *key);
+
+/* After compose: whether there is something to start. Usage error that names the template. */
+int template_check_start(const struct template *t, struct error *err);
 
 void template_free(struct template *t);
 void template_freep(struct template **t);

@@ -14,7 +14,7 @@ struct maker {
 	bool slow;
 };
 
-static int make(int fd, void *data, struct error *err)
+static int make(int fd, struct buf *note, void *data, struct error *err)
 {
 	struct maker *m = data;
 
@@ -23,6 +23,7 @@ static int make(int fd, void *data, struct error *err)
 		nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
 	if (io_write_full(fd, "layer", m->text, strlen(m->text), err) < 0)
 		return err->code;
+	buf_printf(note, "\"note of %s\"", m->text);
 	return m->fails ? error_set(err, -EIO, "made to fail") : 0;
 }
 
@@ -54,6 +55,8 @@ static char *get(const struct cache *c, const char *input, struct maker *m)
 	assert_int_equal(found.size, strlen(m->text));
 	sha256_of(m->text, strlen(m->text), &expected);
 	assert_memory_equal(&found.digest, &expected, sizeof(expected));
+	snprintf(text, sizeof(text), "\"note of %s\"", m->text);
+	assert_string_equal(found.note, text);
 	return xstrdup(found.path);
 }
 
