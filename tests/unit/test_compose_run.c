@@ -208,8 +208,11 @@ static void test_package_list(void **state)
 		"Package: bash\nStatus: install ok installed\nVersion: 5:5.2-1\nArchitecture: amd64\nDescription: a\n b\n");
 	c = compose_good(*state, "");
 	assert_int_equal(c.packages.len, 2);
-	assert_string_equal(c.packages.ptr[0], "bash 5:5.2-1 amd64");
-	assert_string_equal(c.packages.ptr[1], "zlib 1.2 amd64");
+	assert_string_equal(c.packages.list[0].name, "bash");
+	assert_string_equal(c.packages.list[0].version, "5:5.2-1");
+	assert_string_equal(c.packages.list[1].name, "zlib");
+	assert_string_equal(c.packages.list[1].arch, "amd64");
+	assert_string_equal(c.packages.list[1].type, "deb");
 	write_file(*state, "base/var/lib/dpkg/status", "no control file at all\n");
 	assert_compose_fails(*state, "", EXIT_FAILED,
 			     "/var/lib/dpkg/status:1: is not a line of a control file");

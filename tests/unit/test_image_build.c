@@ -177,7 +177,7 @@ static void setup(struct fixture *f, const char *more)
 		fail_msg("%s", err.text);
 	f->c.tree = make_tree();
 	make_kernel(&f->c.kernel);
-	strlist_add(&f->c.packages, "hello 1.0 amd64");
+	installed_add(&f->c.packages, "deb", "hello", "1.0", "amd64");
 }
 
 static void teardown(struct fixture *f)
