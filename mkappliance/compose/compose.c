@@ -39,22 +39,31 @@ static void compose_free(struct compose *c)
 	compose_result_free(&c->result);
 }
 
-void compose_add_input(struct compose_result *r, const char *kind, const char *name,
-		       const struct sha256 *digest, uint64_t size)
+struct compose_input *compose_add_input(struct compose_result *r, const char *kind, const char *name,
+					const struct sha256 *digest, uint64_t size)
 {
 	array_grow(r->inputs, r->input_count, r->input_cap);
-	r->inputs[r->input_count++] = (struct compose_input){
+	r->inputs[r->input_count] = (struct compose_input){
 		.kind = xstrdup(kind), .name = xstrdup(name), .digest = *digest, .size = size};
+	return &r->inputs[r->input_count++];
+}
+
+void compose_input_free(struct compose_input *i)
+{
+	free(i->kind);
+	free(i->name);
+	free(i->package);
+	free(i->version);
+	free(i->arch);
+	free(i->repository);
 }
 
 void compose_result_free(struct compose_result *r)
 {
 	tree_free(r->tree);
 	kernel_free(&r->kernel);
-	for (size_t i = 0; i < r->input_count; i++) {
-		free(r->inputs[i].kind);
-		free(r->inputs[i].name);
-	}
+	for (size_t i = 0; i < r->input_count; i++)
+		compose_input_free(&r->inputs[i]);
 	free(r->inputs);
 	installed_free(&r->packages);
 	*r = (struct compose_result){0};
@@ -139,10 +148,14 @@ static int read_database(struct compose *c, struct dpkg *ret, struct error *err)
 	return r < 0 ? r : dpkg_parse(text, len, "/" STATUS_PATH, ret, err);
 }
 
+static const char *debian_package_arch(const struct dpkg_package *p)
+{
+	return p->architecture ? p->architecture : "all";
+}
+
 static void list_package(struct compose *c, const struct dpkg_package *p)
 {
-	installed_add(&c->result.packages, "deb", p->name, p->version,
-		      p->architecture ? p->architecture : "all");
+	installed_add(&c->result.packages, "deb", p->name, p->version, debian_package_arch(p));
 }
 
 /* What the database says, and the .debs that were unpacked beside it (already listed). */
@@ -177,6 +190,7 @@ static int add_package(struct compose *c, const char *path, struct error *err)
 {
 	_cleanup_package_ struct package p = PACKAGE_INIT;
 	unsigned flags = MERGE_KEEP_LINKS;
+	struct compose_input *in;
 	int r;
 
 	r = package_open(path, &c->cache, &p, err);
@@ -186,7 +200,12 @@ static int add_package(struct compose *c, const char *path, struct error *err)
 	}
 	if (r < 0)
 		return r;
-	compose_add_input(&c->result, "package", path, &p.digest, p.size);
+	in = compose_add_input(&c->result, "package", path, &p.digest, p.size);
+	if (p.kind == ARCHIVE_DEB) {
+		in->package = xstrdup(p.control.list[0].name);
+		in->version = xstrdup(p.control.list[0].version);
+		in->arch = xstrdup(debian_package_arch(&p.control.list[0]));
+	}
 	return merge_layer(c->m, &p.layer, c->number++, flags, err);
 }
 

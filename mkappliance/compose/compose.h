@@ -36,6 +36,11 @@ struct compose_input {
 	char *name;	      /* path as the template says it, or "bookworm" */
 	struct sha256 digest; /* of the file, of the layer's tar, or of a directory's listing */
 	uint64_t size;
+	/* NULL where it has none, or it is not known. */
+	char *package;	  /* the name that it gives itself: "nginx-light", "library/nginx" */
+	char *version;	  /* as it says it itself */
+	char *arch;	  /* as it says it itself: "amd64", "noarch" */
+	char *repository; /* where it was fetched from: URL or image reference */
 };
 
 struct compose_result {
@@ -60,6 +65,7 @@ struct compose_options {
 int compose_run(struct template *t, const struct compose_options *options, struct compose_result *ret,
 		struct error *err);
 void compose_result_free(struct compose_result *r);
+void compose_input_free(struct compose_input *i);
 #define _cleanup_compose_ __attribute__((cleanup(compose_result_free)))
 
 #endif

@@ -6,9 +6,9 @@
 #include "compose/compose.h"
 #include "compose/layer.h"
 
-/* Copies @kind and @name. */
-void compose_add_input(struct compose_result *r, const char *kind, const char *name,
-		       const struct sha256 *digest, uint64_t size);
+/* Copies @kind and @name. The result stays valid until the next call: for the fields that may be NULL. */
+struct compose_input *compose_add_input(struct compose_result *r, const char *kind, const char *name,
+					const struct sha256 *digest, uint64_t size);
 
 /*
  * SHA-256 of what a layer is, whatever it was listed from: paths, types, modes, owners, links, attributes

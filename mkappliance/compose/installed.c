@@ -5,13 +5,17 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "lib/json.h"
+#include "lib/hash.h"
+
+/* More packages, or longer texts, than any distribution has. */
+#define PACKAGES_MAX 200000u
+#define TEXT_MAX     65536u
 
 /* The fields under the names that they have in a note and in the manifest. */
 static const struct field {
 	const char *name;
 	size_t offset;
-	bool needed;
+	bool word; /* must be there, and is one word */
 } fields[] = {
 	{"type", offsetof(struct installed_package, type), true},
 	{"name", offsetof(struct installed_package, name), true},
@@ -68,10 +72,9 @@ void installed_free(struct installed *l)
 	*l = (struct installed){0};
 }
 
-void installed_note(const struct installed *l, struct buf *note)
+struct json *installed_json(const struct installed *l)
 {
-	_cleanup_json_ struct json *list = js_array_new();
-	char *text;
+	struct json *list = js_array_new();
 
 	for (size_t i = 0; i < l->len; i++) {
 		struct json *p = js_object_new();
@@ -81,20 +84,64 @@ void installed_note(const struct installed *l, struct buf *note)
 				js_set_string(p, fields[f].name, *field_of(&l->list[i], f));
 		js_append(list, p);
 	}
-	text = js_text(list, true);
+	return list;
+}
+
+void installed_note(const struct installed *l, struct buf *note)
+{
+	_cleanup_json_ struct json *list = installed_json(l);
+	char *text = js_text(list, true);
+
 	buf_add(note, text, strlen(text));
 	free(text);
+}
+
+/* Not empty, without control characters; of one word where that is wanted. */
+static bool is_text(const char *s, bool word)
+{
+	size_t len = strlen(s);
+
+	if (len == 0 || len > TEXT_MAX || (word && strchr(s, ' ')))
+		return false;
+	for (const char *p = s; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return false;
+	return true;
+}
+
+static bool is_digest(const char *s)
+{
+	return strlen(s) == SHA256_HEX_SIZE - 1 && strspn(s, "0123456789abcdef") == SHA256_HEX_SIZE - 1;
+}
+
+static int check_field(const struct json *package, size_t f, struct error *err)
+{
+	const struct json *j = js_get(package, fields[f].name);
+	const char *value = js_string(j);
+
+	if (!j && !fields[f].word)
+		return 0;
+	if (!j)
+		return error_set(err, -EINVAL, "a package without '%s'", fields[f].name);
+	if (!value || !is_text(value, fields[f].word))
+		return error_set(err, -EINVAL, "'%s' is not %s", fields[f].name,
+				 fields[f].word ? "one word" : "a text of one line");
+	if (fields[f].offset == offsetof(struct installed_package, sha256) && !is_digest(value))
+		return error_set(err, -EINVAL, "'%s' is not 64 hexadecimal digits", fields[f].name);
+	return 0;
 }
 
 static int read_package(const struct json *j, struct installed *ret, struct error *err)
 {
 	struct installed_package p = {0};
 
+	if (!js_is_object(j))
+		return error_set(err, -EINVAL, "is not an object");
 	for (size_t f = 0; f < FIELD_COUNT; f++) {
-		const char *value = js_string(js_get(j, fields[f].name));
+		int r = check_field(j, f, err);
 
-		if (!value && fields[f].needed)
-			return error_set(err, -EINVAL, "a package without '%s'", fields[f].name);
+		if (r < 0)
+			return r;
 	}
 	array_grow(ret->list, ret->len, ret->cap);
 	for (size_t f = 0; f < FIELD_COUNT; f++) {
@@ -106,19 +153,30 @@ static int read_package(const struct json *j, struct installed *ret, struct erro
 	return 0;
 }
 
+int installed_read(const struct json *list, struct installed *ret, struct error *err)
+{
+	if (!js_is_array(list))
+		return error_set(err, -EINVAL, "not a list of packages");
+	if (js_array_len(list) > PACKAGES_MAX)
+		return error_set(err, -EFBIG, "more than %u packages", PACKAGES_MAX);
+	for (size_t i = 0; i < js_array_len(list); i++) {
+		int r = read_package(js_array_get(list, i), ret, err);
+
+		if (r < 0)
+			return error_prefix(err, "packages[%zu]", i);
+	}
+	return 0;
+}
+
 int installed_parse(const char *note, const char *name, struct installed *ret, struct error *err)
 {
 	_cleanup_json_ struct json *j = NULL;
 	int r = js_parse(note, strlen(note), name, &j, err);
 
-	if (r < 0)
-		return r;
-	if (!js_is_array(j))
-		return error_set(err, -EINVAL, "%s: not a list of packages", name);
-	for (size_t i = 0; i < js_array_len(j); i++) {
-		r = read_package(js_array_get(j, i), ret, err);
+	if (r == 0) {
+		r = installed_read(j, ret, err);
 		if (r < 0)
-			return error_prefix(err, "%s", name);
+			r = error_prefix(err, "%s", name);
 	}
-	return 0;
+	return r;
 }

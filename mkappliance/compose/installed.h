@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "lib/error.h"
+#include "lib/json.h"
 #include "lib/mem.h"
 
 /* All strings are owned; NULL where it is not known, but for the first four. */
@@ -39,9 +40,13 @@ void installed_free(struct installed *l);
 #define _cleanup_installed_ __attribute__((cleanup(installed_free)))
 
 /*
- * The form in which a source keeps it beside its layer (cache.h, note), and back. installed_parse() appends; -EINVAL for what is not of
- * that form.
+ * As a list of objects, which is how a manifest has it, and back. installed_read() appends; -EINVAL for what is not such a list:
+ * every name, version and architecture is a word, a digest is one, and nothing has control characters.
  */
+struct json *installed_json(const struct installed *l);
+int installed_read(const struct json *list, struct installed *ret, struct error *err);
+
+/* The same as text: the form in which a source keeps it beside its layer (cache.h, note). @name is for messages. */
 void installed_note(const struct installed *l, struct buf *note);
 int installed_parse(const char *note, const char *name, struct installed *ret, struct error *err);
 

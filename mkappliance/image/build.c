@@ -243,11 +243,27 @@ static int put_table(struct build *b, struct error *err)
 
 /* ---- 7: what stands beside the image ---- */
 
-static void add_input(struct manifest *m, const char *kind, const char *name, const struct sha256 *digest,
-		      uint64_t size)
+static struct compose_input *add_input(struct manifest *m, const char *kind, const char *name,
+				       const struct sha256 *digest, uint64_t size)
 {
-	m->inputs[m->input_count++] = (struct compose_input){
+	m->inputs[m->input_count] = (struct compose_input){
 		.kind = xstrdup(kind), .name = xstrdup(name), .digest = *digest, .size = size};
+	return &m->inputs[m->input_count++];
+}
+
+static char *copy_of(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+static void copy_input(struct manifest *m, const char *name, const struct compose_input *from)
+{
+	struct compose_input *to = add_input(m, from->kind, name, &from->digest, from->size);
+
+	to->package = copy_of(from->package);
+	to->version = copy_of(from->version);
+	to->arch = copy_of(from->arch);
+	to->repository = copy_of(from->repository);
 }
 
 /* A file below the template's directory as the template says it, so that the manifest is the same wherever that lies. */
@@ -258,22 +274,28 @@ static const char *name_in_template(const struct template *t, const char *name)
 	return strncmp(name, t->dir, len) == 0 && name[len] == '/' ? name + len + 1 : name;
 }
 
-/* Init and stub without their directory: where the host keeps them says nothing about the image. */
+static const char *without_directory(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* Template, init and stub without their directory: where the host keeps them says nothing about the image. */
 static void list_inputs(const struct build *b, struct manifest *m)
 {
-	const char *slash = strrchr(b->parts.stub_path, '/');
 	struct sha256 init;
 
-	m->inputs = xcalloc(b->c->input_count + 2, sizeof(*m->inputs));
+	m->inputs = xcalloc(b->c->input_count + 3, sizeof(*m->inputs));
+	add_input(m, "template", without_directory(b->t->path), &b->t->digest, b->t->size);
 	for (size_t i = 0; i < b->c->input_count; i++) {
 		const struct compose_input *in = &b->c->inputs[i];
 
-		add_input(m, in->kind, name_in_template(b->t, in->name), &in->digest, in->size);
+		copy_input(m, name_in_template(b->t, in->name), in);
 	}
 	sha256_of(b->parts.init.ptr, b->parts.init.len, &init);
 	add_input(m, "init", "mkappliance-init", &init, b->parts.init.len);
-	add_input(m, "stub", slash ? slash + 1 : b->parts.stub_path, &b->boot.stub_digest,
-		  b->parts.stub_size);
+	add_input(m, "stub", without_directory(b->parts.stub_path), &b->boot.stub_digest, b->parts.stub_size);
 }
 
 static void describe(struct build *b)
@@ -305,16 +327,15 @@ static void describe(struct build *b)
 	manifest_set_dont_care(m);
 	manifest_set_test(m, b->t);
 	list_inputs(b, m);
-	for (size_t i = 0; i < b->c->packages.len; i++)
-		strlist_addf(&m->packages, "%s %s %s", b->c->packages.list[i].name,
-			     b->c->packages.list[i].version, b->c->packages.list[i].arch);
+	/* Nothing of the build asks for them again. */
+	m->packages = b->c->packages;
+	b->c->packages = (struct installed){0};
 	b->manifest = m;
 }
 
 /* In the format of sha256sum, beside the image: a pass over the whole file, holes and all. */
 static int write_sha256(struct build *b, struct error *err)
 {
-	const char *slash = strrchr(b->image.path, '/');
 	char hex[SHA256_HEX_SIZE];
 	_cleanup_free_ char *line = NULL;
 	struct progress progress;
@@ -331,7 +352,7 @@ static int write_sha256(struct build *b, struct error *err)
 	if (r < 0)
 		return r;
 	hex_encode(digest.b, sizeof(digest.b), hex);
-	line = xasprintf("%s  %s\n", hex, slash ? slash + 1 : b->image.path);
+	line = xasprintf("%s  %s\n", hex, without_directory(b->image.path));
 	r = io_write_full(b->sha256_out.fd, b->sha256_out.path, line, strlen(line), err);
 	if (r < 0)
 		return r;

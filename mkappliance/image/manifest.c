@@ -100,6 +100,12 @@ static struct json *dont_care_json(const struct manifest *m)
 	return list;
 }
 
+static void set_if(struct json *object, const char *key, const char *value)
+{
+	if (value)
+		js_set_string(object, key, value);
+}
+
 static struct json *inputs_json(const struct manifest *m)
 {
 	struct json *list = js_array_new();
@@ -111,33 +117,19 @@ static struct json *inputs_json(const struct manifest *m)
 		js_set_string(j, "name", m->inputs[i].name);
 		set_digest(j, "sha256", &m->inputs[i].digest);
 		js_set_int(j, "size", (int64_t)m->inputs[i].size);
+		set_if(j, "package", m->inputs[i].package);
+		set_if(j, "version", m->inputs[i].version);
+		set_if(j, "arch", m->inputs[i].arch);
+		set_if(j, "repository", m->inputs[i].repository);
 		js_append(list, j);
 	}
 	return list;
 }
 
-/* "name version arch" as members, so that the list can be asked about one package. */
-static struct json *package_json(const char *package)
-{
-	static const char *const keys[] = {"name", "version", "arch"};
-	struct json *j = js_object_new();
-	const char *p = package;
-
-	for (size_t i = 0; i < 3; i++) {
-		size_t len = i < 2 ? strcspn(p, " ") : strlen(p);
-		_cleanup_free_ char *value = xstrndup(p, len);
-
-		js_set_string(j, keys[i], value);
-		p += len;
-		p += *p == ' ';
-	}
-	return j;
-}
-
 char *manifest_text(const struct manifest *m)
 {
 	_cleanup_json_ struct json *j = js_object_new();
-	struct json *kernel = js_object_new(), *root = js_object_new(), *packages = js_array_new();
+	struct json *kernel = js_object_new(), *root = js_object_new();
 	struct json *test = manifest_test_json(&m->test);
 
 	js_set_int(j, "format", MANIFEST_FORMAT);
@@ -160,9 +152,7 @@ char *manifest_text(const struct manifest *m)
 	js_set(j, "blocks", blocks_json(m));
 	js_set(j, "dont_care", dont_care_json(m));
 	js_set(j, "inputs", inputs_json(m));
-	for (size_t i = 0; i < m->packages.len; i++)
-		js_append(packages, package_json(m->packages.ptr[i]));
-	js_set(j, "packages", packages);
+	js_set(j, "packages", installed_json(&m->packages));
 	if (test)
 		js_set(j, "test", test);
 	return js_text(j, false);
@@ -226,12 +216,10 @@ void manifest_free(struct manifest *m)
 	free(m->command_line);
 	free(m->kernel_release);
 	free(m->dont_care);
-	for (size_t i = 0; i < m->input_count; i++) {
-		free(m->inputs[i].kind);
-		free(m->inputs[i].name);
-	}
+	for (size_t i = 0; i < m->input_count; i++)
+		compose_input_free(&m->inputs[i]);
 	free(m->inputs);
-	strlist_free(&m->packages);
+	installed_free(&m->packages);
 	manifest_test_free(&m->test);
 	free(m);
 }

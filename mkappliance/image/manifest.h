@@ -71,7 +71,7 @@ struct manifest {
 	size_t dont_care_count;
 	struct compose_input *inputs; /* owned */
 	size_t input_count;
-	struct strlist packages;   /* "name version arch" */
+	struct installed packages; /* owned */
 	struct manifest_test test; /* defaults and no probes when the document has none */
 };
 

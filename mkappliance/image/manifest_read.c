@@ -28,6 +28,11 @@ static int need_text(const struct json *j, const char *path, char **ret, struct 
 	return 0;
 }
 
+static int may_have_text(const struct json *j, const char *path, char **ret, struct error *err)
+{
+	return js_get(j, path) ? need_text(j, path, ret, err) : 0;
+}
+
 static int need_size(const struct json *j, const char *path, uint64_t *ret, struct error *err)
 {
 	int64_t v = 0;
@@ -237,34 +242,12 @@ static int read_inputs(const struct json *j, struct manifest *m, struct error *e
 		if ((r = need_text(item, "kind", &in->kind, err)) < 0 ||
 		    (r = need_text(item, "name", &in->name, err)) < 0 ||
 		    (r = js_need_bytes(item, "sha256", in->digest.b, sizeof(in->digest.b), err)) < 0 ||
-		    (r = need_size(item, "size", &in->size, err)) < 0)
+		    (r = need_size(item, "size", &in->size, err)) < 0 ||
+		    (r = may_have_text(item, "package", &in->package, err)) < 0 ||
+		    (r = may_have_text(item, "version", &in->version, err)) < 0 ||
+		    (r = may_have_text(item, "arch", &in->arch, err)) < 0 ||
+		    (r = may_have_text(item, "repository", &in->repository, err)) < 0)
 			return error_prefix(err, "inputs[%zu]", i);
-	}
-	return 0;
-}
-
-static int read_packages(const struct json *j, struct manifest *m, struct error *err)
-{
-	const struct json *list = js_get(j, "packages");
-
-	if (!js_is_array(list))
-		return error_set(err, -EINVAL, "'packages' is missing or not a list");
-	for (size_t i = 0; i < js_array_len(list); i++) {
-		const struct json *item = js_array_get(list, i);
-		const char *name = NULL, *version = NULL, *arch = NULL;
-		int r;
-
-		if ((r = js_need_string(item, "name", &name, err)) < 0 ||
-		    (r = js_need_string(item, "version", &version, err)) < 0 ||
-		    (r = js_need_string(item, "arch", &arch, err)) < 0)
-			return error_prefix(err, "packages[%zu]", i);
-		/* They share one string with a space between them. */
-		if (!*name || strchr(name, ' ') || strchr(version, ' ') || strchr(arch, ' ') ||
-		    (*arch && !*version))
-			return error_set(err, -EINVAL,
-					 "packages[%zu]: not a name, a version and an architecture", i);
-		strlist_addf(&m->packages, "%s%s%s%s%s", name, *version ? " " : "", version, *arch ? " " : "",
-			     arch);
 	}
 	return 0;
 }
@@ -332,7 +315,8 @@ static int read_document(const struct json *j, struct manifest *m, struct error 
 	if ((r = need_exact_int(j, "format", MANIFEST_FORMAT, err)) < 0 || (r = read_head(j, m, err)) < 0 ||
 	    (r = read_disk(j, m, err)) < 0 || (r = read_verity(j, m, err)) < 0 ||
 	    (r = read_digests(j, m, err)) < 0 || (r = read_dont_care(j, m, err)) < 0 ||
-	    (r = read_inputs(j, m, err)) < 0 || (r = read_packages(j, m, err)) < 0 ||
+	    (r = read_inputs(j, m, err)) < 0 ||
+	    (r = installed_read(js_get(j, "packages"), &m->packages, err)) < 0 ||
 	    (r = manifest_test_read(js_get(j, "test"), &m->test, err)) < 0 || (r = check_sums(m, err)) < 0 ||
 	    (r = check_dont_care(m, err)) < 0)
 		return r;

@@ -112,6 +112,8 @@ static int parse_text(struct parse *p, const char *text, size_t len, const char 
 	_cleanup_ini_ struct ini ini = {0};
 	int r;
 
+	sha256_of(text, len, &p->t->digest);
+	p->t->size = len;
 	r = ini_parse(text, len, p->name, &ini, err);
 	if (r < 0)
 		return r;

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "lib/error.h"
+#include "lib/hash.h"
 #include "lib/mem.h"
 
 /* At least the number of keys; keys.c checks. */
@@ -49,8 +50,10 @@ struct template_probe {
 
 struct template
 {
-	char *path;	     /* of the file itself */
-	char *dir;	     /* absolute, where relative paths start */
+	char *path;	      /* of the file itself */
+	char *dir;	      /* absolute, where relative paths start */
+	struct sha256 digest; /* of the file */
+	uint64_t size;
 	bool set[KEY_LIMIT]; /* by the index in template_known_keys(): the template says it; see template_has() */
 
 	struct {

@@ -4,6 +4,8 @@
 
 #include "compose/installed.h"
 
+#define DIGEST "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
 static void test_round_trip(void **state)
 {
 	_cleanup_installed_ struct installed l = {0}, back = {0};
@@ -13,7 +15,7 @@ static void test_round_trip(void **state)
 
 	(void)state;
 	p = installed_add(&l, "rpm", "zlib", "1:1.2-3", "x86_64");
-	p->sha256 = xstrdup("00ff");
+	p->sha256 = xstrdup(DIGEST);
 	p->repository = xstrdup("http://repo.example.org/");
 	installed_add(&l, "deb", "bash", "5.2", "amd64");
 	installed_sort(&l);
@@ -21,7 +23,7 @@ static void test_round_trip(void **state)
 	assert_string_equal(note.ptr,
 			    "[{\"type\":\"deb\",\"name\":\"bash\",\"version\":\"5.2\",\"arch\":\"amd64\"},"
 			    "{\"type\":\"rpm\",\"name\":\"zlib\",\"version\":\"1:1.2-3\",\"arch\":\"x86_64\","
-			    "\"repository\":\"http://repo.example.org/\",\"sha256\":\"00ff\"}]");
+			    "\"repository\":\"http://repo.example.org/\",\"sha256\":\"" DIGEST "\"}]");
 	assert_int_equal(installed_parse(note.ptr, "note", &back, &err), 0);
 	assert_int_equal(back.len, 2);
 	assert_string_equal(back.list[1].repository, "http://repo.example.org/");
@@ -30,9 +32,16 @@ static void test_round_trip(void **state)
 
 static void test_refuses(void **state)
 {
-	static const char *const bad[] = {"", "{}", "[1]",
-					  "[{\"type\":\"deb\",\"name\":\"a\",\"version\":\"1\"}]",
-					  "[{\"type\":1,\"name\":\"a\",\"version\":\"1\",\"arch\":\"x\"}]"};
+	static const char *const bad[] = {
+		"",
+		"{}",
+		"[1]",
+		"[{\"type\":\"deb\",\"name\":\"a\",\"version\":\"1\"}]",
+		"[{\"type\":1,\"name\":\"a\",\"version\":\"1\",\"arch\":\"x\"}]",
+		"[{\"type\":\"deb\",\"name\":\"a b\",\"version\":\"1\",\"arch\":\"x\"}]",
+		"[{\"type\":\"deb\",\"name\":\"a\",\"version\":\"1\",\"arch\":\"x\",\"sha256\":\"00FF\"}]",
+		"[{\"type\":\"deb\",\"name\":\"a\",\"version\":\"1\",\"arch\":\"x\",\"license\":\"\"}]",
+		"[{\"type\":\"deb\",\"name\":\"a\",\"version\":\"1\",\"arch\":\"x\",\"vendor\":\"a\\nb\"}]"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -49,10 +49,12 @@ static struct manifest *make_manifest(void)
 	m->nonzero_bytes = 20 * MIB;
 	manifest_set_dont_care(m);
 	m->inputs = xcalloc(1, sizeof(*m->inputs));
-	m->inputs[m->input_count++] =
-		(struct compose_input){.kind = xstrdup("base"), .name = xstrdup("bookworm"), .size = 42};
-	strlist_add(&m->packages, "adduser 3.134 all");
-	strlist_add(&m->packages, "libc6 2.36-9+deb12u9 amd64");
+	m->inputs[m->input_count++] = (struct compose_input){
+		.kind = xstrdup("base"), .name = xstrdup("bookworm"), .size = 42, .arch = xstrdup("amd64")};
+	installed_add(&m->packages, "deb", "adduser", "3.134", "all")->sha256 =
+		xstrdup("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+	installed_add(&m->packages, "deb", "libc6", "2.36-9+deb12u9", "amd64")->repository =
+		xstrdup("http://archive.example.org/debian");
 	m->test = (struct manifest_test){.timeout = 90, .memory = 256, .cpus = 2, .count = 2};
 	m->test.probes = xcalloc(2, sizeof(*m->test.probes));
 	m->test.probes[0] = (struct template_probe){.kind = PROBE_HTTP, .port = 8080, .status = 204};
@@ -77,7 +79,10 @@ static void test_round_trip(void **state)
 	assert_int_equal(again->layout.part[PART_VERITY].offset, m->layout.part[PART_VERITY].offset);
 	assert_true(again->layout.part[PART_ROOT].attributes == PARTITION_READ_ONLY);
 	assert_int_equal(again->dont_care_count, m->dont_care_count);
-	assert_string_equal(again->packages.ptr[1], "libc6 2.36-9+deb12u9 amd64");
+	assert_string_equal(again->packages.list[1].version, "2.36-9+deb12u9");
+	assert_string_equal(again->packages.list[1].repository, "http://archive.example.org/debian");
+	assert_null(again->packages.list[1].sha256);
+	assert_string_equal(again->inputs[0].arch, "amd64");
 	assert_int_equal(again->test.cpus, 2);
 	assert_int_equal(again->test.probes[0].status, 204);
 	assert_int_equal(again->test.probes[1].kind, PROBE_TCP);
@@ -173,6 +178,12 @@ static void test_every_field_counts(void **state)
 		{"\"kind\": \"base\"", "\"kind\": null", "inputs[0]"},
 		{"\"version\": \"3.134\"", "\"version\": 3", "packages[0]"},
 		{"\"version\": \"3.134\"", "\"version\": \"3 134\"", "packages[0]"},
+		{"\"version\": \"3.134\"", "\"version\": \"\"", "packages[0]"},
+		{"\"name\": \"libc6\"", "\"other\": \"libc6\"", "packages[1]"},
+		{"\"type\": \"deb\"", "\"type\": \"\\u0007\"", "packages[0]"},
+		{"\"sha256\": \"0011", "\"sha256\": \"001\", \"y\": \"", "packages[0]"},
+		{"\"repository\": \"http", "\"repository\": \"\\n", "packages[1]"},
+		{"\"arch\": \"amd64\"", "\"arch\": 64", "inputs[0]"},
 		{"\"packages\": [", "\"packages\": {}, \"x\": [", "packages"},
 		{"\"dont_care\": [", "\"dont_care\": 1, \"x\": [", "dont_care"},
 		{"\"disk\": {", "\"disk\": 1, \"x\": {", "disk"},
