@@ -93,12 +93,12 @@ static int set_limits(void)
 }
 
 /* In the child. Returns the step that failed, with errno. */
-static const char *become_app(const struct conf *c, int output)
+static const char *become_app(const struct conf *c, const struct app_program *program, int output)
 {
 	union {
 		const char *const *constant;
 		char *const *plain; /* execve(2) does not change them, POSIX only declares it so */
-	} args = {.constant = c->args.ptr}, env = {.constant = app_env};
+	} args = {.constant = program->argv}, env = {.constant = app_env};
 
 	if (setsid() < 0)
 		return "a new session";
@@ -108,20 +108,22 @@ static const char *become_app(const struct conf *c, int output)
 		return "limits";
 	if (chdir(c->working_directory) < 0)
 		return "WorkingDirectory=";
-	if (set_groups(c) < 0 || setgid((gid_t)c->gid) < 0 || setuid((uid_t)c->uid) < 0)
+	if (!program->as_root &&
+	    (set_groups(c) < 0 || setgid((gid_t)c->gid) < 0 || setuid((uid_t)c->uid) < 0))
 		return "user and groups";
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return "no_new_privs";
 	if (set_signals() < 0)
 		return "signals";
-	(void)execve(c->args.ptr[0], args.plain, env.plain);
+	(void)execve(program->argv[0], args.plain, env.plain);
 	return "execve";
 }
 
-static _Noreturn void app_child(const struct conf *c, int output, int status)
+static _Noreturn void app_child(const struct conf *c, const struct app_program *program, int output,
+				int status)
 {
 	struct app_failure f = {.error = 0};
-	const char *step = become_app(c, output);
+	const char *step = become_app(c, program, output);
 
 	f.error = errno;
 	for (size_t i = 0; i < sizeof f.step - 1 && step[i]; i++)
@@ -131,7 +133,7 @@ static _Noreturn void app_child(const struct conf *c, int output, int status)
 }
 
 /* Waits for the child to become the application: then the status pipe closes without a word. */
-static void wait_exec(const struct conf *c, pid_t pid, int status)
+static void wait_exec(const char *program, pid_t pid, int status)
 {
 	struct app_failure f = {.error = 0};
 	ssize_t n;
@@ -144,10 +146,10 @@ static void wait_exec(const struct conf *c, pid_t pid, int status)
 		return;
 	(void)waitpid(pid, NULL, 0);
 	f.step[sizeof f.step - 1] = '\0';
-	fail(ABI_FAILED_EXEC, "%s: %s: %s", c->args.ptr[0], f.step, strerror(f.error));
+	fail(ABI_FAILED_EXEC, "%s: %s: %s", program, f.step, strerror(f.error));
 }
 
-void app_start(const struct conf *c, struct app *ret)
+void app_start(const struct conf *c, const struct app_program *program, struct app *ret)
 {
 	int output[2], status[2];
 	pid_t pid;
@@ -156,16 +158,18 @@ void app_start(const struct conf *c, struct app *ret)
 	if (pipe2(output, O_CLOEXEC) < 0 || pipe2(status, O_CLOEXEC) < 0)
 		fail(ABI_FAILED_EXEC, "pipes: %s", strerror(errno));
 	/* The pipe is the application's, so that it can open /dev/stdout as another user than root. */
-	if (fchown(output[1], (uid_t)c->uid, (gid_t)c->gid) < 0 || fcntl(output[0], F_SETFL, O_NONBLOCK) < 0)
+	if (fchown(output[1], program->as_root ? 0 : (uid_t)c->uid, program->as_root ? 0 : (gid_t)c->gid) <
+		    0 ||
+	    fcntl(output[0], F_SETFL, O_NONBLOCK) < 0)
 		fail(ABI_FAILED_EXEC, "the pipe for its output: %s", strerror(errno));
 	pid = fork();
 	if (pid < 0)
 		fail(ABI_FAILED_EXEC, "fork: %s", strerror(errno));
 	if (pid == 0)
-		app_child(c, output[1], status[1]);
+		app_child(c, program, output[1], status[1]);
 	close(output[1]);
 	close(status[1]);
-	wait_exec(c, pid, status[0]);
+	wait_exec(program->argv[0], pid, status[0]);
 	ret->pid = pid;
 	ret->output_fd = output[0];
 }
@@ -238,4 +242,11 @@ void app_forward(struct app *a, bool rest)
 	}
 	if ((rest || a->output_fd < 0) && out_len > sizeof ABI_APP_PREFIX - 1)
 		out_flush();
+}
+
+void app_close(struct app *a)
+{
+	if (a->output_fd >= 0)
+		close(a->output_fd);
+	a->output_fd = -1;
 }

@@ -16,6 +16,7 @@ enum conf_kind {
 	KIND_NUMBERS, /* the rest are lists: the line repeats */
 	KIND_PATHS,
 	KIND_ARGS,
+	KIND_BEFORE,
 	KIND_ENV,
 };
 
@@ -59,6 +60,8 @@ static const struct conf_key conf_keys[] = {
 	{"RootModule", KIND_PATHS, MODE_APPLIANCE, AT(root_modules), .optional = true},
 	{"Hostname", KIND_TEXT, MODE_APPLIANCE, AT(hostname)},
 	{"Arg", KIND_ARGS, MODE_APPLIANCE, AT(args)},
+	{"Before", KIND_BEFORE, MODE_APPLIANCE, AT(before), .optional = true},
+	{"BeforeArg", KIND_ARGS, MODE_APPLIANCE, AT(before_args), .optional = true},
 	{"Uid", KIND_NUMBER, MODE_APPLIANCE, AT(uid), .min = 0, .max = ID_MAX},
 	{"Gid", KIND_NUMBER, MODE_APPLIANCE, AT(gid), .min = 0, .max = ID_MAX},
 	{"GroupId", KIND_NUMBERS, MODE_APPLIANCE, AT(groups), .min = 0, .max = ID_MAX, .optional = true},
@@ -121,6 +124,20 @@ static bool is_env(const char *text)
 	return equals && equals != text;
 }
 
+bool conf_before(const char *text, struct conf_before *ret)
+{
+	uint64_t count;
+
+	*ret = (struct conf_before){.may_fail = *text == '-'};
+	text += ret->may_fail;
+	ret->as_root = *text == '+';
+	text += ret->as_root;
+	if (!conf_number(text, 1, CONF_LIST_MAX, &count))
+		return false;
+	ret->count = (size_t)count;
+	return true;
+}
+
 static bool conf_choose(const char *const *choices, const char *value, unsigned *ret)
 {
 	for (unsigned i = 0; choices[i]; i++)
@@ -134,6 +151,7 @@ static bool conf_choose(const char *const *choices, const char *value, unsigned 
 /* Whether @value is what @k wants; numbers and choices go to @field. */
 static bool conf_value(const struct conf_key *k, const char *value, void *field)
 {
+	struct conf_before before;
 	uint64_t number;
 
 	switch (k->kind) {
@@ -151,6 +169,8 @@ static bool conf_value(const struct conf_key *k, const char *value, void *field)
 		return *value == '/' && (!k->max || strlen(value) <= k->max);
 	case KIND_NUMBERS:
 		return conf_number(value, k->min, k->max, &number);
+	case KIND_BEFORE:
+		return conf_before(value, &before);
 	case KIND_ENV:
 		return is_env(value);
 	case KIND_NUMBER:
@@ -211,6 +231,26 @@ static int conf_line(char *text, struct conf *conf, bool *seen, struct line *det
 	return -EINVAL;
 }
 
+/* That each program of Before= has its arguments, beginning with a path, and that none is left over. */
+static int conf_check_before(const struct conf *conf, struct line *detail)
+{
+	struct conf_before before;
+	size_t at = 0;
+
+	for (size_t i = 0; i < conf->before.len; i++) {
+		(void)conf_before(conf->before.ptr[i], &before);
+		if (before.count > conf->before_args.len - at || conf->before_args.ptr[at][0] != '/') {
+			line_printf(detail, "Before=%s has no program among BeforeArg=", conf->before.ptr[i]);
+			return -EINVAL;
+		}
+		at += before.count;
+	}
+	if (at == conf->before_args.len)
+		return 0;
+	line_printf(detail, "BeforeArg=%s belongs to no Before=", conf->before_args.ptr[at]);
+	return -EINVAL;
+}
+
 /* What no single line shows: missing keys, keys of the other mode, an application that is not a path. */
 static int conf_complete(const struct conf *conf, const bool *seen, struct line *detail)
 {
@@ -234,7 +274,7 @@ static int conf_complete(const struct conf *conf, const bool *seen, struct line 
 		line_printf(detail, "Arg= does not start with an absolute path");
 		return -EINVAL;
 	}
-	return 0;
+	return conf_check_before(conf, detail);
 }
 
 int conf_parse(char *text, size_t len, struct conf *ret, struct line *detail)

@@ -42,6 +42,8 @@ struct conf {
 	struct conf_list root_modules;
 	const char *hostname;
 	struct conf_list args;
+	struct conf_list before; /* checked: see conf_before() */
+	struct conf_list before_args;
 	uint64_t uid;
 	uint64_t gid;
 	struct conf_list groups; /* decimal, checked */
@@ -61,6 +63,14 @@ struct conf {
  * says which line and why; *ret may then be half filled.
  */
 int conf_parse(char *text, size_t len, struct conf *ret, struct line *detail);
+
+/* What a Before= says: how many of before_args are the program's. False: it is none. */
+struct conf_before {
+	size_t count;
+	bool may_fail;
+	bool as_root;
+};
+bool conf_before(const char *text, struct conf_before *ret);
 
 /* A decimal number without sign, blanks or leading zeros, from @min to @max. */
 bool conf_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "before.h"
 #include "end.h"
 #include "events.h"
 #include "file.h"
@@ -72,7 +73,7 @@ static void become_ready(void)
 
 static void start(const struct conf *c)
 {
-	app_start(c, &app);
+	app_start(c, &(struct app_program){.argv = c->args.ptr}, &app);
 	state.started = clock_ms();
 	record_begin(ABI_EVENT_STARTED);
 	record_number("pid", (uint64_t)app.pid);
@@ -243,6 +244,8 @@ _Noreturn void service_run(const struct conf *c, int uevent_fd)
 	prepare(c);
 	if (c->dhcp)
 		network_start(&events);
+	check_stop();
+	before_run_all(c, &events);
 	check_stop();
 	start(c);
 	supervise(c);

@@ -27,6 +27,10 @@
  *                            kernel's button.ko (where it is a module), and nothing else: no evdev
  *   Hostname=
  *   Arg=                     repeats: the argv of the application; the first is an absolute path
+ *   Before=                  repeats: a program that runs to its end before the application, as its user: how many of the
+ *                            BeforeArg= are its argv, behind '-' when it may fail, behind '+' when it runs as root ("-+2").
+ *                            All of them together have ReadyTimeout=
+ *   BeforeArg=               repeats: the argvs of all of them, one behind the other
  *   Uid= Gid=                decimal
  *   GroupId=                 repeats: supplementary groups
  *   Env=                     repeats: NAME=value
@@ -51,7 +55,8 @@
  *   stopping  "reason": "power-button" | "signal"
  *   stopped   the application ended: "reason" as above or "exited", "status" (exit code) or "signal", neither
  *             when it never ran or not even SIGKILL ended it; the machine goes off
- *   failed    the application could not be started or never became ready: "reason" (a name below), "detail";
+ *   failed    the application, or a program of Before=, could not be started or failed, or the application never became
+ *             ready: "reason" (a name below), "detail";
  *             the machine goes off
  *   refused   integrity: "reason" (a name below), "detail", with "corruption" also "block" where it is known;
  *             the machine goes the way of OnCorruption
@@ -108,7 +113,8 @@
 #define ABI_FAILED_MODULE  "module"  /* a RootModule= does not load */
 #define ABI_FAILED_NETWORK "network" /* no interface, or no address in time */
 #define ABI_FAILED_EXEC	   "exec"    /* the application, or Init=, cannot be executed */
-#define ABI_FAILED_EXITED  "exited"  /* the application ended before it was ready */
+#define ABI_FAILED_EXITED \
+	"exited" /* the application ended before it was ready, or a program of Before= failed */
 #define ABI_FAILED_TIMEOUT "timeout" /* not ready within ReadyTimeout */
 
 #endif

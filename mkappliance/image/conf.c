@@ -121,6 +121,29 @@ static int put_system(struct render *r, const struct template *t, const struct t
 	return check_program(t, tree, "Init", t->init.init, &root, err);
 }
 
+/* ExecStartPre=: their argvs one behind the other, and how many words of them are each's. */
+static int put_before(struct render *r, const struct template *t, const struct tree *tree,
+		      const struct account *account, struct error *err)
+{
+	const struct account root = {0};
+	size_t words = 0;
+
+	limit(r, "Before", t->init.before.len);
+	for (size_t i = 0; i < t->init.before.len; i++) {
+		const struct template_before *b = &t->init.before.ptr[i];
+		int e = check_program(t, tree, "ExecStartPre", b->argv.ptr[0], b->as_root ? &root : account,
+				      err);
+
+		if (e < 0)
+			return e;
+		put(r, "Before", "%s%s%zu", b->may_fail ? "-" : "", b->as_root ? "+" : "", b->argv.len);
+		words += b->argv.len;
+		put_list(r, "BeforeArg", &b->argv);
+	}
+	limit(r, "BeforeArg", words);
+	return 0;
+}
+
 static int put_account(struct render *r, const struct template *t, const struct tree *tree, struct error *err)
 {
 	_cleanup_account_ struct account account = {0};
@@ -133,7 +156,8 @@ static int put_account(struct render *r, const struct template *t, const struct 
 	limit(r, "GroupId", account.group_count);
 	for (size_t i = 0; i < account.group_count; i++)
 		put(r, "GroupId", "%u", account.groups[i]);
-	return check_program(t, tree, "Exec", t->init.exec.ptr[0], &account, err);
+	e = put_before(r, t, tree, &account, err);
+	return e < 0 ? e : check_program(t, tree, "Exec", t->init.exec.ptr[0], &account, err);
 }
 
 static int put_places(struct render *r, const struct template *t, const struct tree *tree, struct error *err)

@@ -132,6 +132,8 @@ const struct key keys[] = {
 	{CHOICE("Init.Mode", init.mode), .choices = modes},
 	{STRING("Init.Init", init.init), .check = name_image_path, .only = &system_mode},
 	{KEY("Init.Exec", init.exec, set_exec), .release = release_strlist, .only = &appliance},
+	{KEY("Init.ExecStartPre", init.before, set_before), .release = release_before, .list = true,
+	 .only = &appliance},
 	{STRING("Init.User", init.user), .check = name_account, .only = &appliance},
 	{STRING("Init.Group", init.group), .check = name_account, .only = &appliance},
 	{KEY("Init.Environment", init.environment, set_environment), .release = release_strlist, .list = true,

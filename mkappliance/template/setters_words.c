@@ -35,6 +35,30 @@ int set_exec(struct parse *p, const struct key *key, const char *value, struct e
 	return 0;
 }
 
+int set_before(struct parse *p, const struct key *key, const char *value, struct error *err)
+{
+	struct template_before b = {.may_fail = *value == '-'};
+	struct template *t = p->t;
+	int r;
+
+	(void)key;
+	value += b.may_fail;
+	b.as_root = *value == '+';
+	value += b.as_root;
+	r = value_split(value, &b.argv, err);
+	if (r == 0 && b.argv.len == 0)
+		r = error_usage(err, "there is no program behind the prefix");
+	if (r == 0)
+		r = name_image_path(b.argv.ptr[0], err);
+	if (r < 0) {
+		strlist_free(&b.argv);
+		return r;
+	}
+	array_grow(t->init.before.ptr, t->init.before.len, t->init.before.cap);
+	t->init.before.ptr[t->init.before.len++] = b;
+	return 0;
+}
+
 int set_environment(struct parse *p, const struct key *key, const char *value, struct error *err)
 {
 	struct strlist *all = setter_field(p, key);
@@ -214,6 +238,18 @@ void release_string(void *field)
 void release_strlist(void *field)
 {
 	strlist_free(field);
+}
+
+/* @field is the first member of template.init.before. */
+void release_before(void *field)
+{
+	struct template *t = (struct template *)((char *)field - offsetof(struct template, init.before));
+
+	for (size_t i = 0; i < t->init.before.len; i++)
+		strlist_free(&t->init.before.ptr[i].argv);
+	free(t->init.before.ptr);
+	t->init.before.ptr = NULL;
+	t->init.before.len = t->init.before.cap = 0;
 }
 
 /* @field is the first member of template.files. */

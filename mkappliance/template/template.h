@@ -38,6 +38,13 @@ struct template_file {
 	unsigned line; /* of the template, for messages */
 };
 
+/* A program that runs to its end before the application: ExecStartPre=. */
+struct template_before {
+	struct strlist argv;
+	bool may_fail; /* "-" in front */
+	bool as_root;  /* "+" in front */
+};
+
 /* One probe of [Test]. */
 struct template_probe {
 	enum { PROBE_HTTP, PROBE_TCP } kind;
@@ -95,8 +102,13 @@ struct template
 
 	struct {
 		enum init_mode mode;
-		char *init;		    /* Mode=system: "/sbin/init" */
-		struct strlist exec;	    /* Mode=appliance: the argv */
+		char *init;	     /* Mode=system: "/sbin/init" */
+		struct strlist exec; /* Mode=appliance: the argv */
+		struct {
+			struct template_before *ptr;
+			size_t len;
+			size_t cap;
+		} before;		    /* ExecStartPre=, in the order of running */
 		char *user;		    /* name or number, "0" */
 		char *group;		    /* NULL: the user's */
 		struct strlist environment; /* "NAME=value" */

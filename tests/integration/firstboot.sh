@@ -79,10 +79,27 @@ C
 		-o "$tmp/root/usr/bin/stuck" "$tmp/stuck.c"
 }
 
+# Says its arguments and its user, waits as long as the first one says, ends with the status of the second.
+make_before() {
+	cat >"$tmp/before.c" <<'C'
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+	printf("before %s %s as %u\n", argv[1], argv[2], getuid());
+	fflush(stdout);
+	sleep(atoi(argv[1]));
+	return argc == 3 ? atoi(argv[2]) : 99;
+}
+C
+	musl-gcc -static -Os -o "$tmp/root/usr/bin/before" "$tmp/before.c"
+}
+
 make_tree() {
 	local m
 	mkdir -p "$tmp"/root/{dev,proc,sys,run,tmp,etc,usr/bin,modules} && touch "$tmp/root/etc/resolv.conf" &&
-		cp build/hello "$tmp/root/usr/bin/" && make_reader && make_flood && make_stuck || return
+		cp build/hello "$tmp/root/usr/bin/" && make_reader && make_flood && make_before && make_stuck || return
 	python3 -c 'import random, sys; sys.stdout.buffer.write(random.Random(1).randbytes(4000000))' >"$tmp/root/data" || return
 	for m in drivers/acpi/button net/core/failover drivers/net/net_failover drivers/net/virtio_net; do
 		cp "$modules/$m.ko" "$tmp/root/modules/" || return
@@ -207,6 +224,15 @@ append_differs() {
 	ends "$tmp/good" '"refused".*"command-line".*init=/bin/sh' "${boot_keys[@]}" "${hello[@]}"
 }
 
+# The first one runs as the application's user, the second as root, and may fail; then the application, which ends.
+before_in_order() {
+	ends "$tmp/good" '"failed".*"exited".*status 2' "${boot_keys[@]}" "${hello[@]/Arg=8080/Arg=x}" \
+		Before=3 BeforeArg=/usr/bin/before BeforeArg=1 BeforeArg=0 Before=-+3 BeforeArg=/usr/bin/before BeforeArg=0 BeforeArg=7 &&
+		grep -aE '^app: before|"started"' "$tmp/log" | tr -d '\r' >"$tmp/order" && cat "$tmp/order" &&
+		[ "$(sed -n 1p "$tmp/order")" = "app: before 1 0 as 33" ] && [ "$(sed -n 2p "$tmp/order")" = "app: before 0 7 as 0" ] &&
+		grep -q '"started"' <(sed -n 3p "$tmp/order")
+}
+
 make_copies() {
 	flip data $((1048576 + block * 4096 + 9)) && flip first $((1048576 + 1024 + 120)) &&
 		flip tree $((17 * 1048576 + 4096 + 8)) && flip superblock $((17 * 1048576 + 24)) &&
@@ -240,6 +266,14 @@ check "altered verity superblock is not believed" ends "$tmp/superblock" '"faile
 check "application that is not there" ends "$tmp/good" '"failed".*"exec".*No such file' \
 	"${boot_keys[@]}" "${hello[@]/hello/none}"
 check "application that ends at once" ends "$tmp/good" '"failed".*"exited".*status 2' "${boot_keys[@]}" "${hello[@]/Arg=8080/Arg=x}"
+one=(Before=3 BeforeArg=/usr/bin/before)
+check "programs before the application run in their order" before_in_order
+check "program before the application that fails" ends "$tmp/good" '"failed".*"exited".*/before, .*status 3' \
+	"${boot_keys[@]}" "${hello[@]}" "${one[@]}" BeforeArg=0 BeforeArg=3
+check "program before the application that hangs" ends "$tmp/good" '"failed".*"timeout".*/before, ' \
+	"${boot_keys[@]}" "${hello[@]/ReadyTimeout=10/ReadyTimeout=2}" "${one[@]}" BeforeArg=60 BeforeArg=0
+check "program before the application that is not there" ends "$tmp/good" '"failed".*"exec".*/usr/bin/none' \
+	"${boot_keys[@]}" "${hello[@]}" Before=1 BeforeArg=/usr/bin/none
 check "Mode=system without its init" ends "$tmp/good" '"failed".*"exec".*/sbin/none' "${boot_keys[@]}" Mode=system Init=/sbin/none
 check "console that nobody reads" console_stuck
 check "application that SIGKILL does not end" ends "$tmp/good" '"failed".*"timeout"' "${boot_keys[@]}" \

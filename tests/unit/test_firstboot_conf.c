@@ -68,6 +68,26 @@ static void test_appliance(void **state)
 	assert_int_equal(c.dhcp, 1);
 }
 
+static void test_before(void **state)
+{
+	_cleanup_free_ char *text = NULL;
+	struct line detail;
+	struct conf_before b;
+	struct conf c;
+	const char *all = APPLIANCE "Before=2\nBefore=-+1\nBeforeArg=/a\nBeforeArg=\nBeforeArg=/b\n";
+
+	(void)state;
+	assert_int_equal(parse(all, strlen(all), &c, &detail, &text), 0);
+	assert_int_equal(c.before.len, 2);
+	assert_string_equal(c.before_args.ptr[2], "/b");
+	assert_true(conf_before(c.before.ptr[0], &b));
+	assert_true(b.count == 2 && !b.may_fail && !b.as_root);
+	assert_true(conf_before(c.before.ptr[1], &b));
+	assert_true(b.count == 1 && b.may_fail && b.as_root);
+	assert_true(conf_before("+7", &b));
+	assert_true(b.count == 7 && !b.may_fail && b.as_root);
+}
+
 /* One rule a line: what is wrong, and what the operator reads. */
 static void test_refused(void **state)
 {
@@ -90,6 +110,15 @@ static void test_refused(void **state)
 		{COMMON "Mode=system\n", "Init= is missing"},
 		{COMMON "Mode=system\nInit=init\n", "Init= does not take"},
 		{COMMON "Mode=appliance\nArg=hello\n", "Hostname= is missing"},
+		{APPLIANCE "Before=0\n", "Before= does not take '0'"},
+		{APPLIANCE "Before=+-1\n", "Before= does not take '+-1'"},
+		{APPLIANCE "Before=97\n", "Before= does not take '97'"},
+		{APPLIANCE "Before=1\n", "Before=1 has no program among BeforeArg="},
+		{APPLIANCE "Before=2\nBeforeArg=/a\n", "Before=2 has no program"},
+		{APPLIANCE "Before=2\nBefore=1\nBeforeArg=/a\nBeforeArg=/b\nBeforeArg=c\n",
+		 "Before=1 has no program"},
+		{APPLIANCE "Before=1\nBeforeArg=/a\nBeforeArg=/b\n", "BeforeArg=/b belongs to no Before="},
+		{APPLIANCE "BeforeArg=/b\n", "BeforeArg=/b belongs to no Before="},
 		{APPLIANCE "Module=m.ko\n", "Module= does not take"},
 		{APPLIANCE "Env==x\n", "Env= does not take"},
 		{APPLIANCE "Env=x\n", "Env= does not take"},
@@ -193,13 +222,10 @@ static void test_line_json(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_system),
-		cmocka_unit_test(test_appliance),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_refused_bytes),
-		cmocka_unit_test(test_line_printf),
-		cmocka_unit_test(test_line_json),
-		cmocka_unit_test(test_ready_path_length),
+		cmocka_unit_test(test_system),	      cmocka_unit_test(test_appliance),
+		cmocka_unit_test(test_before),	      cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_refused_bytes), cmocka_unit_test(test_line_printf),
+		cmocka_unit_test(test_line_json),     cmocka_unit_test(test_ready_path_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

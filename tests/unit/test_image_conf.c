@@ -170,6 +170,29 @@ static void test_appliance_of_defaults(void **state)
 			    "ReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n");
 }
 
+static void test_programs_before(void **state)
+{
+	(void)state;
+	assert_renders(HEAD "[Init]\nExec=/usr/bin/web\nNetwork=none\nExecStartPre=/bin/web -t ''\n"
+			    "ExecStartPre=-+/bin/own\n",
+		       make_tree(NULL, NULL),
+		       ROOT "DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n"
+			    "Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
+			    "Mode=appliance\nRootModule=/usr/lib/modules/6.1/virtio_net.ko\nHostname=web\n"
+			    "Arg=/usr/bin/web\nUid=0\nGid=0\nBefore=3\nBeforeArg=/bin/web\nBeforeArg=-t\n"
+			    "BeforeArg=\nBefore=-+1\nBeforeArg=/bin/own\n"
+			    "WorkingDirectory=/\nNetwork=none\nReadyPort=0\n"
+			    "ReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n");
+	assert_refuses(
+		HEAD "[Init]\nExec=/bin/web\nExecStartPre=/bin/none\n", make_tree(NULL, NULL),
+		"f: [Init] ExecStartPre=: '/bin/none' is not in the image; add its package or a [Files] "
+		"Copy=");
+	assert_refuses(
+		HEAD "[Init]\nExec=/bin/web\nExecStartPre=/bin/own\nUser=7\nGroup=7\n", make_tree(NULL, NULL),
+		"f: [Init] ExecStartPre=: '/bin/own' has mode 0750 and owner 0:50 in the image, so user 7 "
+		"cannot run it");
+}
+
 static void test_system(void **state)
 {
 	(void)state;
@@ -408,19 +431,13 @@ static void test_too_much(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_appliance),
-		cmocka_unit_test(test_appliance_of_defaults),
-		cmocka_unit_test(test_system),
-		cmocka_unit_test(test_accounts),
-		cmocka_unit_test(test_odd_databases),
-		cmocka_unit_test(test_missing_program),
-		cmocka_unit_test(test_program_that_may_not_run),
-		cmocka_unit_test(test_may_execute),
-		cmocka_unit_test(test_scripts),
-		cmocka_unit_test(test_elf_programs),
-		cmocka_unit_test(test_directories),
-		cmocka_unit_test(test_newline),
-		cmocka_unit_test(test_too_much),
+		cmocka_unit_test(test_appliance),	cmocka_unit_test(test_appliance_of_defaults),
+		cmocka_unit_test(test_programs_before), cmocka_unit_test(test_system),
+		cmocka_unit_test(test_accounts),	cmocka_unit_test(test_odd_databases),
+		cmocka_unit_test(test_missing_program), cmocka_unit_test(test_program_that_may_not_run),
+		cmocka_unit_test(test_may_execute),	cmocka_unit_test(test_scripts),
+		cmocka_unit_test(test_elf_programs),	cmocka_unit_test(test_directories),
+		cmocka_unit_test(test_newline),		cmocka_unit_test(test_too_much),
 	};
 
 	unsetenv("SOURCE_DATE_EPOCH");

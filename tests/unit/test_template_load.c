@@ -112,7 +112,8 @@ static void test_init_and_probes(void **state)
 {
 	_cleanup_template_ struct template *t = parse(
 		HEAD NONE
-		"[Init]\nMode=appliance\nExec=/usr/bin/x --a 'b c'\nUser=u\nGroup=g\nEnvironment=A=1 \"B=2 3\"\n"
+		"[Init]\nMode=appliance\nExec=/usr/bin/x --a 'b c'\nExecStartPre=/no\nExecStartPre=\n"
+		"ExecStartPre=/usr/bin/y 'd e'\nExecStartPre=-+/usr/bin/z\nUser=u\nGroup=g\nEnvironment=A=1 \"B=2 3\"\n"
 		"Environment=C=4\nWorkingDirectory=/srv\nHostname=h.example\nReady=http://:80/z\n"
 		"ReadyTimeout=2min\nStopSignal=QUIT\nStopTimeout=1\nDeviceTimeout=5s\nOnCorruption=panic\nVerify=full\n"
 		"Writable=/srv/a /srv/b\n"
@@ -122,6 +123,11 @@ static void test_init_and_probes(void **state)
 	(void)state;
 	assert_int_equal(t->init.exec.len, 3);
 	assert_string_equal(t->init.exec.ptr[2], "b c");
+	assert_int_equal(t->init.before.len, 2);
+	assert_string_equal(t->init.before.ptr[0].argv.ptr[1], "d e");
+	assert_false(t->init.before.ptr[0].may_fail || t->init.before.ptr[0].as_root);
+	assert_int_equal(t->init.before.ptr[1].argv.len, 1);
+	assert_true(t->init.before.ptr[1].may_fail && t->init.before.ptr[1].as_root);
 	assert_int_equal(t->init.environment.len, 3);
 	assert_string_equal(t->init.environment.ptr[1], "B=2 3");
 	assert_string_equal(t->init.hostname, "h.example");
@@ -223,6 +229,8 @@ static const struct {
 	 "f:2: Copy=: '0644' is not mode=, owner= or group= (each at most once)"},
 	{"[Init]\nExec=x\n", "f:2: Exec=: 'x' is not an absolute path in the image"},
 	{"[Init]\nExec=-/x\n", "f:2: Exec=: '-/x' is not an absolute path in the image"},
+	{"[Init]\nExecStartPre=-\n", "f:2: ExecStartPre=: there is no program behind the prefix"},
+	{"[Init]\nExecStartPre=!/x\n", "f:2: ExecStartPre=: '!/x' is not an absolute path in the image"},
 	{"[Init]\nEnvironment=A=1 A=2\n", "f:2: Environment=: 'A=2' is set already, as 'A=1'"},
 	{"[Kernel]\nCommandLine=quiet\nCommandLine=rdinit=/bin/sh\n",
 	 "f:3: CommandLine=: 'rdinit=/bin/sh': the verified root and its init cannot be chosen on the command line; remove "
