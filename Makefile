@@ -141,12 +141,13 @@ $(B)/tests/%: $(B)/obj/tests/unit/%.o $(LIB)
 INIT_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(filter-out firstboot/init.c,$(INIT_SRC)))
 INIT_LIB := $(INIT_OBJ) $(filter $(B)/obj/mkappliance/lib/%,$(LIB))
 
-$(B)/tests/test_firstboot_%: $(B)/obj/tests/unit/test_firstboot_%.o $(INIT_LIB)
+# (Static rules: to a pattern with objects that are not made yet make would prefer the general one.)
+$(filter $(B)/tests/test_firstboot_%,$(TESTS)): $(B)/tests/%: $(B)/obj/tests/unit/%.o $(INIT_LIB)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(INIT_LIB) $(ALL_LIBS) -lcmocka
 
-$(B)/fuzz/fuzz_firstboot_%: $(B)/obj/tests/fuzz/fuzz_firstboot_%.o $(B)/obj/tests/fuzz/replay.o $(INIT_LIB)
+$(filter $(B)/fuzz/fuzz_firstboot_%,$(FUZZ)): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(INIT_LIB)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(B)/obj/tests/fuzz/replay.o $(INIT_LIB) $(ALL_LIBS)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "dhcp.h"
+#include "dhcp_options.h"
 
 /* Offsets: of UDP and BOOTP behind an IP header without options. */
 #define IP_LEN	     20
@@ -13,29 +13,12 @@
 #define BOOTP_XID    4
 #define BOOTP_SECS   8
 #define BOOTP_FLAGS  10
+#define BOOTP_CIADDR 12
 #define BOOTP_YIADDR 16
 #define BOOTP_CHADDR 28
 #define BOOTP_SNAME  44	 /* 64 bytes */
 #define BOOTP_FILE   108 /* 128 bytes */
-#define PORT_SERVER  67
-#define PORT_CLIENT  68
 #define PROTOCOL_UDP 17
-
-enum dhcp_option {
-	OPTION_PAD = 0,
-	OPTION_NETMASK = 1,
-	OPTION_ROUTER = 3,
-	OPTION_DNS = 6,
-	OPTION_DOMAIN = 15,
-	OPTION_MTU = 26,
-	OPTION_REQUESTED = 50,
-	OPTION_LEASE = 51,
-	OPTION_OVERLOAD = 52,
-	OPTION_TYPE = 53,
-	OPTION_SERVER = 54,
-	OPTION_WANTED = 55,
-	OPTION_END = 255,
-};
 
 static void put16(uint8_t *p, uint16_t v)
 {
@@ -47,16 +30,6 @@ static void put32(uint8_t *p, uint32_t v)
 {
 	put16(p, (uint16_t)(v >> 16));
 	put16(p + 2, (uint16_t)v);
-}
-
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
 }
 
 /* One's complement sum of RFC 1071, not yet complemented; @len is even or the last byte counts as the high
@@ -94,8 +67,10 @@ static uint8_t *put_option32(uint8_t *p, enum dhcp_option option, uint32_t value
 /* The message of BOOTP; returns its length, 300 bytes at least as old relays want it. */
 static size_t build_message(const struct dhcp_query *q, uint8_t *out)
 {
-	static const uint8_t wanted[] = {OPTION_NETMASK, OPTION_ROUTER, OPTION_DNS,
-					 OPTION_DOMAIN,	 OPTION_MTU,	OPTION_LEASE};
+	/* The routes before the router: RFC 3442 wants it so. */
+	static const uint8_t wanted[] = {OPTION_NETMASK, OPTION_ROUTES, OPTION_ROUTER, OPTION_DNS,
+					 OPTION_DOMAIN,	 OPTION_SEARCH, OPTION_MTU,    OPTION_LEASE,
+					 OPTION_RENEW,	 OPTION_REBIND};
 	uint8_t type = (uint8_t)q->type;
 	uint8_t *p;
 	size_t len;
@@ -105,14 +80,19 @@ static size_t build_message(const struct dhcp_query *q, uint8_t *out)
 	out[2] = sizeof q->mac;
 	put32(out + BOOTP_XID, q->xid);
 	put16(out + BOOTP_SECS, q->seconds);
-	put16(out + BOOTP_FLAGS, 0x8000); /* answer by broadcast: we have no address yet */
+	if (!q->current)
+		put16(out + BOOTP_FLAGS, 0x8000); /* answer by broadcast: we have no address yet */
+	put32(out + BOOTP_CIADDR, q->current);
 	memcpy(out + BOOTP_CHADDR, q->mac, sizeof q->mac);
 	put32(out + BOOTP_LEN, BOOTP_COOKIE);
 	p = put_option(out + BOOTP_LEN + 4, OPTION_TYPE, &type, 1);
-	if (q->type == DHCP_REQUEST) {
+	if (q->address)
 		p = put_option32(p, OPTION_REQUESTED, q->address);
+	if (q->server)
 		p = put_option32(p, OPTION_SERVER, q->server);
-	}
+	if (q->hostname && *q->hostname)
+		p = put_option(p, OPTION_HOSTNAME, q->hostname,
+			       (uint8_t)strnlen(q->hostname, DHCP_HOSTNAME_MAX));
 	p = put_option(p, OPTION_WANTED, wanted, sizeof wanted);
 	*p++ = OPTION_END;
 	len = (size_t)(p - out);
@@ -132,14 +112,16 @@ size_t dhcp_build(const struct dhcp_query *q, uint8_t out[DHCP_PACKET_MAX])
 	put16(out + 2, (uint16_t)(IP_LEN + udp_len));
 	out[8] = 64; /* time to live */
 	out[9] = PROTOCOL_UDP;
+	put32(out + 12, q->current);
 	put32(out + 16, UINT32_MAX); /* to everybody */
 	put16(out + 10, checksum_end(checksum_add(0, out, IP_LEN)));
 
-	put16(udp, PORT_CLIENT);
-	put16(udp + 2, PORT_SERVER);
+	put16(udp, DHCP_PORT_CLIENT);
+	put16(udp + 2, DHCP_PORT_SERVER);
 	put16(udp + 4, (uint16_t)udp_len);
 	/* Over addresses, protocol and length (the pseudo header) and the datagram. 0 would mean "none". */
-	sum = checksum_end(checksum_add(PROTOCOL_UDP + (uint32_t)udp_len + 2 * 0xffff, udp, udp_len));
+	sum = checksum_end(
+		checksum_add(checksum_add(PROTOCOL_UDP + (uint32_t)udp_len, out + 12, 8), udp, udp_len));
 	put16(udp + 6, sum ? sum : 0xffff);
 	return IP_LEN + udp_len;
 }
@@ -155,107 +137,19 @@ static int find_message(const uint8_t *packet, size_t len, const uint8_t **ret, 
 	if (len < IP_LEN || packet[0] >> 4 != 4 || packet[9] != PROTOCOL_UDP)
 		return -ENOMSG;
 	header = (size_t)(packet[0] & 15) * 4;
-	total = get16(packet + 2);
+	total = dhcp_get16(packet + 2);
 	if (header < IP_LEN || total > len || total < header + UDP_LEN)
 		return -EBADMSG;
 	/* Fragments: none of a size that we ask for. */
-	if ((get16(packet + 6) & 0x3fff) || get16(packet + header + 2) != PORT_CLIENT)
+	if ((dhcp_get16(packet + 6) & 0x3fff) || dhcp_get16(packet + header + 2) != DHCP_PORT_CLIENT)
 		return -ENOMSG;
 	if (checksum_end(checksum_add(0, packet, header)) != 0)
 		return -EBADMSG;
-	udp_len = get16(packet + header + 4);
+	udp_len = dhcp_get16(packet + header + 4);
 	if (udp_len < UDP_LEN || udp_len > total - header)
 		return -EBADMSG;
 	*ret = packet + header + UDP_LEN;
 	*ret_len = udp_len - UDP_LEN;
-	return 0;
-}
-
-static void take_domain(const uint8_t *value, size_t len, char out[256])
-{
-	size_t i;
-
-	/* Some servers count a final NUL. */
-	while (len && value[len - 1] == '\0')
-		len--;
-	for (i = 0; i < len && i < 253; i++) {
-		uint8_t c = value[i];
-
-		if (!(c == '-' || c == '.' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-		      (c >= 'A' && c <= 'Z')))
-			return;
-	}
-	memcpy(out, value, i);
-	out[i] = '\0';
-}
-
-struct dhcp_found {
-	struct dhcp_lease lease;
-	uint8_t type;
-	uint8_t overload;
-};
-
-/* An option too short for what it says counts as not sent. */
-static void take_option(uint8_t option, const uint8_t *value, size_t len, struct dhcp_found *f)
-{
-	struct dhcp_lease *l = &f->lease;
-
-	if (option == OPTION_TYPE && len == 1)
-		f->type = *value;
-	else if (option == OPTION_OVERLOAD && len == 1)
-		f->overload = *value;
-	else if (option == OPTION_NETMASK && len == 4)
-		l->netmask = get32(value);
-	else if (option == OPTION_ROUTER && len >= 4)
-		l->router = get32(value);
-	else if (option == OPTION_SERVER && len == 4)
-		l->server = get32(value);
-	else if (option == OPTION_LEASE && len == 4)
-		l->seconds = get32(value);
-	else if (option == OPTION_MTU && len == 2 && get16(value) >= 576)
-		l->mtu = get16(value);
-	else if (option == OPTION_DNS)
-		for (size_t i = 0; i < DHCP_DNS_MAX && len >= 4 * (i + 1); i++)
-			l->dns[i] = get32(value + 4 * i);
-	else if (option == OPTION_DOMAIN)
-		take_domain(value, len, l->domain);
-}
-
-static int take_options(const uint8_t *p, size_t len, struct dhcp_found *f)
-{
-	for (size_t i = 0; i < len && p[i] != OPTION_END;) {
-		if (p[i] == OPTION_PAD) {
-			i++;
-			continue;
-		}
-		if (len - i < 2 || p[i + 1] > len - i - 2)
-			return -EBADMSG;
-		take_option(p[i], p + i + 2, p[i + 1], f);
-		i += 2u + p[i + 1];
-	}
-	return 0;
-}
-
-/* Class A, B or C, when the server leaves the mask out. */
-static uint32_t default_mask(uint32_t address)
-{
-	return !(address >> 31) ? 0xff000000 : !(address >> 30 & 1) ? 0xffff0000 : 0xffffff00;
-}
-
-/* An address that one host can have: not 0.x, not loopback, not multicast or above. */
-static bool is_host(uint32_t address)
-{
-	return address >> 24 != 0 && address >> 24 != 127 && address >> 28 < 14;
-}
-
-static int check_lease(struct dhcp_lease *l)
-{
-	if (!l->netmask)
-		l->netmask = default_mask(l->address);
-	if (!is_host(l->address) || !is_host(l->server) || (~l->netmask & (~l->netmask + 1)) != 0)
-		return -EBADMSG;
-	if (l->router && !is_host(l->router))
-		return -EBADMSG;
 	return 0;
 }
 
@@ -269,20 +163,21 @@ int dhcp_parse(const uint8_t *packet, size_t len, uint32_t xid, const uint8_t ma
 
 	if (r < 0)
 		return r;
-	if (m_len < BOOTP_LEN + 4 || m[0] != 2 || m[1] != 1 || m[2] != 6 || get32(m + BOOTP_XID) != xid ||
-	    memcmp(m + BOOTP_CHADDR, mac, 6) != 0 || get32(m + BOOTP_LEN) != BOOTP_COOKIE)
+	if (m_len < BOOTP_LEN + 4 || m[0] != 2 || m[1] != 1 || m[2] != 6 ||
+	    dhcp_get32(m + BOOTP_XID) != xid || memcmp(m + BOOTP_CHADDR, mac, 6) != 0 ||
+	    dhcp_get32(m + BOOTP_LEN) != BOOTP_COOKIE)
 		return -ENOMSG;
-	r = take_options(m + BOOTP_LEN + 4, m_len - BOOTP_LEN - 4, &f);
+	r = dhcp_take_options(m + BOOTP_LEN + 4, m_len - BOOTP_LEN - 4, &f);
 	if (r == 0 && f.overload & 1)
-		r = take_options(m + BOOTP_FILE, 128, &f);
+		r = dhcp_take_options(m + BOOTP_FILE, 128, &f);
 	if (r == 0 && f.overload & 2)
-		r = take_options(m + BOOTP_SNAME, 64, &f);
+		r = dhcp_take_options(m + BOOTP_SNAME, 64, &f);
 	if (r < 0)
 		return r;
 	if (f.type != DHCP_OFFER && f.type != DHCP_ACK && f.type != DHCP_NAK)
 		return -ENOMSG;
-	f.lease.address = get32(m + BOOTP_YIADDR);
-	if (f.type != DHCP_NAK && (r = check_lease(&f.lease)) < 0)
+	f.lease.address = dhcp_get32(m + BOOTP_YIADDR);
+	if (f.type != DHCP_NAK && (r = dhcp_complete(&f)) < 0)
 		return r;
 	*ret_type = (enum dhcp_type)f.type;
 	*ret = f.lease;

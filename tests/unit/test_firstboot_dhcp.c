@@ -1,50 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DHCP packets of the init: what it sends, what it takes and what it throws away. */
 #include "../../firstboot/dhcp.h"
+#include "dhcp_answer.h"
 #include "unit.h"
-
-#define XID	0x12345678u
-#define OPTIONS (20 + 8 + 240) /* offset in the packet */
-
-static const uint8_t mac[6] = {0x52, 0x54, 0, 1, 2, 3};
-
-static uint16_t sum(const uint8_t *p, size_t len, uint32_t start)
-{
-	for (size_t i = 0; i < len; i++)
-		start += i % 2 ? p[i] : (uint32_t)p[i] << 8;
-	while (start >> 16)
-		start = (start & 0xffff) + (start >> 16);
-	return (uint16_t)start;
-}
-
-static void put16(uint8_t *p, size_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-/* A server's answer with these options; 10.0.2.15 is offered. Returns its length. */
-static size_t answer(uint8_t p[DHCP_PACKET_MAX], const void *options, size_t len)
-{
-	size_t total = OPTIONS + len;
-
-	memset(p, 0, DHCP_PACKET_MAX);
-	p[0] = 0x45;
-	put16(p + 2, total);
-	p[8] = 64;
-	p[9] = 17;
-	memcpy(p + 12, "\x0a\0\x02\x02\x0a\0\x02\x0f", 8);
-	put16(p + 10, (uint16_t)~sum(p, 20, 0));
-	put16(p + 20, 67);
-	put16(p + 22, 68);
-	put16(p + 24, total - 20);
-	memcpy(p + 28, "\x02\x01\x06\0\x12\x34\x56\x78", 8);
-	memcpy(p + 28 + 16, "\x0a\0\x02\x0f", 4);
-	memcpy(p + 28 + 28, mac, 6);
-	memcpy(p + 28 + 236, "\x63\x82\x53\x63", 4);
-	memcpy(p + OPTIONS, options, len);
-	return total;
-}
 
 /* From an allocation of exactly that size. */
 static int parse(const uint8_t *p, size_t len, enum dhcp_type *type, struct dhcp_lease *l)
@@ -54,9 +12,8 @@ static int parse(const uint8_t *p, size_t len, enum dhcp_type *type, struct dhcp
 	return dhcp_parse(exact, len, XID, mac, type, l);
 }
 
-#define SERVER "\x36\x04\x0a\0\x02\x02"
-#define ACK    "\x35\x01\x05" SERVER
-#define MASK   "\x01\x04\xff\xff\xff\0"
+#define ACK  "\x35\x01\x05" SERVER
+#define MASK "\x01\x04\xff\xff\xff\0"
 #define FULL                                              \
 	ACK MASK "\x03\x04\x0a\0\x02\x02"                 \
 		 "\x06\x08\x0a\0\x02\x03\x01\x01\x01\x01" \
@@ -217,12 +174,126 @@ static void test_not_ours(void **state)
 	}
 }
 
+/* What a renewal looks like: our address as the source and in ciaddr, no broadcast wanted, no server named. */
+static void test_build_renewal(void **state)
+{
+	struct dhcp_query q = {.type = DHCP_REQUEST, .xid = XID, .current = 0x0a00020f, .hostname = "web"};
+	uint8_t p[DHCP_PACKET_MAX];
+	size_t len;
+
+	(void)state;
+	len = dhcp_build(&q, p);
+	assert_int_equal(sum(p, 20, 0), 0xffff);
+	assert_int_equal(sum(p + 20, len - 20, 17 + (uint32_t)(len - 20) + sum(p + 12, 8, 0)), 0xffff);
+	assert_memory_equal(p + 12, "\x0a\0\x02\x0f\xff\xff\xff\xff", 8);
+	assert_memory_equal(p + 28 + 10, "\0\0\x0a\0\x02\x0f", 6);
+	assert_memory_equal(p + OPTIONS, "\x35\x01\x03\x0c\x03web\x37", 9);
+	/* A longer name is cut to what DNS takes for a label. */
+	q.hostname = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz";
+	dhcp_build(&q, p);
+	assert_int_equal(p[OPTIONS + 4], 63);
+}
+
+static void test_times(void **state)
+{
+	struct dhcp_lease l;
+
+	(void)state;
+	assert_int_equal(parse_options(OPTIONS_OF(ACK MASK "\x33\x04\0\0\x0e\x10"), &l), 0);
+	assert_int_equal(l.renew, 1800);
+	assert_int_equal(l.rebind, 3150);
+	assert_int_equal(
+		parse_options(OPTIONS_OF(ACK MASK "\x33\x04\0\0\x0e\x10\x3a\x04\0\0\0\x64\x3b\x04\0\0\0\xc8"),
+			      &l),
+		0);
+	assert_int_equal(l.renew, 100);
+	assert_int_equal(l.rebind, 200);
+	/* The wrong way round, beyond the lease, none at all, for ever. */
+	assert_int_equal(
+		parse_options(OPTIONS_OF(ACK MASK "\x33\x04\0\0\x0e\x10\x3a\x04\0\0\xff\0\x3b\x04\0\0\0\xc8"),
+			      &l),
+		0);
+	assert_int_equal(l.renew, 1800);
+	assert_int_equal(l.rebind, 3150);
+	assert_int_equal(parse_options(OPTIONS_OF(ACK MASK), &l), 0);
+	assert_int_equal(l.seconds, 3600);
+	assert_int_equal(parse_options(OPTIONS_OF(ACK MASK "\x33\x04\0\0\0\x01"), &l), 0);
+	assert_true(l.renew > 0 && l.renew < l.rebind && l.rebind < l.seconds);
+	assert_int_equal(parse_options(OPTIONS_OF(ACK MASK "\x33\x04\xff\xff\xff\xff"), &l), 0);
+	assert_int_equal(l.seconds, UINT32_MAX);
+}
+
+static void test_routes(void **state)
+{
+	struct dhcp_lease l;
+
+	(void)state;
+	/* 169.254.169.254/32 and the default: the router option does not count any more. */
+	assert_int_equal(parse_options(OPTIONS_OF(ACK MASK "\x03\x04\x0a\0\x02\x09"
+							   "\x79\x0e\x20\xa9\xfe\xa9\xfe\x0a\0\x02\x03"
+							   "\0\x0a\0\x02\x02"),
+				       &l),
+			 0);
+	assert_int_equal(l.router, 0x0a000202);
+	assert_int_equal(l.route_count, 1);
+	assert_int_equal(l.routes[0].destination, 0xa9fea9fe);
+	assert_int_equal(l.routes[0].netmask, 0xffffffff);
+	assert_int_equal(l.routes[0].router, 0x0a000203);
+	/* A width that no mask has, or half a route: as if it had not come. */
+	assert_int_equal(
+		parse_options(OPTIONS_OF(ACK MASK "\x03\x04\x0a\0\x02\x09\x79\x05\x21\x0a\0\x02\x02"), &l),
+		0);
+	assert_int_equal(l.router, 0x0a000209);
+	assert_int_equal(parse_options(OPTIONS_OF(ACK MASK "\x79\x04\x18\x0a\0\x02"), &l), 0);
+	assert_int_equal(l.route_count, 0);
+	/* A router that is no host. */
+	assert_int_equal(parse_options(OPTIONS_OF(ACK MASK "\x79\x05\0\xe0\0\0\x01"), &l), -EBADMSG);
+}
+
+static void test_search(void **state)
+{
+	struct dhcp_lease l;
+
+	(void)state;
+	/* "eng.apple.com" and "marketing" + a pointer to "apple.com": the example of RFC 3397, in its two parts. */
+	assert_int_equal(parse_options(OPTIONS_OF(ACK MASK "\x77\x09\x03"
+							   "eng\x05"
+							   "appl"
+							   "\x77\x12"
+							   "e\x03"
+							   "com\0\x09"
+							   "marketing\xc0\x04\xff"),
+				       &l),
+			 0);
+	assert_string_equal(l.search, "eng.apple.com marketing.apple.com");
+	/* A pointer to itself, forwards, beyond the end; a byte that no name has. */
+	assert_int_equal(parse_options(OPTIONS_OF(ACK MASK "\x77\x02\xc0\0"), &l), 0);
+	assert_string_equal(l.search, "");
+	assert_int_equal(parse_options(OPTIONS_OF(ACK MASK "\x77\x05\x01"
+							   "a\xc0\x04\0"),
+				       &l),
+			 0);
+	assert_string_equal(l.search, "");
+	assert_int_equal(parse_options(OPTIONS_OF(ACK MASK "\x77\x02\x09"
+							   "a"),
+				       &l),
+			 0);
+	assert_string_equal(l.search, "");
+	assert_int_equal(parse_options(OPTIONS_OF(ACK MASK "\x77\x05\x03"
+							   "a\nb\0"),
+				       &l),
+			 0);
+	assert_string_equal(l.search, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_build),	 cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_options),	 cmocka_unit_test(test_overload),
-		cmocka_unit_test(test_not_ours),
+		cmocka_unit_test(test_not_ours), cmocka_unit_test(test_build_renewal),
+		cmocka_unit_test(test_times),	 cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_search),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
