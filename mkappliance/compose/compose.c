@@ -14,12 +14,10 @@
 #include "compose/kernel.h"
 #include "compose/merge.h"
 #include "compose/package.h"
+#include "compose/packages.h"
 #include "compose/tar.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
-
-#define STATUS_PATH "var/lib/dpkg/status"
-#define STATUS_MAX  ((size_t)256 << 20)
 
 /* Numbers of the layers, so order of their content in the image: what changes least lies first. */
 enum { LAYER_BASE, LAYER_MODULES, LAYER_PACKAGES };
@@ -48,6 +46,11 @@ struct compose_input *compose_add_input(struct compose_result *r, const char *ki
 	return &r->inputs[r->input_count++];
 }
 
+int compose_take_note(struct compose_result *r, const struct cached *c, struct error *err)
+{
+	return c->note ? installed_parse(c->note, c->path, &r->notes, err) : 0;
+}
+
 void compose_input_free(struct compose_input *i)
 {
 	free(i->kind);
@@ -66,6 +69,7 @@ void compose_result_free(struct compose_result *r)
 		compose_input_free(&r->inputs[i]);
 	free(r->inputs);
 	installed_free(&r->packages);
+	installed_free(&r->notes);
 	*r = (struct compose_result){0};
 }
 
@@ -83,6 +87,9 @@ static int add_debian(struct compose *c, struct error *err)
 	r = tar_index(l.fd, l.name, &l, err);
 	if (r < 0)
 		return error_prefix(err, "%s", cached.path);
+	r = compose_take_note(&c->result, &cached, err);
+	if (r < 0)
+		return r;
 	compose_add_input(&c->result, "base", c->t->base.suite, &cached.digest, cached.size);
 	return merge_layer(c->m, &l, LAYER_BASE, MERGE_NO_WHITEOUTS, err);
 }
@@ -135,54 +142,15 @@ static int add_base(struct compose *c, struct error *err)
 	return error_usage(err, "[Base] Source= is of a kind that cannot be built");
 }
 
-/* The database of installed packages: -ENOENT when the tree has none. */
-static int read_database(struct compose *c, struct dpkg *ret, struct error *err)
-{
-	_cleanup_free_ void *text = NULL;
-	size_t len = 0;
-	int r;
-
-	if (!merge_find(c->m, STATUS_PATH))
-		return error_set(err, -ENOENT, "/%s: is not there", STATUS_PATH);
-	r = merge_read(c->m, STATUS_PATH, STATUS_MAX, &text, &len, err);
-	return r < 0 ? r : dpkg_parse(text, len, "/" STATUS_PATH, ret, err);
-}
-
-static const char *debian_package_arch(const struct dpkg_package *p)
-{
-	return p->architecture ? p->architecture : "all";
-}
-
-static void list_package(struct compose *c, const struct dpkg_package *p)
-{
-	installed_add(&c->result.packages, "deb", p->name, p->version, debian_package_arch(p));
-}
-
-/* What the database says, and the .debs that were unpacked beside it (already listed). */
-static int list_packages(struct compose *c, struct error *err)
-{
-	_cleanup_dpkg_ struct dpkg d = {0};
-	int r;
-
-	r = read_database(c, &d, err);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	for (size_t i = 0; i < d.len; i++)
-		if (dpkg_installed(&d.list[i]))
-			list_package(c, &d.list[i]);
-	installed_sort(&c->result.packages);
-	return 0;
-}
-
 static int check_deb(struct compose *c, const struct package *p, const char *path, struct error *err)
 {
 	_cleanup_dpkg_ struct dpkg d = {0};
 	int r;
 
-	r = read_database(c, &d, err);
+	r = packages_read_dpkg(c->m, &d, err);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	list_package(c, &p->control.list[0]);
+	packages_add_deb(&p->control.list[0], &c->result.packages);
 	return package_check_deb(p, path, debian_architecture(c->t->appliance.arch), r == 0 ? &d : NULL, err);
 }
 
@@ -204,7 +172,7 @@ static int add_package(struct compose *c, const char *path, struct error *err)
 	if (p.kind == ARCHIVE_DEB) {
 		in->package = xstrdup(p.control.list[0].name);
 		in->version = xstrdup(p.control.list[0].version);
-		in->arch = xstrdup(debian_package_arch(&p.control.list[0]));
+		in->arch = p.control.list[0].architecture ? xstrdup(p.control.list[0].architecture) : NULL;
 	}
 	return merge_layer(c->m, &p.layer, c->number++, flags, err);
 }
@@ -281,7 +249,7 @@ static int run(struct compose *c, struct error *err)
 	if (r == 0)
 		r = add_skeleton(c, err);
 	if (r == 0)
-		r = list_packages(c, err);
+		r = packages_list(c->m, &c->result.notes, &c->result.packages, err);
 	return r < 0 ? r : template_check_start(c->t, err);
 }
 

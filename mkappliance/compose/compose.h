@@ -49,7 +49,9 @@ struct compose_result {
 	struct compose_input *inputs;
 	size_t input_count;
 	size_t input_cap;
-	struct installed packages; /* of every package database in the tree, sorted by name */
+	struct installed packages; /* of every package database in the tree, and beside it; sorted by name */
+	struct installed
+		notes; /* what the sources know of packages that they installed; joined into packages */
 };
 
 struct compose_options {

@@ -3,12 +3,19 @@
 #ifndef MKAPPLIANCE_COMPOSE_INTERNAL_H
 #define MKAPPLIANCE_COMPOSE_INTERNAL_H
 
+#include "compose/cache.h"
 #include "compose/compose.h"
 #include "compose/layer.h"
 
 /* Copies @kind and @name. The result stays valid until the next call: for the fields that may be NULL. */
 struct compose_input *compose_add_input(struct compose_result *r, const char *kind, const char *name,
 					const struct sha256 *digest, uint64_t size);
+
+/*
+ * Takes what the source wrote down of the packages that it installed into @c (installed.h), to be joined with the databases of the
+ * finished tree. Nothing when it wrote nothing.
+ */
+int compose_take_note(struct compose_result *r, const struct cached *c, struct error *err);
 
 /*
  * SHA-256 of what a layer is, whatever it was listed from: paths, types, modes, owners, links, attributes

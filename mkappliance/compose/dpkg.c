@@ -15,6 +15,8 @@ static void package_free(struct dpkg_package *p)
 	free(p->version);
 	free(p->architecture);
 	free(p->status);
+	free(p->source);
+	free(p->maintainer);
 	free(p->provides);
 	free(p->depends);
 	free(p->pre_depends);
@@ -42,13 +44,9 @@ static char **field_of(struct dpkg_package *p, const char *name, size_t len)
 		const char *name;
 		char **value;
 	} fields[] = {
-		{"Package", &p->name},
-		{"Version", &p->version},
-		{"Architecture", &p->architecture},
-		{"Status", &p->status},
-		{"Provides", &p->provides},
-		{"Depends", &p->depends},
-		{"Pre-Depends", &p->pre_depends},
+		{"Package", &p->name},	    {"Version", &p->version}, {"Architecture", &p->architecture},
+		{"Status", &p->status},	    {"Source", &p->source},   {"Maintainer", &p->maintainer},
+		{"Provides", &p->provides}, {"Depends", &p->depends}, {"Pre-Depends", &p->pre_depends},
 	};
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)

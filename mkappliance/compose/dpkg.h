@@ -16,7 +16,9 @@ struct dpkg_package {
 	char *name;
 	char *version;
 	char *architecture;
-	char *status;	/* "install ok installed"; NULL in a control file */
+	char *status; /* "install ok installed"; NULL in a control file */
+	char *source; /* "NAME" or "NAME (VERSION)"; NULL: as the package */
+	char *maintainer;
 	char *provides; /* NULL where there are none */
 	char *depends;
 	char *pre_depends;

@@ -63,11 +63,46 @@ void installed_sort(struct installed *l)
 		qsort(l->list, l->len, sizeof(*l->list), compare);
 }
 
+static void package_free(struct installed_package *p)
+{
+	for (size_t f = 0; f < FIELD_COUNT; f++)
+		free(*field_of(p, f));
+}
+
+/* What @to does not know. */
+static void fill_in(struct installed_package *to, const struct installed_package *from)
+{
+	for (size_t f = 0; f < FIELD_COUNT; f++)
+		if (!*field_of(to, f) && *field_of(from, f))
+			*field_of(to, f) = xstrdup(*field_of(from, f));
+}
+
+void installed_join(struct installed *l, const struct installed *notes)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->len; i++) {
+		if (kept && compare(&l->list[kept - 1], &l->list[i]) == 0) {
+			fill_in(&l->list[kept - 1], &l->list[i]);
+			package_free(&l->list[i]);
+		} else {
+			l->list[kept++] = l->list[i];
+		}
+	}
+	l->len = kept;
+	for (size_t i = 0; i < notes->len && l->len; i++) {
+		struct installed_package *p =
+			bsearch(&notes->list[i], l->list, l->len, sizeof(*l->list), compare);
+
+		if (p)
+			fill_in(p, &notes->list[i]);
+	}
+}
+
 void installed_free(struct installed *l)
 {
 	for (size_t i = 0; i < l->len; i++)
-		for (size_t f = 0; f < FIELD_COUNT; f++)
-			free(*field_of(&l->list[i], f));
+		package_free(&l->list[i]);
 	free(l->list);
 	*l = (struct installed){0};
 }

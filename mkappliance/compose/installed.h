@@ -36,6 +36,11 @@ struct installed_package *installed_add(struct installed *l, const char *type, c
 					const char *version, const char *arch);
 /* By name, version, architecture, type. */
 void installed_sort(struct installed *l);
+/*
+ * Keeps each package of sorted @l once, and fills in what is not known of it from its doubles and from the packages of @notes with the same
+ * type, name, version and architecture.
+ */
+void installed_join(struct installed *l, const struct installed *notes);
 void installed_free(struct installed *l);
 #define _cleanup_installed_ __attribute__((cleanup(installed_free)))
 

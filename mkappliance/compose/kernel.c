@@ -146,6 +146,12 @@ static int find_package(const struct template *t, const struct cache *cache, str
 	if (r < 0)
 		return r;
 	compose_add_input(result, "kernel", t->kernel.package, &c.digest, c.size);
+	/* No database in the tree knows of these. */
+	if (c.note) {
+		r = installed_parse(c.note, c.path, &result->packages, err);
+		if (r < 0)
+			return r;
+	}
 	return find_in_tree(s, t->kernel.package, &result->kernel, err);
 }
 
