@@ -4,20 +4,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "compose/debian_kernel.h"
+#include "compose/sandbox_ids.h"
 #include "lib/cleanup.h"
 #include "lib/io.h"
 #include "lib/log.h"
 #include "lib/spawn.h"
 
-#define KEYRING_MAX   ((size_t)64 << 20)
-#define CAP_SYS_ADMIN 21 /* linux/capability.h */
+#define KEYRING_MAX ((size_t)64 << 20)
 
 /* With a date within its first day shadow(5) would say that every password must be changed. */
 #define EPOCH_MIN 86400
@@ -48,62 +47,15 @@ const char *debian_architecture(enum architecture arch)
 	return arch == ARCH_ARM64 ? "arm64" : "amd64";
 }
 
-/* Whether a line of @path begins with "NAME:". */
-static bool file_grants(const char *path, const char *name)
-{
-	_cleanup_buf_ struct buf b = {0};
-	struct error ignored = ERROR_INIT;
-	size_t len = strlen(name);
-
-	if (io_read_file(AT_FDCWD, path, (size_t)1 << 20, &b, &ignored) < 0)
-		return false;
-	for (const char *line = b.ptr; line && *line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (strncmp(line, name, len) == 0 && line[len] == ':')
-			return true;
-	}
-	return false;
-}
-
-static bool can_mount(void)
-{
-	_cleanup_buf_ struct buf b = {0};
-	struct error ignored = ERROR_INIT;
-	const char *line;
-
-	if (io_read_file(AT_FDCWD, "/proc/self/status", 65536, &b, &ignored) < 0)
-		return true; /* let mmdebstrap find out */
-	line = strstr(b.ptr, "CapEff:");
-	return !line || (strtoull(line + 7, NULL, 16) >> CAP_SYS_ADMIN & 1);
-}
-
 /* How it can run here: as root directly, as a user in a name space of subordinate ids. */
 static int choose_mode(const char **ret, struct error *err)
 {
-	const struct passwd *pw;
-	char uid[16];
+	struct sandbox_ids ids;
+	int r = sandbox_ids_find(&ids, err);
 
-	if (geteuid() == 0) {
-		if (!can_mount())
-			return error_set(
-				err, -EPERM,
-				"root here may not mount (CAP_SYS_ADMIN is missing: a "
-				"container?); run it privileged, or as a user listed in /etc/subuid");
-		*ret = "--mode=root";
-		return 0;
-	}
-	pw = getpwuid(geteuid());
-	snprintf(uid, sizeof(uid), "%u", geteuid());
-	if (!(pw && file_grants("/etc/subuid", pw->pw_name) && file_grants("/etc/subgid", pw->pw_name)) &&
-	    !(file_grants("/etc/subuid", uid) && file_grants("/etc/subgid", uid)))
-		return error_set(err, -EPERM,
-				 "user %s has no subordinate ids in /etc/subuid and /etc/subgid; as root: "
-				 "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s",
-				 pw ? pw->pw_name : uid, pw ? pw->pw_name : uid);
-	if (!spawn_available("newuidmap"))
-		return error_set(err, -ENOENT, "'newuidmap' is not installed (apt-get install uidmap)");
-	*ret = "--mode=unshare";
-	return 0;
+	if (r == 0)
+		*ret = ids.needed ? "--mode=unshare" : "--mode=root";
+	return r;
 }
 
 /* mmdebstrap's and apt's lines: "I: running apt-get update...", "E: Unable to locate package x". */

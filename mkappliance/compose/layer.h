@@ -79,8 +79,8 @@ int archive_decompress_memory(const void *data, size_t len, const char *name, si
 int archive_split_deb(int fd, const char *name, int data, int control, struct error *err);
 
 /*
- * Writes a tar (pax) of directories and regular files to @fd, in the order of the list; @l's content is
- * read through its fd.
+ * Writes a tar (pax) of @l to @fd, in the order of the list, with owners, attributes, links, devices and holes;
+ * @l's content is read through its fd. The root directory is left out.
  */
 int archive_write_tar(const struct layer *l, int fd, const char *name, struct error *err);
 

@@ -311,12 +311,9 @@ static int write_content(struct archive *a, const struct tree *t, const struct t
 	return 0;
 }
 
-static int write_entry(struct archive *a, const struct tree *t, const struct tree_entry *e, const char *name,
-		       struct error *err)
+/* Runs of data and attributes; where bytes are missing the reader of the archive sees zeros. */
+static void describe_entry(struct archive_entry *entry, const struct tree_entry *e)
 {
-	struct archive_entry *entry = archive_entry_new();
-	int r = 0;
-
 	archive_entry_set_pathname(entry, e->path);
 	archive_entry_set_mode(entry, e->mode);
 	archive_entry_set_uid(entry, e->uid);
@@ -324,10 +321,34 @@ static int write_entry(struct archive *a, const struct tree *t, const struct tre
 	archive_entry_set_mtime(entry, e->mtime, 0);
 	if (S_ISREG(e->mode))
 		archive_entry_set_size(entry, (la_int64_t)e->size);
+	if (S_ISLNK(e->mode))
+		archive_entry_set_symlink(entry, e->target);
+	if (S_ISCHR(e->mode) || S_ISBLK(e->mode))
+		archive_entry_set_rdev(entry, e->rdev);
+	for (size_t i = 0; i < e->xattr_count; i++)
+		archive_entry_xattr_add_entry(entry, e->xattrs[i].name, e->xattrs[i].value, e->xattrs[i].len);
+	for (size_t i = 0; i < e->run_count; i++)
+		archive_entry_sparse_add_entry(entry, (la_int64_t)e->runs[i].offset,
+					       (la_int64_t)e->runs[i].length);
+}
+
+static int write_entry(struct archive *a, const struct tree *t, const struct layer_entry *le,
+		       const char *name, struct error *err)
+{
+	struct archive_entry *entry = archive_entry_new();
+	const struct tree_entry *e = le->entry;
+	bool content = S_ISREG(e->mode) && !le->link;
+	int r = 0;
+
+	describe_entry(entry, e);
+	if (le->link) {
+		archive_entry_set_hardlink(entry, le->link);
+		archive_entry_set_size(entry, 0);
+	}
 	if (archive_write_header(a, entry) != ARCHIVE_OK)
 		r = archive_error(a, name, "writing", err);
 	archive_entry_free(entry);
-	return r == 0 && S_ISREG(e->mode) ? write_content(a, t, e, name, err) : r;
+	return r == 0 && content ? write_content(a, t, e, name, err) : r;
 }
 
 int archive_write_tar(const struct layer *l, int fd, const char *name, struct error *err)
@@ -344,8 +365,12 @@ int archive_write_tar(const struct layer *l, int fd, const char *name, struct er
 	if (archive_write_open_fd(a, fd) != ARCHIVE_OK)
 		return archive_error(a, name, "writing", err);
 	for (size_t i = 0; i < l->len; i++) {
-		const struct tree_entry *e = l->entries[i].entry;
-		int r = e->path[0] ? write_entry(a, &t, e, name, err) : 0; /* the root has no name to write */
+		const struct layer_entry *le = &l->entries[i];
+		/* The root has no name to write. */
+		int r = le->entry->path[0] ? write_entry(a, &t, le, name, err) : 0;
+
+		if (r == 0)
+			r = interrupt_check(err);
 
 		if (r < 0)
 			return r;

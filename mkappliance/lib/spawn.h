@@ -18,6 +18,7 @@ struct spawn {
 	const char *const *argv; /* ends in NULL; argv[0] is looked up in PATH */
 	const char *package;	 /* Debian package that has it, for the message; may be NULL */
 	const char *const *env;	 /* "NAME=VALUE" over our environment, ends in NULL; may be NULL */
+	const char *root;	 /* chroot(2) there first; argv[0] and cwd are looked up in it. NULL: no */
 	const char *cwd;	 /* may be NULL */
 	int stdin_fd;		 /* 0: /dev/null */
 	int stdout_fd;		 /* 0: collected into @output, or /dev/null when that is NULL */

@@ -14,7 +14,7 @@
 
 /* What the child says through the status pipe when it cannot become the program. */
 struct child_failure {
-	enum { FAILED_SETUP, FAILED_CWD, FAILED_EXEC } step;
+	enum { FAILED_SETUP, FAILED_ROOT, FAILED_CWD, FAILED_EXEC } step;
 	int code; /* errno */
 };
 
@@ -72,6 +72,8 @@ child_exec(const struct spawn *s, struct child_fds fds, pid_t parent, char *cons
 		_exit(127);
 	if (!child_set_streams(&fds))
 		child_fail(fds.status, FAILED_SETUP);
+	if (s->root && (chroot(s->root) < 0 || chdir("/") < 0))
+		child_fail(fds.status, FAILED_ROOT);
 	if (s->cwd && chdir(s->cwd) < 0)
 		child_fail(fds.status, FAILED_CWD);
 	execvpe(s->argv[0], (char *const *)(uintptr_t)s->argv, env);
@@ -131,6 +133,8 @@ static int child_confirm(const struct child *c, int status, struct error *err)
 		return 0;
 	while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
 		;
+	if (f.step == FAILED_ROOT)
+		return error_errno(err, -f.code, "starting '%s' with '%s' as its root", name, c->spec->root);
 	if (f.step == FAILED_CWD)
 		return error_errno(err, -f.code, "starting '%s' in the directory '%s'", name, c->spec->cwd);
 	return error_errno(err, -f.code, "starting '%s'", name);
