@@ -53,8 +53,7 @@ static int choose_mode(const char **ret, struct error *err)
 	struct sandbox_ids ids;
 	int r = sandbox_ids_find(&ids, err);
 
-	if (r == 0)
-		*ret = ids.needed ? "--mode=unshare" : "--mode=root";
+	*ret = r == 0 && ids.needed ? "--mode=unshare" : "--mode=root";
 	return r;
 }
 
