@@ -156,6 +156,10 @@ static int partition_fill(int dir, struct disk_partition *ret)
 	if (r == 0)
 		r = sysfs_uevent(dir, "uevent", "DEVNAME", p.name, sizeof p.name);
 	if (r == 0)
+		r = sysfs_uevent(dir, "../uevent", "DEVNAME", p.disk, sizeof p.disk);
+	if (r == 0)
+		r = file_read_number(dir, "start", &p.start);
+	if (r == 0)
 		r = file_read_number(dir, "size", &sectors);
 	if (r == 0 && __builtin_mul_overflow(sectors, 512, &p.size))
 		r = -ERANGE;

@@ -8,6 +8,8 @@
 struct disk_partition {
 	char device[48]; /* "254:2" */
 	char name[48];	 /* "vda2" */
+	char disk[48];	 /* "vda" */
+	uint64_t start;	 /* on the disk, in 512 bytes */
 	uint64_t size;	 /* bytes */
 };
 

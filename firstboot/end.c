@@ -40,7 +40,8 @@ _Noreturn void end_by_policy(void)
 	end_machine(end_policy);
 }
 
-/* The record of a bad end; a corrupted block that was reported meanwhile is the better reason. */
+/* The record of a bad end; a corrupted block, or a read error, that was reported meanwhile is the better reason.
+ */
 static void record_bad_end(const char *event, const char *reason, const char *format, va_list ap)
 {
 	guard_check();

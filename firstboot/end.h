@@ -13,9 +13,9 @@ _Noreturn void end_machine(enum end_way way);
 _Noreturn void end_by_policy(void);
 
 /*
- * Integrity: record "refused" with @reason (ABI_REFUSED_*) and a detail, then the policy. When dm-verity has
- * meanwhile reported a corrupted block, that is the reason and the block is named: what failed only failed
- * because of it.
+ * Integrity: record "refused" with @reason (ABI_REFUSED_*) and a detail, then the policy. When a
+ * corrupted block or a read error of the disk was reported meanwhile, that is the reason and the block is named:
+ * what failed only failed because of it.
  */
 _Noreturn void refuse(const char *reason, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

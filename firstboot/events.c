@@ -14,6 +14,8 @@
 #include "guard.h"
 #include "image/abi.h"
 
+#define FIXED 4 /* descriptors that are always waited for */
+
 void events_open(struct events *e, int uevent_fd)
 {
 	sigset_t wanted;
@@ -60,24 +62,25 @@ static int poll_timeout(uint64_t deadline)
 
 void events_wait(struct events *e, struct pollfd *extra, size_t count, uint64_t deadline)
 {
-	struct pollfd p[3 + EVENTS_EXTRA_MAX] = {
+	struct pollfd p[FIXED + EVENTS_EXTRA_MAX] = {
 		{.fd = e->signal_fd, .events = POLLIN},
 		{.fd = e->uevent_fd, .events = POLLIN},
 		{.fd = e->button_fd, .events = POLLIN},
+		{.fd = guard_log_fd(), .events = POLLIN},
 	};
 
 	if (count > EVENTS_EXTRA_MAX)
 		count = EVENTS_EXTRA_MAX;
 	if (count)
-		memcpy(p + 3, extra, count * sizeof *extra);
+		memcpy(p + FIXED, extra, count * sizeof *extra);
 	/* An error here (no memory) is a wait of no length; every fd is asked again below or in the next
 	 * round. */
-	if (poll(p, 3 + count, poll_timeout(deadline)) <= 0)
-		for (size_t i = 0; i < 3 + count; i++)
+	if (poll(p, FIXED + count, poll_timeout(deadline)) <= 0)
+		for (size_t i = 0; i < FIXED + count; i++)
 			p[i].revents = 0;
 	if (count)
-		memcpy(extra, p + 3, count * sizeof *extra);
-	if (p[1].revents)
+		memcpy(extra, p + FIXED, count * sizeof *extra);
+	if (p[1].revents || p[3].revents)
 		guard_check();
 	if (p[0].revents)
 		read_signals(e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What can happen at any time in stage 2: a request to stop, a child that ended, a corrupted block. One
+/* What can happen at any time in stage 2: a request to stop, a child that ended, a corrupted block, a failed read. One
  * poll() for all. */
 #ifndef FIRSTBOOT_EVENTS_H
 #define FIRSTBOOT_EVENTS_H

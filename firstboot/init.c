@@ -93,7 +93,7 @@ static void open_root(void)
 
 	disk_wait(conf.root, conf.verity, conf.device_timeout, uevent_fd, &data, &hash);
 	verity_open(&conf, &data, &hash, &device);
-	guard_start(uevent_fd, &device);
+	guard_start(uevent_fd, &device, &data, &hash);
 	if (conf.verify_full)
 		verity_read_all(&conf, &device);
 	root_mount(device.path);
@@ -114,7 +114,7 @@ static _Noreturn void become_system_init(char **argv, const sigset_t *signals)
 	char *const args[] = {(char *)(uintptr_t)conf.init, NULL};
 	char home[] = "HOME=/", term[] = "TERM=linux"; /* what the kernel gives an init */
 	char *const env[] = {home, term, NULL};
-	int r = conf.on_corruption == CONF_POWEROFF ? guard_leave_behind(argv[0]) : 0;
+	int r = verity_ends_by_itself(conf.on_corruption) ? 0 : guard_leave_behind(argv[0]);
 
 	if (r < 0)
 		refuse(ABI_REFUSED_VERITY, "the guard against corruption does not start: %s", strerror(-r));

@@ -90,10 +90,15 @@ static bool kernel_has_on_error(void)
 	return version[0] > 6 || (version[0] == 6 && version[1] >= 12);
 }
 
+bool verity_ends_by_itself(unsigned on_corruption)
+{
+	return on_corruption != CONF_POWEROFF && kernel_has_on_error();
+}
+
 /*
  * The optional arguments of the policy. With OnCorruption=poweroff the kernel fails the read, so that bad
- * data is never delivered, and the guard (guard.h) sees its uevent. A read error of the disk itself has no
- * uevent: the application gets EIO.
+ * data is never delivered, and the guard (guard.h) ends the machine; as it does for read errors where the
+ * kernel does not.
  */
 static const char *policy_arguments(unsigned on_corruption)
 {

@@ -21,6 +21,12 @@ struct verity_device {
 void verity_open(const struct conf *c, const struct disk_partition *data, const struct disk_partition *hash,
 		 struct verity_device *ret);
 
+/*
+ * Whether the kernel ends the machine by itself in the way of @on_corruption (enum conf_on_corruption), on a
+ * corrupted block and on a read error. Else that is for the guard.
+ */
+bool verity_ends_by_itself(unsigned on_corruption);
+
 /* Verify=full: reads every data block once, and so checks each. Refuses at the first bad one. */
 void verity_read_all(const struct conf *c, const struct verity_device *v);
 

@@ -58,12 +58,12 @@
  *   failed    the application, or a program of Before=, could not be started or failed, or the application never became
  *             ready: "reason" (a name below), "detail";
  *             the machine goes off
- *   refused   integrity: "reason" (a name below), "detail", with "corruption" also "block" where it is known;
- *             the machine goes the way of OnCorruption
+ *   refused   integrity: "reason" (a name below), "detail", with "corruption" and "read-error" also "block" where
+ *             it is known; the machine goes the way of OnCorruption
  *
  * With OnCorruption=reboot and panic the kernel itself acts on a corrupted block, before any record can be
- * written; then its own line "device-mapper: verity: ... block N is corrupted" is all there is. Every other
- * refusal has its record.
+ * written; then its own line "device-mapper: verity: ... block N is corrupted" is all there is. From 6.12 it acts
+ * on a read error too: "dm-verity device has I/O error". Every other refusal has its record.
  *
  * What the application writes to standard output and error comes out line by line behind ABI_APP_PREFIX, with
  * control characters and the colon of ABI_RECORD_PREFIX replaced, so that no line of its own can be taken for a
@@ -102,6 +102,7 @@
 #define ABI_REFUSED_VERITY     "verity"	      /* the kernel refuses the dm-verity table */
 #define ABI_REFUSED_MOUNT      "mount"	      /* the root does not mount */
 #define ABI_REFUSED_CORRUPTION "corruption"   /* a block does not match the root hash: "block" */
+#define ABI_REFUSED_READ_ERROR "read-error"   /* the disk does not give a block of the root or of the hash tree */
 
 /* Reasons of "stopping" and "stopped". */
 #define ABI_STOP_BUTTON "power-button"

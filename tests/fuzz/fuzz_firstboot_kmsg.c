@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The init's reader of the kernel's messages. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../firstboot/kmsg.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	char *text = malloc(len + 1);
+	struct kmsg_error e;
+
+	if (!text)
+		abort();
+	if (len)
+		memcpy(text, data, len);
+	text[len] = '\0';
+	if (kmsg_read_error(text, &e) && (!e.device[0] || !memchr(e.device, '\0', sizeof(e.device))))
+		abort();
+	free(text);
+	return 0;
+}
