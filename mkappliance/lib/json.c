@@ -203,6 +203,11 @@ bool js_is_array(const struct json *j)
 	return j && json_typeof(in(j)) == JSON_ARRAY;
 }
 
+bool js_is_null(const struct json *j)
+{
+	return !j || json_typeof(in(j)) == JSON_NULL;
+}
+
 const struct json *js_get(const struct json *object, const char *path)
 {
 	const char *dot = strchr(path, '.');
@@ -216,6 +221,23 @@ const struct json *js_get(const struct json *object, const char *path)
 	key = xstrndup(path, (size_t)(dot - path));
 	value = json_object_get(in(object), key);
 	return value ? js_get(out(value), dot + 1) : NULL;
+}
+
+const struct json *js_member(const struct json *object, const char *name)
+{
+	return object ? (const struct json *)json_object_get(in(object), name) : NULL;
+}
+
+bool js_next(const struct json *object, void **it, const char **ret_name, const struct json **ret_value)
+{
+	if (!js_is_object(object))
+		return false;
+	*it = *it ? json_object_iter_next(in(object), *it) : json_object_iter(in(object));
+	if (!*it)
+		return false;
+	*ret_name = json_object_iter_key(*it);
+	*ret_value = out(json_object_iter_value(*it));
+	return true;
 }
 
 size_t js_array_len(const struct json *array)

@@ -52,8 +52,14 @@ int js_parse(const char *text, size_t len, const char *name, struct json **ret, 
 
 bool js_is_object(const struct json *j);
 bool js_is_array(const struct json *j);
+/* JSON's null, or NULL: nothing there. */
+bool js_is_null(const struct json *j);
 /* Borrowed from the parent, NULL when there is none. Dots descend: "root.verity.salt". */
 const struct json *js_get(const struct json *object, const char *path);
+/* The same by one name, whose dots are its own: "org.opencontainers.image.title". */
+const struct json *js_member(const struct json *object, const char *name);
+/* Steps through the members in their order: *@it is NULL at first. False at the end, and for what is not an object. */
+bool js_next(const struct json *object, void **it, const char **ret_name, const struct json **ret_value);
 size_t js_array_len(const struct json *array); /* 0 for what is not an array */
 const struct json *js_array_get(const struct json *array, size_t i);
 const char *js_string(const struct json *j); /* NULL when it is not a string */
