@@ -13,20 +13,24 @@
 #include "compose/files.h"
 #include "compose/kernel.h"
 #include "compose/merge.h"
+#include "compose/oci.h"
+#include "compose/oci_start.h"
 #include "compose/package.h"
 #include "compose/packages.h"
 #include "compose/tar.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
 
-/* Numbers of the layers, so order of their content in the image: what changes least lies first. */
-enum { LAYER_BASE, LAYER_MODULES, LAYER_PACKAGES };
+/* Number of the lowest layer. The numbers are the order of content in the image: what changes least lies first. */
+#define LAYER_BASE 0
 
 struct compose {
 	struct template *t;
 	struct cache cache;
 	struct merge *m;
-	unsigned number; /* of the layer that comes next */
+	unsigned number;	 /* of the layer that comes next */
+	struct oci_config start; /* of the last container image */
+	char *start_name;	 /* NULL: there is none */
 	struct compose_result result;
 };
 
@@ -35,6 +39,8 @@ static void compose_free(struct compose *c)
 	cache_close(&c->cache);
 	merge_free(c->m);
 	compose_result_free(&c->result);
+	oci_config_free(&c->start);
+	free(c->start_name);
 }
 
 struct compose_input *compose_add_input(struct compose_result *r, const char *kind, const char *name,
@@ -70,6 +76,7 @@ void compose_result_free(struct compose_result *r)
 	free(r->inputs);
 	installed_free(&r->packages);
 	installed_free(&r->notes);
+	oci_labels_free(&r->labels);
 	*r = (struct compose_result){0};
 }
 
@@ -128,8 +135,36 @@ static int add_file_base(struct compose *c, struct error *err)
 	return merge_layer(c->m, &p.layer, LAYER_BASE, 0, err);
 }
 
+/* What is to be run is known when all files are there: see add_start(). */
+static void take_start(struct compose *c, struct oci_image *image, const char *name)
+{
+	oci_config_free(&c->start);
+	free(c->start_name);
+	c->start = image->config;
+	image->config = (struct oci_config){0};
+	c->start_name = xstrdup(name);
+}
+
+static int add_image_base(struct compose *c, struct error *err)
+{
+	_cleanup_oci_image_ struct oci_image image = OCI_IMAGE_INIT;
+	const char *name = c->t->base.image;
+	int r;
+
+	r = oci_open_base(c->t, &c->cache, &image, err);
+	if (r == 0)
+		r = oci_merge(&image, "base", name, &c->cache, c->m, &c->number, MERGE_SETS_ROOT, &c->result,
+			      err);
+	if (r < 0)
+		return r;
+	take_start(c, &image, name);
+	oci_default_kernel(c->t, c->m);
+	return 0;
+}
+
 static int add_base(struct compose *c, struct error *err)
 {
+	c->number = LAYER_BASE + 1;
 	switch (c->t->base.source) {
 	case BASE_NONE:
 		return 0;
@@ -138,6 +173,9 @@ static int add_base(struct compose *c, struct error *err)
 	case BASE_DIRECTORY:
 	case BASE_TAR:
 		return add_file_base(c, err);
+	case BASE_OCI:
+		c->number = LAYER_BASE;
+		return add_image_base(c, err);
 	}
 	return error_usage(err, "[Base] Source= is of a kind that cannot be built");
 }
@@ -154,19 +192,47 @@ static int check_deb(struct compose *c, const struct package *p, const char *pat
 	return package_check_deb(p, path, debian_architecture(c->t->appliance.arch), r == 0 ? &d : NULL, err);
 }
 
+/* A package that is a directory or an archive of container images. *@ret_done: it was one. */
+static int add_image_package(struct compose *c, struct package *p, const char *path, bool *ret_done,
+			     struct error *err)
+{
+	/* A directory over a link to one goes through it where the link is a base's, not between the image's own layers. */
+	unsigned flags = c->t->base.source == BASE_NONE ? 0 : MERGE_KEEP_LINKS;
+	_cleanup_oci_store_ struct oci_store store = OCI_STORE_INIT;
+	_cleanup_oci_image_ struct oci_image image = OCI_IMAGE_INIT;
+	int r = 0;
+
+	if (p->kind != ARCHIVE_NOT)
+		r = oci_store_of_layer(&p->layer, &store, err);
+	else if (oci_is_layout(&p->layer))
+		r = oci_store_open(path, &c->cache, &store, err);
+	if (r < 0 || store.kind == STORE_NOT)
+		return r;
+	*ret_done = true;
+	r = oci_open_package(c->t, &store, &image, err);
+	if (r == 0)
+		r = oci_merge(&image, "package", path, &c->cache, c->m, &c->number, flags, &c->result, err);
+	if (r == 0)
+		take_start(c, &image, path);
+	return r;
+}
+
 static int add_package(struct compose *c, const char *path, struct error *err)
 {
 	_cleanup_package_ struct package p = PACKAGE_INIT;
 	unsigned flags = MERGE_KEEP_LINKS;
 	struct compose_input *in;
+	bool done = false;
 	int r;
 
 	r = package_open(path, &c->cache, &p, err);
 	if (r == 0 && p.kind == ARCHIVE_DEB) {
 		flags |= MERGE_KEEP_DIRECTORIES | MERGE_NO_WHITEOUTS;
 		r = check_deb(c, &p, path, err);
+	} else if (r == 0) {
+		r = add_image_package(c, &p, path, &done, err);
 	}
-	if (r < 0)
+	if (r < 0 || done)
 		return r;
 	in = compose_add_input(&c->result, "package", path, &p.digest, p.size);
 	if (p.kind == ARCHIVE_DEB) {
@@ -179,7 +245,6 @@ static int add_package(struct compose *c, const char *path, struct error *err)
 
 static int add_packages(struct compose *c, struct error *err)
 {
-	c->number = LAYER_PACKAGES;
 	for (size_t i = 0; i < c->t->package_paths.len; i++) {
 		int r = add_package(c, c->t->package_paths.ptr[i], err);
 
@@ -231,6 +296,10 @@ static int add_skeleton(struct compose *c, struct error *err)
 
 			add_missing(c->m, &l, path + strspn(path, "/"), S_IFDIR | 0755, NULL);
 		}
+		/* A runtime makes what WorkingDir of an image names. */
+		if (c->start_name && !template_has(t, "Init.WorkingDirectory") &&
+		    t->init.working_directory[1])
+			add_missing(c->m, &l, t->init.working_directory + 1, S_IFDIR | 0755, NULL);
 	}
 	return merge_layer(c->m, &l, c->number, MERGE_KEEP_LINKS | MERGE_KEEP_DIRECTORIES, err);
 }
@@ -241,11 +310,13 @@ static int run(struct compose *c, struct error *err)
 
 	r = add_base(c, err);
 	if (r == 0)
-		r = kernel_compose(c->t, &c->cache, c->m, LAYER_MODULES, &c->result, err);
+		r = kernel_compose(c->t, &c->cache, c->m, c->number++, &c->result, err);
 	if (r == 0)
 		r = add_packages(c, err);
 	if (r == 0)
 		r = files_compose(c->t, c->m, c->number, &c->result, err);
+	if (r == 0 && c->start_name)
+		r = oci_start(c->t, &c->start, c->start_name, c->m, err);
 	if (r == 0)
 		r = add_skeleton(c, err);
 	if (r == 0)

@@ -6,6 +6,7 @@
 #define MKAPPLIANCE_COMPOSE_COMPOSE_H
 
 #include "compose/installed.h"
+#include "compose/oci_json.h"
 #include "compose/tree.h"
 #include "lib/hash.h"
 #include "template/template.h"
@@ -32,8 +33,8 @@ struct kernel {
 
 /* Something that went into the image, for the manifest. */
 struct compose_input {
-	char *kind;	      /* "template", "base", "package", "file", "kernel", "init", "stub" */
-	char *name;	      /* path as the template says it, or "bookworm" */
+	char *kind; /* "template", "base", "package", "config", "layer", "file", "kernel", "init", "stub" */
+	char *name; /* path as the template says it, or "bookworm" */
 	struct sha256 digest; /* of the file, of the layer's tar, or of a directory's listing */
 	uint64_t size;
 	/* NULL where it has none, or it is not known. */
@@ -52,6 +53,7 @@ struct compose_result {
 	struct installed packages; /* of every package database in the tree, and beside it; sorted by name */
 	struct installed
 		notes; /* what the sources know of packages that they installed; joined into packages */
+	struct oci_labels labels; /* of container images: "org.opencontainers.image.licenses" and others */
 };
 
 struct compose_options {

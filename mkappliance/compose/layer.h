@@ -8,6 +8,7 @@
 
 #include "compose/tree.h"
 #include "lib/error.h"
+#include "lib/hash.h"
 #include "lib/mem.h"
 
 #define LAYER_PATH_MAX 4095u /* of a path, and of a link's target */
@@ -68,7 +69,17 @@ enum archive_kind archive_kind_of(const void *head, size_t len);
 /* Writes what the compressed file @fd (from its start) holds to @out. */
 int archive_decompress(int fd, const char *name, int out, struct error *err);
 
-/* The same in memory, to at most @limit bytes; appends to @ret. */
+/* Hands out the next bytes of a stream, valid until the next call: how many, 0 at the end, -1 when reading failed. */
+typedef ssize_t archive_read_part(void *data, const void **ret);
+
+/*
+ * Writes what a stream holds, which may be compressed or plain, to @out and adds it to @hasher. -EFBIG when that is more than @limit
+ * bytes.
+ */
+int archive_unpack(archive_read_part *read, void *data, const char *name, uint64_t limit,
+		   struct hasher *hasher, int out, struct error *err);
+
+/* What compressed bytes in memory hold, at most @limit bytes; appends to @ret. */
 int archive_decompress_memory(const void *data, size_t len, const char *name, size_t limit, struct buf *ret,
 			      struct error *err);
 

@@ -72,6 +72,8 @@ struct input {
 	const void *memory;
 	size_t len;
 	struct archive *outer;
+	archive_read_part *read; /* with read_data; NULL: one of the above */
+	void *read_data;
 	struct gunzip *gunzip;
 	struct archive *archive; /* reads any other compression, or none */
 	const char *wrong;	 /* what reading said */
@@ -121,6 +123,8 @@ static ssize_t read_input(void *data, const void **ret)
 
 	if (in->outer)
 		return read_member(in, ret);
+	if (in->read)
+		return in->read(in->read_data, ret);
 	if (in->fd < 0) {
 		*ret = in->memory;
 		n = (ssize_t)in->len;
@@ -168,6 +172,7 @@ static int input_open(struct input *in, const char *name, struct error *err)
 struct sink {
 	int fd;
 	struct buf *buf;
+	struct hasher *hasher;
 	uint64_t limit;
 };
 
@@ -175,6 +180,8 @@ static int put(const struct sink *to, const char *name, const void *data, size_t
 {
 	if (to->buf)
 		buf_add(to->buf, data, len);
+	if (to->hasher)
+		hasher_add(to->hasher, data, len);
 	return to->fd < 0 ? 0 : io_write_full(to->fd, name, data, len, err);
 }
 
@@ -223,6 +230,16 @@ int archive_decompress(int fd, const char *name, int out, struct error *err)
 		return error_errno(err, -errno, "%s", name);
 	in->fd = fd;
 	return copy_stream(in, name, true, &(struct sink){.fd = out, .limit = UNCOMPRESSED_MAX}, err);
+}
+
+int archive_unpack(archive_read_part *read, void *data, const char *name, uint64_t limit,
+		   struct hasher *hasher, int out, struct error *err)
+{
+	_cleanup_input_ struct input *in = input_new();
+
+	in->read = read;
+	in->read_data = data;
+	return copy_stream(in, name, false, &(struct sink){.fd = out, .hasher = hasher, .limit = limit}, err);
 }
 
 int archive_decompress_memory(const void *data, size_t len, const char *name, size_t limit, struct buf *ret,

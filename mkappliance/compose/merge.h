@@ -22,6 +22,8 @@ enum merge_flags {
 	MERGE_KEEP_DIRECTORIES = 2,
 	/* Names that begin with ".wh." and character devices 0/0 are what they are. */
 	MERGE_NO_WHITEOUTS = 4,
+	/* It may set owner and mode of the root directory, as layer 0 does. */
+	MERGE_SETS_ROOT = 8,
 };
 
 /* An empty tree: a root directory, mode 0755. */
@@ -32,7 +34,7 @@ void merge_freep(struct merge **m);
 
 /*
  * Adds @l as layer @number, which is not lower than any before; takes its entries and its descriptor, also
- * on failure. Only layer 0 sets owner and mode of the root directory. An error names layer and member; the
+ * on failure. Only layer 0, unless @flags says so, sets owner and mode of the root directory. An error names layer and member; the
  * merge is then good for nothing but merge_free().
  */
 int merge_layer(struct merge *m, struct layer *l, unsigned number, unsigned flags, struct error *err);

@@ -195,7 +195,7 @@ static void put_directory(struct place *p, struct tree_entry *e, bool opaque)
 	if (opaque)
 		make_opaque(p->m, n, p->number);
 	keep = n->entry && !n->implicit && (p->flags & MERGE_KEEP_DIRECTORIES) && n->layer < p->number;
-	if (keep || (n == p->m->root && p->number > 0)) {
+	if (keep || (n == p->m->root && p->number > 0 && !(p->flags & MERGE_SETS_ROOT))) {
 		tree_entry_free(e);
 		return;
 	}

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "template/reference.h"
 #include "template/setters.h"
 
 /* "FILE: MESSAGE" for what is missing. */
@@ -25,7 +26,7 @@ static int check_present(const struct parse *p, struct error *err)
 	if (!p->t->appliance.version)
 		return missing(p, "[Appliance] Version= is missing (or give --version)", err);
 	if (!key_line(p, "Base.Source"))
-		return missing(p, "[Base] Source= is missing: debian, directory, tar or none", err);
+		return missing(p, "[Base] Source= is missing: debian, directory, tar, oci or none", err);
 	return 0;
 }
 
@@ -45,7 +46,7 @@ static int check_archive(const struct parse *p, struct error *err)
 	const struct template *t = p->t;
 	bool marked = t->base.mirror && strstr(t->base.mirror, SNAPSHOT_MARK);
 
-	if (!t->base.suite)
+	if (!t->base.suite && t->base.source != BASE_OCI)
 		return missing(
 			p,
 			t->base.source == BASE_DEBIAN
@@ -69,12 +70,34 @@ static int check_archive(const struct parse *p, struct error *err)
 	return 0;
 }
 
+/* Source=oci. The archive is for the kernel. */
+static int check_image(const struct parse *p, struct error *err)
+{
+	_cleanup_reference_ struct reference ref = {0};
+	const struct template *t = p->t;
+	int r = check_archive(p, err);
+
+	if (r < 0)
+		return r;
+	if (!t->base.image)
+		return missing(p,
+			       "[Base] Image= is missing: an OCI layout or archive of the host, or "
+			       "docker://NAME:TAG",
+			       err);
+	if (!p->look_for_files)
+		return 0;
+	r = reference_parse(t->dir, t->base.image, &ref, err);
+	return r < 0 ? error_prefix(err, "%s:%u: Image=", p->name, key_line(p, "Base.Image")) : 0;
+}
+
 static int check_base(const struct parse *p, struct error *err)
 {
 	const struct template *t = p->t;
 	enum path_kind kind = t->base.source == BASE_TAR ? PATH_FILE : PATH_DIRECTORY;
 	int r;
 
+	if (t->base.source == BASE_OCI)
+		return check_image(p, err);
 	if (t->base.source == BASE_DEBIAN || t->kernel.package)
 		return check_archive(p, err);
 	if (t->base.source == BASE_NONE)
@@ -104,7 +127,7 @@ static int check_kernel(const struct parse *p, struct error *err)
 static int check_init(const struct parse *p, struct error *err)
 {
 	/* What an OCI image or a unit says of it is known only after compose. */
-	return template_check_start(p->t, err);
+	return template_starts_later(p->t) ? 0 : template_check_start(p->t, err);
 }
 
 int check_template(const struct parse *p, struct error *err)

@@ -17,7 +17,7 @@ static bool from_debian(const struct template *t)
 
 static bool from_archive(const struct template *t)
 {
-	return t->base.source == BASE_DEBIAN || t->kernel.package;
+	return t->base.source == BASE_DEBIAN || t->base.source == BASE_OCI || t->kernel.package;
 }
 
 static bool from_path(const struct template *t)
@@ -25,9 +25,14 @@ static bool from_path(const struct template *t)
 	return t->base.source == BASE_DIRECTORY || t->base.source == BASE_TAR;
 }
 
-static bool from_tar(const struct template *t)
+static bool from_image(const struct template *t)
 {
-	return t->base.source == BASE_TAR;
+	return t->base.source == BASE_OCI;
+}
+
+static bool has_checksum(const struct template *t)
+{
+	return t->base.source == BASE_TAR || t->base.source == BASE_OCI;
 }
 
 static bool not_from_path(const struct template *t)
@@ -52,7 +57,7 @@ static bool is_system(const struct template *t)
 
 static bool has_ready(const struct template *t)
 {
-	return is_appliance(t) && t->init.ready_port != 0;
+	return is_appliance(t) && (t->init.ready_port != 0 || template_starts_later(t));
 }
 
 static bool has_network(const struct template *t)
@@ -61,10 +66,11 @@ static bool has_network(const struct template *t)
 }
 
 static const struct condition debian = {from_debian, "Source=debian"};
-static const struct condition archive = {from_archive, "Source=debian or [Kernel] Package="};
+static const struct condition archive = {from_archive, "Source=debian, Source=oci or [Kernel] Package="};
 static const struct condition base_path = {from_path, "Source=directory or Source=tar"};
-static const struct condition tar = {from_tar, "Source=tar"};
-static const struct condition kernel_package = {not_from_path, "Source=debian or Source=none"};
+static const struct condition image = {from_image, "Source=oci"};
+static const struct condition checksum = {has_checksum, "Source=tar or Source=oci"};
+static const struct condition kernel_package = {not_from_path, "Source=debian, Source=oci or Source=none"};
 static const struct condition kernel_image = {has_kernel_image, "[Kernel] Image="};
 static const struct condition appliance = {is_appliance, "Mode=appliance"};
 static const struct condition system_mode = {is_system, "Mode=system"};
@@ -74,11 +80,9 @@ static const struct condition network = {has_network, "Network=dhcp"};
 /* ---- the names of the enums, in their order ---- */
 
 static const char *const architectures[] = {[ARCH_X86_64] = "x86_64", [ARCH_ARM64] = "arm64", NULL};
-static const char *const sources[] = {[BASE_NONE] = "none",
-				      [BASE_DEBIAN] = "debian",
-				      [BASE_DIRECTORY] = "directory",
-				      [BASE_TAR] = "tar",
-				      NULL};
+static const char *const sources[] = {
+	[BASE_NONE] = "none", [BASE_DEBIAN] = "debian", [BASE_DIRECTORY] = "directory",
+	[BASE_TAR] = "tar",   [BASE_OCI] = "oci",	NULL};
 static const char *const modes[] = {[INIT_APPLIANCE] = "appliance", [INIT_SYSTEM] = "system", NULL};
 static const char *const networks[] = {"none", "dhcp", NULL};
 static const char *const corruptions[] = {[ON_CORRUPTION_POWEROFF] = "poweroff",
@@ -113,7 +117,8 @@ const struct key keys[] = {
 	{WORDS("Base.Components", base.components), .check = name_component, .only = &archive},
 	{WORDS("Base.Packages", base.packages), .check = name_package, .only = &debian},
 	{PATH("Base.Path", base.path), .kind = PATH_ANY, .only = &base_path},
-	{STRING("Base.Checksum", base.checksum), .check = name_checksum, .only = &tar},
+	{STRING("Base.Image", base.image), .only = &image},
+	{STRING("Base.Checksum", base.checksum), .check = name_checksum, .only = &checksum},
 
 	{KEY("Package.Path", package_paths, set_path_list), .release = release_strlist, .list = true,
 	 .kind = PATH_PACKAGE},

@@ -212,6 +212,23 @@ bool template_has(const struct template *t, const char *key)
 	abort(); /* a name that is not in the table is a bug of ours */
 }
 
+static bool may_be_image(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+
+	return !dot || (strcmp(dot, ".deb") != 0 && strcmp(dot, ".rpm") != 0);
+}
+
+bool template_starts_later(const struct template *t)
+{
+	if (t->base.source == BASE_OCI)
+		return true;
+	for (size_t i = 0; i < t->package_paths.len; i++)
+		if (may_be_image(t->package_paths.ptr[i]))
+			return true;
+	return false;
+}
+
 int template_check_start(const struct template *t, struct error *err)
 {
 	if (t->init.mode == INIT_APPLIANCE && t->init.exec.len == 0)

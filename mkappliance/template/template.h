@@ -21,7 +21,7 @@
 /* In Mirror=: where the time of Snapshot= goes. */
 #define SNAPSHOT_MARK "@SNAPSHOT@"
 
-enum base_source { BASE_NONE, BASE_DEBIAN, BASE_DIRECTORY, BASE_TAR };
+enum base_source { BASE_NONE, BASE_DEBIAN, BASE_DIRECTORY, BASE_TAR, BASE_OCI };
 enum init_mode { INIT_APPLIANCE, INIT_SYSTEM };
 enum on_corruption { ON_CORRUPTION_POWEROFF, ON_CORRUPTION_REBOOT, ON_CORRUPTION_PANIC };
 enum verify_mode { VERIFY_LAZY, VERIFY_FULL };
@@ -79,7 +79,8 @@ struct template
 		struct strlist packages;
 		struct strlist components; /* "main" */
 		char *path;		   /* directory, tar */
-		char *checksum;		   /* "sha256:HEX" of the tar, NULL: not checked */
+		char *image;		   /* oci: as written, see reference.h */
+		char *checksum; /* "sha256:HEX" of the tar or the image's manifest, NULL: not checked */
 	} base;
 
 	struct strlist package_paths; /* [Package] Path=, absolute: .deb, .tar(.gz|.zst|.xz), directory */
@@ -155,6 +156,12 @@ int template_parse(const char *text, size_t len, const char *name, const char *d
  * unit) is put into the fields of [Init] by compose only where this is false.
  */
 bool template_has(const struct template *t, const char *key);
+
+/*
+ * Whether what is to be started may be said by something that compose opens: the configuration of an OCI image, which the base
+ * or a package that is a directory or a tar may be.
+ */
+bool template_starts_later(const struct template *t);
 
 /* After compose: whether there is something to start. Usage error that names the template. */
 int template_check_start(const struct template *t, struct error *err);
