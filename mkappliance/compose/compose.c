@@ -18,6 +18,7 @@
 #include "compose/package.h"
 #include "compose/packages.h"
 #include "compose/tar.h"
+#include "compose/unit_start.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
 
@@ -317,6 +318,8 @@ static int run(struct compose *c, struct error *err)
 		r = files_compose(c->t, c->m, c->number, &c->result, err);
 	if (r == 0 && c->start_name)
 		r = oci_start(c->t, &c->start, c->start_name, c->m, err);
+	if (r == 0)
+		r = unit_start(c->t, c->m, c->number, err);
 	if (r == 0)
 		r = add_skeleton(c, err);
 	if (r == 0)

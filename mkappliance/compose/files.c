@@ -9,68 +9,8 @@
 
 #include "compose/compose_internal.h"
 #include "compose/directory.h"
+#include "compose/passwd.h"
 #include "lib/cleanup.h"
-
-#define ACCOUNTS_MAX ((size_t)4 << 20)
-
-static bool parse_id(const char *text, size_t len, uint32_t *ret)
-{
-	uint64_t v = 0;
-
-	if (len == 0 || len > 10)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9')
-			return false;
-		v = v * 10 + (uint64_t)(text[i] - '0');
-	}
-	if (v >= UINT32_MAX)
-		return false;
-	*ret = (uint32_t)v;
-	return true;
-}
-
-/* The third field of the line of @name in passwd(5) or group(5). */
-static bool find_id(const char *text, const char *name, uint32_t *ret)
-{
-	size_t len = strlen(name);
-
-	for (const char *line = text; *line;) {
-		size_t n = strcspn(line, "\n");
-
-		if (strncmp(line, name, len) == 0 && line[len] == ':') {
-			const char *third = line + len + 1;
-
-			third += strcspn(third, ":\n");
-			if (*third == ':')
-				return parse_id(third + 1, strcspn(third + 1, ":\n"), ret);
-		}
-		line += n + (line[n] == '\n');
-	}
-	return false;
-}
-
-/* A number, or a name that @file of the image knows; NULL is 0. */
-static int look_up(const struct merge *m, const char *file, const char *what, const char *name, uint32_t *ret,
-		   struct error *err)
-{
-	_cleanup_free_ void *text = NULL;
-	size_t len = 0;
-	int r;
-
-	*ret = 0;
-	if (!name || parse_id(name, strlen(name), ret) || strcmp(name, "root") == 0)
-		return 0;
-	if (!merge_find(m, file))
-		return error_usage(err, "%s '%s': the image has no /%s to look it up in; give a number", what,
-				   name, file);
-	r = merge_read(m, file, ACCOUNTS_MAX, &text, &len, err);
-	if (r < 0)
-		return r;
-	if (!find_id(text, name, ret))
-		return error_usage(err, "%s '%s': is not in /%s of the image", what, name, file);
-	return 0;
-}
 
 /* Owner and mode as the template wants them; the host's times stay behind. */
 static void dress(struct layer *l, const struct template_file *f, uid_t uid, gid_t gid)
@@ -122,9 +62,9 @@ static int copy(const struct template_file *f, struct merge *m, unsigned number,
 		return error_errno(err, -errno, "%s", f->source);
 	r = target_of(m, f, S_ISDIR(st.st_mode), &target, err);
 	if (r == 0)
-		r = look_up(m, "etc/passwd", "owner", f->owner, &uid, err);
+		r = passwd_id(m, "etc/passwd", "owner", f->owner, &uid, err);
 	if (r == 0)
-		r = look_up(m, "etc/group", "group", f->group, &gid, err);
+		r = passwd_id(m, "etc/group", "group", f->group, &gid, err);
 	if (r == 0)
 		r = S_ISDIR(st.st_mode) ? directory_list(f->source, target, &l, err)
 					: directory_list_file(f->source, target, &l, err);

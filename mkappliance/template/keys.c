@@ -136,6 +136,7 @@ const struct key keys[] = {
 
 	{CHOICE("Init.Mode", init.mode), .choices = modes},
 	{STRING("Init.Init", init.init), .check = name_image_path, .only = &system_mode},
+	{STRING("Init.Unit", init.unit), .check = name_unit, .only = &appliance},
 	{KEY("Init.Exec", init.exec, set_exec), .release = release_strlist, .only = &appliance},
 	{KEY("Init.ExecStartPre", init.before, set_before), .release = release_before, .list = true,
 	 .only = &appliance},

@@ -86,6 +86,13 @@ int name_suite(const char *value, struct error *err)
 	return 0;
 }
 
+int name_unit(const char *value, struct error *err)
+{
+	if (!is_made_of(value, ALNUM "_", ALNUM ":_.@\\-", 255))
+		return error_usage(err, "'%s' is not the name of a unit, such as app.service", value);
+	return 0;
+}
+
 int name_component(const char *value, struct error *err)
 {
 	if (!is_made_of(value, ALNUM, ALNUM ".+_/-", 64))

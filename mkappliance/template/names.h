@@ -15,6 +15,7 @@ name_check name_version;     /* [A-Za-z0-9.+~_-], at most 64, begins with a lett
 name_check name_host;	     /* labels parted by dots, at most 64 (HOST_NAME_MAX) */
 name_check name_account;     /* a user or group: a name of at most 32, or a number */
 name_check name_suite;	     /* "bookworm", "bookworm-backports" */
+name_check name_unit;	     /* "app.service", "app", "app@blue.service" */
 name_check name_component;   /* "main", "non-free-firmware" */
 name_check name_package;     /* "nginx-light", "nginx=1.22.1-9", "libc6:amd64" */
 name_check name_module;	     /* of the kernel, without ".ko" */

@@ -231,10 +231,12 @@ bool template_starts_later(const struct template *t)
 
 int template_check_start(const struct template *t, struct error *err)
 {
-	if (t->init.mode == INIT_APPLIANCE && t->init.exec.len == 0)
-		return error_usage(err,
-				   "%s: [Init] Exec= is missing: the program to run (or choose Mode=system)",
-				   t->path);
+	if (t->init.mode == INIT_APPLIANCE && t->init.exec.len == 0 && !t->init.unit)
+		return error_usage(
+			err,
+			"%s: [Init] Exec= is missing: the program to run (or name the package's Unit=, or "
+			"choose Mode=system)",
+			t->path);
 	return 0;
 }
 

@@ -104,6 +104,7 @@ struct template
 	struct {
 		enum init_mode mode;
 		char *init;	     /* Mode=system: "/sbin/init" */
+		char *unit;	     /* Unit=: "app.service" of the tree, which fills what is not set; NULL */
 		struct strlist exec; /* Mode=appliance: the argv */
 		struct {
 			struct template_before *ptr;

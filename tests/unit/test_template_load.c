@@ -192,7 +192,8 @@ static const struct {
 	{HEAD "[Base]\nSource=tar\n" EXEC, "f: [Base] Path= is missing: the directory or tar of the base"},
 	{HEAD "[Base]\nSource=none\n" EXEC,
 	 "f: with Source=none the kernel needs [Kernel] Package= or Image="},
-	{HEAD NONE, "f: [Init] Exec= is missing: the program to run (or choose Mode=system)"},
+	{HEAD NONE,
+	 "f: [Init] Exec= is missing: the program to run (or name the package's Unit=, or choose Mode=system)"},
 
 	/* names */
 	{"[Aplliance]\n", "f:1: unknown section [Aplliance]; did you mean 'Appliance'?"},
@@ -247,7 +248,8 @@ static const struct {
 	{HEAD NONE EXEC "[Base]\nSuite=x\n",
 	 "f:11: Suite= works only with Source=debian, Source=oci or [Kernel] Package=; remove the line"},
 	{HEAD DEBIAN EXEC "[Base]\nImage=x\n", "f:10: Image= works only with Source=oci; remove the line"},
-	{HEAD "[Base]\nSource=oci\n", "f: [Base] Image= is missing: an OCI layout or archive of the host, or docker://NAME:TAG"},
+	{HEAD "[Base]\nSource=oci\n",
+	 "f: [Base] Image= is missing: an OCI layout or archive of the host, or docker://NAME:TAG"},
 	{HEAD "[Base]\nSource=oci\nImage=x\nPackages=y\n",
 	 "f:7: Packages= works only with Source=debian; remove the line"},
 	{HEAD DEBIAN EXEC "[Base]\nPath=x\n",
