@@ -152,13 +152,24 @@ $(filter $(B)/fuzz/fuzz_firstboot_%,$(FUZZ)): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(B)/obj/tests/fuzz/replay.o $(INIT_LIB) $(ALL_LIBS)
 
+# Parts of the init as programs that run on the host, in namespaces: what they say goes to standard output, and what would
+# end the machine ends them.
+HOST_SRC := $(filter-out tests/host/host.c,$(wildcard tests/host/*.c))
+HOST     := $(HOST_SRC:tests/host/%.c=$(B)/host/%)
+HOST_LIB := $(filter-out %/end.o %/console.o,$(INIT_LIB)) $(B)/obj/tests/host/host.o
+
+$(HOST): $(B)/host/%: $(B)/obj/tests/host/%.o $(HOST_LIB)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(HOST_LIB) $(ALL_LIBS)
+
 # A fuzz target has LLVMFuzzerTestOneInput; here it is linked with a main that replays files.
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(LIB)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(B)/obj/tests/fuzz/replay.o $(LIB) $(ALL_LIBS)
 
-tests: all $(TESTS) $(FUZZ)
+tests: all $(TESTS) $(FUZZ) $(HOST)
 
 check: tests
 	$(Q)scripts/unit $(B)
@@ -183,7 +194,7 @@ help:
 
 force:
 
--include $(OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(patsubst tests/%.c,$(B)/obj/tests/%.d,$(wildcard tests/unit/*.c tests/fuzz/*.c))
+-include $(OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(patsubst tests/%.c,$(B)/obj/tests/%.d,$(wildcard tests/unit/*.c tests/fuzz/*.c tests/host/*.c))
 
 .PHONY: all tests check install uninstall clean help force
 .DELETE_ON_ERROR:

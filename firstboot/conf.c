@@ -36,7 +36,8 @@ struct conf_key {
 static const char *const choices_on_corruption[] = {"poweroff", "reboot", "panic", NULL};
 static const char *const choices_verify[] = {"lazy", "full", NULL};
 static const char *const choices_mode[] = {"appliance", "system", NULL};
-static const char *const choices_network[] = {"none", "dhcp", NULL};
+static const char *const choices_network[] = {"none", "dhcp", "static", "ipv6", NULL};
+static const char *const choices_ipv6[] = {"auto", "no", NULL};
 
 #define AT(field) .offset = offsetof(struct conf, field)
 #define ID_MAX	  ((uint64_t)UINT32_MAX - 1) /* the last one means "no change" to the kernel */
@@ -68,7 +69,13 @@ static const struct conf_key conf_keys[] = {
 	{"Env", KIND_ENV, MODE_APPLIANCE, AT(env), .optional = true},
 	{"WorkingDirectory", KIND_PATH, MODE_APPLIANCE, AT(working_directory)},
 	{"Writable", KIND_PATHS, MODE_APPLIANCE, AT(writable), .optional = true},
-	{"Network", KIND_CHOICE, MODE_APPLIANCE, AT(dhcp), .choices = choices_network},
+	{"Network", KIND_CHOICE, MODE_APPLIANCE, AT(network), .choices = choices_network},
+	{"Interface", KIND_ARGS, MODE_APPLIANCE, AT(interfaces), .optional = true},
+	{"Address", KIND_ARGS, MODE_APPLIANCE, AT(addresses), .optional = true},
+	{"Gateway", KIND_ARGS, MODE_APPLIANCE, AT(gateways), .optional = true},
+	{"DNS", KIND_ARGS, MODE_APPLIANCE, AT(dns), .optional = true},
+	{"Search", KIND_ARGS, MODE_APPLIANCE, AT(search), .optional = true},
+	{"IPv6", KIND_CHOICE, MODE_APPLIANCE, AT(ipv6), .choices = choices_ipv6, .optional = true},
 	{"ReadyPort", KIND_NUMBER, MODE_APPLIANCE, AT(ready_port), .min = 0, .max = 65535},
 	{"ReadyPath", KIND_PATH, MODE_APPLIANCE, AT(ready_path), .max = ABI_READY_PATH_MAX, .optional = true},
 	{"ReadyTimeout", KIND_NUMBER, MODE_APPLIANCE, AT(ready_timeout), .min = 0, .max = 86400},

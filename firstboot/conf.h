@@ -13,6 +13,8 @@
 #define CONF_LIST_MAX ABI_CONF_LIST_MAX
 
 enum conf_on_corruption { CONF_POWEROFF, CONF_REBOOT, CONF_PANIC };
+enum conf_network { CONF_NETWORK_NONE, CONF_NETWORK_DHCP, CONF_NETWORK_STATIC, CONF_NETWORK_IPV6 };
+enum conf_ipv6 { CONF_IPV6_AUTO, CONF_IPV6_NO };
 
 /* All text points into the buffer that was parsed. */
 struct conf_list {
@@ -50,7 +52,13 @@ struct conf {
 	struct conf_list env;
 	const char *working_directory;
 	struct conf_list writable;
-	unsigned dhcp; /* 0 none, 1 dhcp */
+	unsigned network;	     /* enum conf_network */
+	struct conf_list interfaces; /* names; empty: the first one */
+	struct conf_list addresses;  /* lease_parse_address() takes them */
+	struct conf_list gateways;
+	struct conf_list dns;	 /* addresses */
+	struct conf_list search; /* domains */
+	unsigned ipv6;		 /* enum conf_ipv6 */
 	uint64_t ready_port;
 	const char *ready_path; /* NULL: TCP */
 	uint64_t ready_timeout; /* seconds */

@@ -76,8 +76,7 @@ static size_t search_name(const uint8_t *p, size_t len, size_t at, char out[256]
 	return next ? next : at;
 }
 
-/* Names with blanks between them; from a damaged one on the rest is left out. */
-static void take_search(const uint8_t *p, size_t len, char *out, size_t size)
+void dhcp_search_list(const uint8_t *p, size_t len, char *out, size_t size)
 {
 	char name[256];
 	size_t used = 0, n = 0;
@@ -243,7 +242,7 @@ int dhcp_complete(struct dhcp_found *f)
 			l->dns[kept++] = l->dns[i];
 	for (; kept < DHCP_DNS_MAX; kept++)
 		l->dns[kept] = 0;
-	take_search(f->search, f->search_len, l->search, sizeof l->search);
+	dhcp_search_list(f->search, f->search_len, l->search, sizeof l->search);
 	complete_times(l);
 	return complete_routes(f);
 }

@@ -41,6 +41,13 @@ struct dhcp_found {
 uint16_t dhcp_get16(const uint8_t *p);
 uint32_t dhcp_get32(const uint8_t *p);
 
+/*
+ * DNS names one after the other, in the compression of RFC 1035 with offsets in @p: to @out with blanks
+ * between them. From a damaged one, an empty one or one that finds no room on the rest is left out; *out is
+ * unchanged when that is the first. Used for router advertisements too (RFC 8106).
+ */
+void dhcp_search_list(const uint8_t *p, size_t len, char *out, size_t size);
+
 /* All options in @p; an option whose length does not fit what it says counts as not sent. -EBADMSG: cut off. */
 int dhcp_take_options(const uint8_t *p, size_t len, struct dhcp_found *f);
 

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EVENTS_EXTRA_MAX 4
+#define EVENTS_EXTRA_MAX 16
 
 struct events {
 	int signal_fd;

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <net/if_arp.h>
-#include <net/route.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -55,8 +53,8 @@ int net_up(const struct net_interface *n)
 	return set_up(n->name);
 }
 
-/* Whether @name is a device's Ethernet interface, and its index. */
-static bool is_ethernet(int class, const char *name, uint64_t *ret_index)
+/* Whether @name is an Ethernet interface, and its index; @any: of something else than a device too. */
+static bool is_ethernet(int class, const char *name, bool any, uint64_t *ret_index)
 {
 	int fd = openat(class, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	uint64_t type;
@@ -64,14 +62,14 @@ static bool is_ethernet(int class, const char *name, uint64_t *ret_index)
 
 	if (fd < 0)
 		return false;
-	is = faccessat(fd, "device", F_OK, 0) == 0 && file_read_number(fd, "type", &type) == 0 &&
+	is = (any || faccessat(fd, "device", F_OK, 0) == 0) && file_read_number(fd, "type", &type) == 0 &&
 	     type == ARPHRD_ETHER && file_read_number(fd, "ifindex", ret_index) == 0 &&
 	     *ret_index <= INT32_MAX;
 	close(fd);
 	return is;
 }
 
-int net_find(struct net_interface *ret)
+int net_find(const char *wanted, struct net_interface *ret)
 {
 	struct dir d;
 	const char *name;
@@ -83,8 +81,8 @@ int net_find(struct net_interface *ret)
 	if (e < 0)
 		return e;
 	while ((e = dir_next(&d, &name, &type)) > 0)
-		if (strlen(name) < sizeof ret->name && is_ethernet(d.fd, name, &index) &&
-		    (best == 0 || index < best)) {
+		if (strlen(name) < sizeof ret->name && (!wanted || strcmp(name, wanted) == 0) &&
+		    is_ethernet(d.fd, name, wanted != NULL, &index) && (best == 0 || index < best)) {
 			best = index;
 			memset(ret->name, 0, sizeof ret->name);
 			memcpy(ret->name, name, strlen(name));
@@ -99,60 +97,4 @@ int net_find(struct net_interface *ret)
 		return e;
 	memcpy(ret->mac, r.ifr_hwaddr.sa_data, sizeof ret->mac);
 	return 0;
-}
-
-/* @address in host order. */
-static void put_address(struct sockaddr *out, uint32_t address)
-{
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(address)};
-
-	memcpy(out, &in, sizeof in);
-}
-
-static int set_address(const char *name, unsigned long request, uint32_t address)
-{
-	struct ifreq r;
-
-	set_name(&r, name);
-	put_address(&r.ifr_addr, address);
-	return net_ioctl(request, &r);
-}
-
-/* @gateway 0: the destination is on the link. */
-static int add_route(char *device, uint32_t destination, uint32_t mask, uint32_t gateway)
-{
-	struct rtentry r = {.rt_flags = RTF_UP, .rt_dev = device};
-
-	put_address(&r.rt_dst, destination);
-	put_address(&r.rt_genmask, mask);
-	put_address(&r.rt_gateway, gateway);
-	if (gateway)
-		r.rt_flags |= RTF_GATEWAY;
-	if (mask == UINT32_MAX)
-		r.rt_flags |= RTF_HOST;
-	return net_ioctl(SIOCADDRT, &r);
-}
-
-int net_configure(const struct net_interface *n, const struct dhcp_lease *l)
-{
-	char device[sizeof n->name];
-	struct ifreq mtu;
-	int r;
-
-	memcpy(device, n->name, sizeof device);
-	if (l->mtu) {
-		set_name(&mtu, device);
-		mtu.ifr_mtu = l->mtu;
-		/* An interface that cannot have it keeps its own; that still works, more slowly. */
-		(void)net_ioctl(SIOCSIFMTU, &mtu);
-	}
-	r = set_address(device, SIOCSIFADDR, l->address);
-	if (r == 0)
-		r = set_address(device, SIOCSIFNETMASK, l->netmask);
-	if (r < 0 || !l->router)
-		return r;
-	/* Some clouds hand out a /32; the router is on the link all the same. */
-	if ((l->router & l->netmask) != (l->address & l->netmask))
-		r = add_route(device, l->router, UINT32_MAX, 0);
-	return r < 0 ? r : add_route(device, 0, 0, l->router);
 }

@@ -139,19 +139,20 @@ static uint64_t next_deadline(void)
 		next = state.ready_until < next ? state.ready_until : next;
 		next = probe.deadline < next ? probe.deadline : next;
 	}
-	return next;
+	return network_deadline() < next ? network_deadline() : next;
 }
 
 /* Until the application has ended, or does not even after SIGKILL. */
 static void supervise(const struct conf *c)
 {
 	while (!state.ended) {
-		struct pollfd p[2] = {
+		struct pollfd p[2 + NETWORK_FDS_MAX] = {
 			{.fd = app.output_fd, .events = POLLIN},
 			{.fd = probe.fd, .events = probe.events},
 		};
 
-		events_wait(&events, p, 2, next_deadline());
+		events_wait(&events, p, 2 + network_poll(p + 2), next_deadline());
+		network_step();
 		if (p[0].revents)
 			app_forward(&app, false);
 		if (events.child)
@@ -242,8 +243,7 @@ _Noreturn void service_run(const struct conf *c, int uevent_fd)
 {
 	events_open(&events, uevent_fd);
 	prepare(c);
-	if (c->dhcp)
-		network_start(&events);
+	network_start(c, &events);
 	check_stop();
 	before_run_all(c, &events);
 	check_stop();

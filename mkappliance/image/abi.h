@@ -37,7 +37,14 @@
  *   WorkingDirectory=        absolute
  *   Writable=                repeats: directory of the root that gets a tmpfs with the directories and links, not
  *                            the files, that the root has there; besides /run /tmp /var/tmp /var/log
- *   Network=                 dhcp | none
+ *   Network=                 dhcp | static | ipv6 | none. dhcp: an interface without a fixed IPv4 address gets one by
+ *                            DHCP; ipv6: waits for an address by router advertisement instead. The others only
+ *                            where it is not none:
+ *   Interface=               repeats: names, at most ABI_INTERFACES_MAX; absent: the first Ethernet interface
+ *   Address=                 repeats: "[INTERFACE ]ADDRESS/BITS", IPv4 or IPv6; without a name the first interface's
+ *   Gateway=                 repeats: "[INTERFACE ]ADDRESS"
+ *   DNS= Search=             repeat: addresses of servers, domains
+ *   IPv6=                    auto (absent) | no
  *   ReadyPort=               decimal; 0: ready when started
  *   ReadyPath=               of the HTTP probe, at most ABI_READY_PATH_MAX bytes; absent: TCP
  *   ReadyTimeout=            seconds
@@ -50,6 +57,8 @@
  *
  *   init      the init runs: "name", "version"
  *   verified  root is mounted through dm-verity: "root_hash", "ms" since init, "verify" ("lazy"|"full")
+ *   network   an interface has got or lost an address: "interface", "state" ("up"|"lost"), with "up" "address" (with
+ *             its bits). A lease that is renewed as it was makes no record
  *   started   the application runs: "pid"
  *   ready     the readiness probe answers: "ms" since started
  *   stopping  "reason": "power-button" | "signal"
@@ -79,6 +88,7 @@
 #define ABI_CONF_MAX	   65536
 #define ABI_CONF_LIST_MAX  96 /* a repeated key comes at most so often */
 #define ABI_READY_PATH_MAX 1024
+#define ABI_INTERFACES_MAX 4
 #define ABI_BLOCK_SIZE	   4096
 #define ABI_SALT_SIZE	   32
 #define ABI_RECORD_PREFIX  "mkappliance: "
@@ -86,12 +96,16 @@
 
 #define ABI_EVENT_INIT	   "init"
 #define ABI_EVENT_VERIFIED "verified"
+#define ABI_EVENT_NETWORK  "network"
 #define ABI_EVENT_STARTED  "started"
 #define ABI_EVENT_READY	   "ready"
 #define ABI_EVENT_STOPPING "stopping"
 #define ABI_EVENT_STOPPED  "stopped"
 #define ABI_EVENT_FAILED   "failed"
 #define ABI_EVENT_REFUSED  "refused"
+
+#define ABI_NETWORK_UP	 "up"
+#define ABI_NETWORK_LOST "lost"
 
 /* Reasons of "refused". */
 #define ABI_REFUSED_CONFIG     "config"	      /* /appliance.conf is not what this init understands */

@@ -65,7 +65,7 @@ static void test_appliance(void **state)
 	assert_string_equal(c.env.ptr[0], "A=b=c");
 	assert_string_equal(c.groups.ptr[0], "4");
 	assert_string_equal(c.ready_path, "/healthz");
-	assert_int_equal(c.dhcp, 1);
+	assert_int_equal(c.network, 1);
 }
 
 static void test_before(void **state)
