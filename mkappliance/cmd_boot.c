@@ -9,6 +9,7 @@
 #include "lib/cleanup.h"
 #include "lib/interrupt.h"
 #include "lib/log.h"
+#include "vm/data_disk.h"
 #include "vm/trial.h"
 
 #define SECOND_NS     1000000000ull
@@ -19,6 +20,7 @@
 
 struct boot_options {
 	struct strlist forwards;
+	struct strlist data;
 	bool console;
 	unsigned memory;
 	unsigned cpus;
@@ -34,6 +36,7 @@ struct boot {
 	struct machine_host host;
 	struct forward *forwards;
 	size_t forward_count;
+	struct strlist disks;
 	struct machine *machine;
 	struct json *records;
 	size_t record_count;
@@ -128,6 +131,7 @@ static int start(struct boot *b, struct error *err)
 	const struct manifest *m = b->subject.manifest;
 	const struct machine_config config = {
 		.image = b->subject.path,
+		.disks = &b->disks,
 		.memory = b->options->memory ? b->options->memory : m->test.memory,
 		.cpus = b->options->cpus ? b->options->cpus : m->test.cpus,
 		.forwards = b->forwards,
@@ -219,6 +223,7 @@ static int boot(struct boot *b, struct error *err)
 	int r;
 
 	if ((r = choose_forwards(b, err)) < 0 ||
+	    (r = data_disks_open(&b->options->data, &b->disks, err)) < 0 ||
 	    (r = machine_host_open(b->options->connect, b->subject.manifest->arch, &b->host, err)) < 0 ||
 	    (r = start(b, err)) < 0 || (r = run_until_end(b, err)) < 0)
 		return r;
@@ -234,6 +239,9 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 	const struct option_spec options[] = {
 		{"forward", 0, OPTION_LIST, "HOST:GUEST",
 		 "port of 127.0.0.1 that leads to one of the guest; repeats", &o.forwards},
+		{"data", 0, OPTION_LIST, "FILE[:SIZE]",
+		 "disk beside the image, written to; with a size it is made, blank, when it is not there; repeats",
+		 &o.data},
 		{"console", 0, OPTION_FLAG, NULL, "print everything that the guest writes to its console",
 		 &o.console},
 		{"memory", 0, OPTION_NUMBER, "MIB", "memory of the guest (default: the template's)",
@@ -266,6 +274,8 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 		js_free(b.records);
 		free(b.forwards);
 	}
+	strlist_free(&b.disks);
+	strlist_free(&o.data);
 	strlist_free(&o.forwards);
 	return r;
 }

@@ -7,6 +7,7 @@
 #include "cmd.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
+#include "vm/data_disk.h"
 #include "vm/junit.h"
 #include "vm/tamper.h"
 #include "vm/trial.h"
@@ -16,6 +17,7 @@
 struct test_options {
 	bool tamper;
 	bool console;
+	struct strlist data;
 	const char *junit;
 	const char *keep_console;
 	const char *connect;
@@ -25,6 +27,7 @@ struct test_options {
 struct test {
 	const struct test_options *options;
 	struct subject subject;
+	struct strlist disks;
 	struct machine_host host;
 	struct trial_report trial;
 	struct tamper_report tamper;
@@ -177,6 +180,7 @@ static int judge(const struct test *t, struct error *err)
 static int run_trial(struct test *t, struct error *err)
 {
 	const struct trial_options o = {
+		.disks = &t->disks,
 		.capture_path = t->options->keep_console,
 		.on_line = t->options->console ? on_line : NULL,
 		.on_step = on_step,
@@ -222,6 +226,9 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 		{"tamper", 0, OPTION_FLAG, NULL, "also boot altered copies, which must be refused",
 		 &o.tamper},
 		{"console", 0, OPTION_FLAG, NULL, "print what the guest writes to its console", &o.console},
+		{"data", 0, OPTION_LIST, "FILE[:SIZE]",
+		 "disk beside the image, written to; with a size it is made, blank, when it is not there; repeats",
+		 &o.data},
 		{"junit", 0, OPTION_STRING, "FILE", "write a JUnit report", &o.junit},
 		{"keep-console", 0, OPTION_STRING, "FILE", "keep the console of the first boot",
 		 &o.keep_console},
@@ -241,8 +248,12 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 		return r;
 	r = subject_open(args[0], &t.subject, err);
 	if (r >= 0)
+		r = data_disks_open(&o.data, &t.disks, err);
+	if (r >= 0)
 		r = test(&t, err);
 	machine_host_close(&t.host);
+	strlist_free(&t.disks);
+	strlist_free(&o.data);
 	trial_report_free(&t.trial);
 	tamper_report_free(&t.tamper);
 	subject_free(&t.subject);

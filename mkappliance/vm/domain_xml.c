@@ -71,7 +71,9 @@ static void add_ends(xmlNodePtr domain, const struct domain_config *c)
 	add_text(domain, "on_crash", "destroy");
 }
 
-static void add_disk(xmlNodePtr devices, const struct domain_config *c)
+/* A raw file as the virtio disk @target ("vda"). */
+static xmlNodePtr add_raw(xmlNodePtr devices, const struct domain_config *c, const char *file,
+			  const char *target)
 {
 	xmlNodePtr disk = add(devices, "disk"), node;
 
@@ -81,17 +83,27 @@ static void add_disk(xmlNodePtr devices, const struct domain_config *c)
 	set(node, "name", "qemu");
 	set(node, "type", "raw");
 	node = add(disk, "source");
-	set(node, "file", c->image);
+	set(node, "file", file);
 	if (c->keep_owner) {
 		node = add(node, "seclabel");
 		set(node, "model", "dac");
 		set(node, "relabel", "no");
 	}
 	node = add(disk, "target");
-	set(node, "dev", "vda");
+	set(node, "dev", target);
 	set(node, "bus", "virtio");
-	add(disk, "readonly");
-	set(add(disk, "boot"), "order", "1");
+	return disk;
+}
+
+static void add_disks(xmlNodePtr devices, const struct domain_config *c)
+{
+	xmlNodePtr image = add_raw(devices, c, c->image, "vda");
+	char target[] = "vdb";
+
+	add(image, "readonly");
+	set(add(image, "boot"), "order", "1");
+	for (size_t i = 0; c->disks && i < c->disks->len; i++, target[2]++)
+		(void)add_raw(devices, c, c->disks->ptr[i], target);
 }
 
 static void add_console(xmlNodePtr devices, const struct domain_config *c)
@@ -110,7 +122,7 @@ static void add_devices(xmlNodePtr domain, const struct domain_config *c)
 
 	if (c->emulator)
 		add_text(devices, "emulator", c->emulator);
-	add_disk(devices, c);
+	add_disks(devices, c);
 	add_console(devices, c);
 	/* Nothing more than a cloud instance has: no USB, no balloon. */
 	node = add(devices, "controller");

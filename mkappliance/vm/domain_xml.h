@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/mem.h"
+
 /* A port of the host's loopback address that leads to one of the guest. */
 struct forward {
 	uint16_t host;
@@ -25,12 +27,13 @@ struct domain_config {
 	const char *emulator; /* the qemu program; NULL: libvirt chooses */
 	unsigned memory;      /* MiB */
 	unsigned cpus;
-	const char *firmware_code;  /* UEFI, mapped read only */
-	const char *firmware_vars;  /* this machine's own copy of the variables, mapped read and write */
-	const char *image;	    /* raw disk, attached read only, the only thing to boot from */
-	const char *console_socket; /* Unix socket somebody listens on; the serial port connects to it */
-	bool keep_owner;	    /* libvirt would give the image to its own user while the domain runs */
-	bool reboot_ends;	    /* a reboot of the guest ends the domain */
+	const char *firmware_code;   /* UEFI, mapped read only */
+	const char *firmware_vars;   /* this machine's own copy of the variables, mapped read and write */
+	const char *image;	     /* raw disk, attached read only, the only thing to boot from */
+	const struct strlist *disks; /* raw, written to, behind the image: vdb, vdc, ...; NULL: none */
+	const char *console_socket;  /* Unix socket somebody listens on; the serial port connects to it */
+	bool keep_owner;	     /* libvirt would give the image to its own user while the domain runs */
+	bool reboot_ends;	     /* a reboot of the guest ends the domain */
 	const struct forward *forwards;
 	size_t forward_count;
 };

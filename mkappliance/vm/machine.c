@@ -286,6 +286,7 @@ static int start_domain(struct machine *m, struct error *err)
 		.firmware_code = p->firmware_code,
 		.firmware_vars = m->vars,
 		.image = c->image,
+		.disks = c->disks,
 		.console_socket = m->socket,
 		.keep_owner = m->host->system,
 		.reboot_ends = c->reboot_ends,

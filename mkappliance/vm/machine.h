@@ -52,8 +52,9 @@ enum machine_seen {
 };
 
 struct machine_config {
-	const char *image; /* absolute */
-	unsigned memory;   /* MiB */
+	const char *image;	     /* absolute */
+	const struct strlist *disks; /* from data_disks_open(); NULL: none */
+	unsigned memory;	     /* MiB */
 	unsigned cpus;
 	const struct forward *forwards;
 	size_t forward_count;

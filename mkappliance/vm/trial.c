@@ -95,6 +95,7 @@ static int start(struct trial *t, struct machine_host *h, struct error *err)
 	const struct manifest_test *test = &t->subject->manifest->test;
 	const struct machine_config config = {
 		.image = t->subject->path,
+		.disks = t->options->disks,
 		.memory = test->memory,
 		.cpus = test->cpus,
 		.forwards = t->forwards,

@@ -23,8 +23,9 @@ struct trial_report {
 };
 
 struct trial_options {
-	const char *capture_path; /* NULL: none */
-	const char *vars;	  /* firmware variables to start from; NULL: empty ones */
+	const char *capture_path;    /* NULL: none */
+	const struct strlist *disks; /* from data_disks_open(); NULL: none */
+	const char *vars;	     /* firmware variables to start from; NULL: empty ones */
 	void (*on_line)(const struct console_line *line, void *data); /* may be NULL */
 	/* After each step; may be NULL. */
 	void (*on_step)(const struct trial_step *step, void *data);

@@ -45,12 +45,21 @@ static void test_content(void **state)
 		"romfile=",
 	};
 	struct domain_config c = sample();
-	_cleanup_free_ char *xml = domain_xml(&c), *kvm = NULL;
+	_cleanup_strlist_ struct strlist disks = {0};
+	_cleanup_free_ char *xml = domain_xml(&c), *kvm = NULL, *with_disks = NULL;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
 		assert_contains(xml, want[i]);
 	assert_null(strstr(xml, "seclabel"));
+	assert_null(strstr(xml, "\"vdb\""));
+	strlist_add(&disks, "/srv/one.raw");
+	strlist_add(&disks, "/srv/two.raw");
+	c.disks = &disks;
+	with_disks = domain_xml(&c);
+	assert_contains(with_disks, "<source file=\"/srv/two.raw\"/>");
+	assert_contains(with_disks, "<target dev=\"vdc\" bus=\"virtio\"/>");
+	c.disks = NULL;
 	c.kvm = true;
 	c.keep_owner = true;
 	c.reboot_ends = false;
