@@ -57,6 +57,7 @@ int cmd_print_json(const struct json *j, struct error *err);
 
 extern const struct command cmd_build;
 extern const struct command cmd_verify;
+extern const struct command cmd_pcrs;
 #ifdef WITH_GUESTFS
 extern const struct command cmd_inspect;
 #endif

@@ -98,6 +98,35 @@ int sha256_of_fd(int fd, const char *name, struct sha256 *ret, uint64_t *ret_siz
 	return 0;
 }
 
+size_t bank_size(enum bank bank)
+{
+	return bank == BANK_SHA256 ? SHA256_SIZE : SHA384_SIZE;
+}
+
+const char *bank_name(enum bank bank)
+{
+	return bank == BANK_SHA256 ? "sha256" : "sha384";
+}
+
+void hash_parts(enum bank bank, const struct hash_part *parts, size_t count, uint8_t *ret)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+	must(ctx != NULL);
+	must(EVP_DigestInit_ex(ctx, bank == BANK_SHA256 ? EVP_sha256() : EVP_sha384(), NULL));
+	for (size_t i = 0; i < count; i++)
+		must(EVP_DigestUpdate(ctx, parts[i].data, parts[i].len));
+	must(EVP_DigestFinal_ex(ctx, ret, NULL));
+	EVP_MD_CTX_free(ctx);
+}
+
+void bank_digest_of(const struct hash_part *parts, size_t count, struct bank_digest *ret)
+{
+	*ret = (struct bank_digest){0};
+	for (enum bank b = 0; b < BANK_COUNT; b++)
+		hash_parts(b, parts, count, ret->b[b]);
+}
+
 void hex_encode(const void *data, size_t len, char *hex)
 {
 	static const char digits[] = "0123456789abcdef";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SHA-256 (FIPS 180-4) and its hexadecimal form. libcrypto stays inside hash.c.
+ * SHA-256, SHA-384 (FIPS 180-4) and their hexadecimal form. libcrypto stays inside hash.c.
  * None of these can fail but for lack of memory, which ends the program.
  */
 #ifndef MKAPPLIANCE_LIB_HASH_H
@@ -35,6 +35,30 @@ void hasher_freep(struct hasher **h);
 
 /* SHA-256 of a whole file, from its start. @name is for messages. */
 int sha256_of_fd(int fd, const char *name, struct sha256 *ret, uint64_t *ret_size, struct error *err);
+
+/* ---- the two banks of a TPM ---- */
+
+enum bank { BANK_SHA256, BANK_SHA384, BANK_COUNT };
+
+#define SHA384_SIZE	48
+#define SHA384_HEX_SIZE (2 * SHA384_SIZE + 1)
+
+/* A digest in every bank; of BANK_SHA256 the first 32 bytes. */
+struct bank_digest {
+	uint8_t b[BANK_COUNT][SHA384_SIZE];
+};
+
+struct hash_part {
+	const void *data;
+	size_t len;
+};
+
+size_t bank_size(enum bank bank);      /* bytes of a digest: 32, 48 */
+const char *bank_name(enum bank bank); /* "sha256", "sha384" */
+/* Of the parts one after the other, in one bank; @ret has room for bank_size() bytes. */
+void hash_parts(enum bank bank, const struct hash_part *parts, size_t count, uint8_t *ret);
+/* The same in every bank. */
+void bank_digest_of(const struct hash_part *parts, size_t count, struct bank_digest *ret);
 
 /* Lower-case hexadecimal; @hex has room for 2 * len + 1 bytes. */
 void hex_encode(const void *data, size_t len, char *hex);

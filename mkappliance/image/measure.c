@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/measure.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image/authenticode.h"
+#include "image/pe.h"
+#include "lib/cleanup.h"
+#include "lib/guid.h"
+
+#define BOOT_ACTION "Calling EFI Application from Boot Option"
+#define STUB_MAGIC  "LoaderInfo: systemd-stub "
+
+/* UEFI 2.10, sections 3.3 and 32.6.1. */
+#define GLOBAL_VARIABLE	   "8be4df61-93ca-11d2-aa0d-00e098032b8c"
+#define SECURITY_DATABASES "d719b2cb-3d3a-4596-a3bc-dad00e67656f"
+
+const unsigned measure_pcrs[MEASURE_PCR_COUNT] = {4, 7, 11, 12};
+
+void secure_boot_free(struct secure_boot *s)
+{
+	buf_free(&s->pk);
+	buf_free(&s->kek);
+	buf_free(&s->db);
+	buf_free(&s->dbx);
+	buf_free(&s->authority);
+	*s = (struct secure_boot){0};
+}
+
+static struct measured_event *add(struct measurements *m, unsigned pcr, enum event_type type,
+				  const char *what)
+{
+	struct measured_event *e = &m->events[m->count];
+
+	if (m->count == MEASURE_EVENTS_MAX)
+		abort(); /* the number of events is bounded by the tables below */
+	m->count++;
+	*e = (struct measured_event){.pcr = pcr, .type = type};
+	snprintf(e->what, sizeof(e->what), "%s", what);
+	return e;
+}
+
+static void add_bytes(struct measurements *m, unsigned pcr, enum event_type type, const char *what,
+		      const void *data, size_t len)
+{
+	const struct hash_part part = {data, len};
+
+	bank_digest_of(&part, 1, &add(m, pcr, type, what)->digest);
+}
+
+static void add_separator(struct measurements *m, unsigned pcr)
+{
+	static const uint8_t zeros[4];
+
+	add_bytes(m, pcr, EVENT_SEPARATOR, "separator", zeros, sizeof(zeros));
+}
+
+/* ---- PCR 4 ---- */
+
+static int add_program(struct measurements *m, const void *data, size_t len, const char *what,
+		       const char *name, struct error *err)
+{
+	_cleanup_free_ struct pe *pe = xcalloc(1, sizeof(*pe));
+	struct authenticode a;
+	int r = pe_parse(data, len, name, pe, err);
+
+	if (r == 0)
+		r = authenticode_open(pe, name, &a, err);
+	if (r < 0)
+		return r;
+	authenticode_digest(&a, &add(m, 4, EVENT_APPLICATION, what)->digest);
+	return 0;
+}
+
+static int measure_programs(struct measurements *m, const struct pe *uki, bool starts_kernel,
+			    const char *name, struct error *err)
+{
+	const struct pe_section *linux_section = pe_find(uki, ".linux");
+	_cleanup_free_ char *kernel = xasprintf("%s: kernel", name);
+	int r;
+
+	if (!linux_section)
+		return error_set(err, -EBADMSG, "%s: not a UKI: it has no section .linux", name);
+	add_bytes(m, 4, EVENT_ACTION, "boot option", BOOT_ACTION, strlen(BOOT_ACTION));
+	add_separator(m, 4);
+	r = add_program(m, uki->data, uki->len, "UKI", name, err);
+	if (r < 0 || !starts_kernel)
+		return r;
+	return add_program(m, pe_section_data(uki, linux_section), linux_section->data_size, "kernel", kernel,
+			   err);
+}
+
+/* ---- PCR 7 ---- */
+
+/* UEFI_VARIABLE_DATA: GUID, u64 number of UTF-16 characters, u64 bytes of data, name without its end, data. */
+static void add_variable(struct measurements *m, enum event_type type, const char *guid_text,
+			 const char *variable, const void *data, size_t len)
+{
+	uint64_t lengths[2] = {htole64(strlen(variable)), htole64(len)};
+	uint8_t guid_raw[16], utf16[64] = {0};
+	struct guid guid;
+
+	if (!guid_parse(guid_text, &guid))
+		abort();
+	guid_to_gpt(&guid, guid_raw);
+	for (size_t i = 0; variable[i]; i++)
+		utf16[2 * i] = (uint8_t)variable[i];
+	bank_digest_of((const struct hash_part[]){{guid_raw, sizeof(guid_raw)},
+						  {lengths, sizeof(lengths)},
+						  {utf16, 2 * strlen(variable)},
+						  {data ? data : "", len}},
+		       4, &add(m, 7, type, variable)->digest);
+}
+
+static void measure_secure_boot(struct measurements *m, const struct secure_boot *sb)
+{
+	static const struct secure_boot off;
+	uint8_t enabled;
+
+	if (!sb)
+		sb = &off;
+	enabled = sb->enabled;
+	add_variable(m, EVENT_VARIABLE, GLOBAL_VARIABLE, "SecureBoot", &enabled, 1);
+	add_variable(m, EVENT_VARIABLE, GLOBAL_VARIABLE, "PK", sb->pk.ptr, sb->pk.len);
+	add_variable(m, EVENT_VARIABLE, GLOBAL_VARIABLE, "KEK", sb->kek.ptr, sb->kek.len);
+	add_variable(m, EVENT_VARIABLE, SECURITY_DATABASES, "db", sb->db.ptr, sb->db.len);
+	add_variable(m, EVENT_VARIABLE, SECURITY_DATABASES, "dbx", sb->dbx.ptr, sb->dbx.len);
+	add_separator(m, 7);
+	if (sb->enabled)
+		add_variable(m, EVENT_AUTHORITY, SECURITY_DATABASES, "db", sb->authority.ptr,
+			     sb->authority.len);
+}
+
+/* ---- PCR 11 ---- */
+
+/*
+ * In the order in which systemd-stub measures them, which is that of its own list and not that of the file. Each by its name
+ * with the closing NUL, then by its content. ".pcrsig" is left out by definition.
+ */
+static const struct {
+	const char *name;
+	unsigned since; /* version of the stub */
+} stub_sections[] = {
+	{".linux", 252},   {".osrel", 252},   {".cmdline", 252}, {".initrd", 252}, {".ucode", 256},
+	{".splash", 252},  {".dtb", 252},     {".uname", 254},	 {".sbat", 254},   {".pcrpkey", 252},
+	{".profile", 257}, {".dtbauto", 257}, {".hwids", 257},
+};
+
+/*
+ * Stubs whose event log was compared with this prediction on a running machine, and those between two of the same behaviour. Up to 257
+ * the kernel is started through the firmware's LoadImage(), which measures it into PCR 4; 262 loads it by itself.
+ */
+static const struct {
+	unsigned first, last;
+	bool starts_kernel;
+} known_stubs[] = {{252, 252, true}, {254, 257, true}, {262, 262, false}};
+
+static void measure_sections(struct measurements *m, const struct pe *uki, unsigned version)
+{
+	for (size_t i = 0; i < sizeof(stub_sections) / sizeof(stub_sections[0]); i++) {
+		const char *name = stub_sections[i].name;
+		const struct pe_section *s = pe_find(uki, name);
+
+		if (!s || version < stub_sections[i].since)
+			continue;
+		add_bytes(m, 11, EVENT_SECTION, name, name, strlen(name) + 1);
+		add_bytes(m, 11, EVENT_SECTION, name, pe_section_data(uki, s), s->data_size);
+	}
+}
+
+/* "#### LoaderInfo: systemd-stub 252.39-1~deb12u1 ####" in .sdmagic. */
+static int stub_version(const struct pe *uki, const char *name, unsigned *ret, bool *ret_starts_kernel,
+			struct error *err)
+{
+	const struct pe_section *s = pe_find(uki, ".sdmagic");
+	const char *magic =
+		s ? memmem(pe_section_data(uki, s), s->data_size, STUB_MAGIC, strlen(STUB_MAGIC)) : NULL;
+	char digits[8] = {0};
+	size_t room;
+
+	if (!magic)
+		return error_set(err, -EBADMSG, "%s: not a UKI with a systemd-stub: no version in .sdmagic",
+				 name);
+	magic += strlen(STUB_MAGIC);
+	room = s->data_size - (size_t)((const uint8_t *)magic - pe_section_data(uki, s));
+	for (size_t i = 0; i < sizeof(digits) - 1 && i < room && magic[i] >= '0' && magic[i] <= '9'; i++)
+		digits[i] = magic[i];
+	*ret = (unsigned)strtoul(digits, NULL, 10);
+	for (size_t i = 0; i < sizeof(known_stubs) / sizeof(known_stubs[0]); i++)
+		if (*ret >= known_stubs[i].first && *ret <= known_stubs[i].last) {
+			*ret_starts_kernel = known_stubs[i].starts_kernel;
+			return 0;
+		}
+	return error_set(
+		err, -ENOTSUP,
+		"%s: what systemd-stub %u measures is not known here (known: 252, 254 to 257, 262); take another one "
+		"by [Kernel] Stub=",
+		name, *ret);
+}
+
+int measure_uki(const void *uki, size_t len, const char *name, const struct secure_boot *sb,
+		struct measurements *ret, struct error *err)
+{
+	_cleanup_free_ struct measurements *m = xcalloc(1, sizeof(*m));
+	_cleanup_free_ struct pe *pe = xcalloc(1, sizeof(*pe));
+	bool starts_kernel = true;
+	unsigned version = 0;
+	int r;
+
+	r = pe_parse(uki, len, name, pe, err);
+	if (r == 0)
+		r = stub_version(pe, name, &version, &starts_kernel, err);
+	if (r == 0)
+		r = measure_programs(m, pe, starts_kernel, name, err);
+	if (r < 0)
+		return r;
+	measure_secure_boot(m, sb);
+	measure_sections(m, pe, version);
+	*ret = *m;
+	return 0;
+}
+
+void measure_extend(struct bank_digest *pcr, const struct bank_digest *digest)
+{
+	struct bank_digest next = {0};
+
+	for (enum bank b = 0; b < BANK_COUNT; b++) {
+		const struct hash_part parts[] = {{pcr->b[b], bank_size(b)}, {digest->b[b], bank_size(b)}};
+
+		hash_parts(b, parts, 2, next.b[b]);
+	}
+	*pcr = next;
+}
+
+void measure_pcr(const struct measurements *m, unsigned pcr, struct bank_digest *ret)
+{
+	*ret = (struct bank_digest){0};
+	for (size_t i = 0; i < m->count; i++)
+		if (m->events[i].pcr == pcr)
+			measure_extend(ret, &m->events[i].digest);
+}
