@@ -8,16 +8,13 @@
 #include <string.h>
 
 #include "image/authenticode.h"
+#include "image/efi_vars.h"
 #include "image/pe.h"
 #include "lib/cleanup.h"
 #include "lib/guid.h"
 
 #define BOOT_ACTION "Calling EFI Application from Boot Option"
 #define STUB_MAGIC  "LoaderInfo: systemd-stub "
-
-/* UEFI 2.10, sections 3.3 and 32.6.1. */
-#define GLOBAL_VARIABLE	   "8be4df61-93ca-11d2-aa0d-00e098032b8c"
-#define SECURITY_DATABASES "d719b2cb-3d3a-4596-a3bc-dad00e67656f"
 
 const unsigned measure_pcrs[MEASURE_PCR_COUNT] = {4, 7, 11, 12};
 
@@ -124,14 +121,14 @@ static void measure_secure_boot(struct measurements *m, const struct secure_boot
 	if (!sb)
 		sb = &off;
 	enabled = sb->enabled;
-	add_variable(m, EVENT_VARIABLE, GLOBAL_VARIABLE, "SecureBoot", &enabled, 1);
-	add_variable(m, EVENT_VARIABLE, GLOBAL_VARIABLE, "PK", sb->pk.ptr, sb->pk.len);
-	add_variable(m, EVENT_VARIABLE, GLOBAL_VARIABLE, "KEK", sb->kek.ptr, sb->kek.len);
-	add_variable(m, EVENT_VARIABLE, SECURITY_DATABASES, "db", sb->db.ptr, sb->db.len);
-	add_variable(m, EVENT_VARIABLE, SECURITY_DATABASES, "dbx", sb->dbx.ptr, sb->dbx.len);
+	add_variable(m, EVENT_VARIABLE, EFI_GLOBAL_VARIABLE, "SecureBoot", &enabled, 1);
+	add_variable(m, EVENT_VARIABLE, EFI_GLOBAL_VARIABLE, "PK", sb->pk.ptr, sb->pk.len);
+	add_variable(m, EVENT_VARIABLE, EFI_GLOBAL_VARIABLE, "KEK", sb->kek.ptr, sb->kek.len);
+	add_variable(m, EVENT_VARIABLE, EFI_SECURITY_DATABASES, "db", sb->db.ptr, sb->db.len);
+	add_variable(m, EVENT_VARIABLE, EFI_SECURITY_DATABASES, "dbx", sb->dbx.ptr, sb->dbx.len);
 	add_separator(m, 7);
 	if (sb->enabled)
-		add_variable(m, EVENT_AUTHORITY, SECURITY_DATABASES, "db", sb->authority.ptr,
+		add_variable(m, EVENT_AUTHORITY, EFI_SECURITY_DATABASES, "db", sb->authority.ptr,
 			     sb->authority.len);
 }
 

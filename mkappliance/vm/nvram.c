@@ -5,20 +5,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "image/efi_vars.h"
 #include "lib/guid.h"
 #include "lib/mem.h"
 
-#define VOLUME_SIGNATURE  40 /* "_FVH" in EFI_FIRMWARE_VOLUME_HEADER */
-#define VOLUME_HEADER_LEN 48 /* its u16 length */
-#define VOLUME_HEADER_MIN 56
-#define STORE_HEADER	  28 /* GUID, u32 size, format, state, reserved */
-#define STORE_FORMATTED	  0x5a
-#define STORE_HEALTHY	  0xfe
-#define VARIABLE_START	  0x55aa
-#define VARIABLE_ADDED	  0x3f
-#define ATTRIBUTES	  7u /* non-volatile, boot service, runtime */
-#define GLOBAL_VARIABLE	  "8be4df61-93ca-11d2-aa0d-00e098032b8c"
-#define AUTHENTICATED	  "aaf32c78-947b-439a-a180-2e144ec37792"
+#define ATTRIBUTES (EFI_NON_VOLATILE | EFI_BOOT_SERVICE | EFI_RUNTIME)
 
 static void add_u16(struct buf *b, uint16_t v)
 {
@@ -90,72 +81,21 @@ static void load_option(struct buf *b, const struct nvram_entry *e)
 	buf_free(&path);
 }
 
-/* AUTHENTICATED_VARIABLE_HEADER, name, data, padded to 4 bytes with what erased flash reads as. */
-static void add_variable(struct buf *b, const char *name, const void *data, size_t len)
-{
-	const uint8_t state[2] = {VARIABLE_ADDED, 0};
-	struct guid vendor;
-
-	(void)guid_parse(GLOBAL_VARIABLE, &vendor);
-	add_u16(b, VARIABLE_START);
-	buf_add(b, state, sizeof(state));
-	add_u32(b, ATTRIBUTES);
-	buf_add_zero(b, 8 + 16 + 4); /* monotonic count, time, public key */
-	add_u32(b, (uint32_t)(2 * (strlen(name) + 1)));
-	add_u32(b, (uint32_t)len);
-	add_guid(b, &vendor);
-	add_utf16(b, name);
-	buf_add(b, data, len);
-	while (b->len % 4)
-		buf_add(b, "\xff", 1);
-}
-
-/* Where the variables begin and end in the file. */
-static int find_store(const uint8_t *p, size_t len, size_t *ret_start, size_t *ret_end, struct error *err)
-{
-	uint16_t header;
-	uint32_t size;
-	struct guid type, want;
-
-	(void)guid_parse(AUTHENTICATED, &want);
-	if (len < VOLUME_HEADER_MIN || memcmp(p + VOLUME_SIGNATURE, "_FVH", 4) != 0)
-		return error_set(err, -EINVAL, "not a firmware volume");
-	memcpy(&header, p + VOLUME_HEADER_LEN, sizeof(header));
-	header = le16toh(header);
-	if (header < VOLUME_HEADER_MIN || header > len || len - header < STORE_HEADER)
-		return error_set(err, -EINVAL, "a firmware volume whose header does not fit");
-	p += header;
-	guid_from_gpt(p, &type);
-	memcpy(&size, p + 16, sizeof(size));
-	size = le32toh(size);
-	if (memcmp(&type, &want, sizeof(type)) != 0 || p[20] != STORE_FORMATTED || p[21] != STORE_HEALTHY)
-		return error_set(err, -EINVAL, "not a formatted store of authenticated variables");
-	if (size < STORE_HEADER || size > len - header)
-		return error_set(err, -EINVAL, "a variable store whose size does not fit");
-	*ret_start = (size_t)header + STORE_HEADER;
-	*ret_end = (size_t)header + size;
-	return 0;
-}
-
 int nvram_add_entry(uint8_t *store, size_t len, const struct nvram_entry *e, struct error *err)
 {
-	struct buf option = {0}, variables = {0};
-	const uint8_t order[2] = {0, 0};
-	size_t start = 0, end = 0;
-	int r = find_store(store, len, &start, &end, err);
+	static const uint8_t order[2];
+	_cleanup_buf_ struct buf option = {0};
+	struct efi_variable variables[2] = {
+		{.name = "Boot0000", .vendor = EFI_GLOBAL_VARIABLE, .attributes = ATTRIBUTES},
+		{.name = "BootOrder",
+		 .vendor = EFI_GLOBAL_VARIABLE,
+		 .attributes = ATTRIBUTES,
+		 .data = order,
+		 .len = sizeof(order)},
+	};
 
-	if (r < 0)
-		return error_prefix(err, "firmware variables");
 	load_option(&option, e);
-	add_variable(&variables, "Boot0000", option.ptr, option.len);
-	add_variable(&variables, "BootOrder", order, sizeof(order));
-	if (end - start >= 2 && (store[start] != 0xff || store[start + 1] != 0xff))
-		r = error_set(err, -EEXIST, "firmware variables: the store is not empty");
-	else if (variables.len > end - start)
-		r = error_set(err, -ENOSPC, "firmware variables: no room for a boot entry");
-	else
-		memcpy(store + start, variables.ptr, variables.len);
-	buf_free(&option);
-	buf_free(&variables);
-	return r;
+	variables[0].data = option.ptr;
+	variables[0].len = option.len;
+	return efi_store_write(store, len, variables, 2, err);
 }

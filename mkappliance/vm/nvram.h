@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A boot entry in the firmware's variable store, as somebody with hands on the machine would set it.
- * Format: EDK II's authenticated variable store inside a firmware volume
- * (MdeModulePkg/Include/Guid/VariableFormat.h); boot entries: UEFI 2.10, sections 3.1.3 and 10.3.
+ * Boot entries: UEFI 2.10, sections 3.1.3 and 10.3; the store: image/efi_vars.h.
  */
 #ifndef MKAPPLIANCE_VM_NVRAM_H
 #define MKAPPLIANCE_VM_NVRAM_H

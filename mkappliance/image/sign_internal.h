@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between sign*.c only: what of libcrypto they share. */
+#ifndef MKAPPLIANCE_IMAGE_SIGN_INTERNAL_H
+#define MKAPPLIANCE_IMAGE_SIGN_INTERNAL_H
+
+#include <openssl/evp.h>
+#include <openssl/pkcs7.h>
+#include <openssl/x509.h>
+
+#include "image/sign.h"
+
+struct signer {
+	EVP_PKEY *key;
+	X509 *certificate;
+	unsigned char *der;
+	size_t der_len;
+};
+
+static inline void pkcs7_freep(PKCS7 **p)
+{
+	PKCS7_free(*p);
+}
+
+static inline void x509_freep(X509 **x)
+{
+	X509_free(*x);
+}
+
+/* A message with the first reason that libcrypto gave; empties its queue. Returns @code. */
+int sign_crypto_error(struct error *err, int code, const char *what) __attribute__((warn_unused_result));
+
+/* PKCS#7 with one signer and SHA-256, nothing signed yet. NULL: see libcrypto's queue. */
+PKCS7 *sign_pkcs7_new(const struct signer *s, PKCS7_SIGNER_INFO **ret_info);
+
+#endif
