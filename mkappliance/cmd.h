@@ -58,6 +58,8 @@ int cmd_print_json(const struct json *j, struct error *err);
 extern const struct command cmd_build;
 extern const struct command cmd_verify;
 extern const struct command cmd_pcrs;
+extern const struct command cmd_keygen;
+extern const struct command cmd_uefi_vars;
 #ifdef WITH_GUESTFS
 extern const struct command cmd_inspect;
 #endif
