@@ -8,7 +8,7 @@
 
 #include "check/uki_read.h"
 #include "cmd.h"
-#include "image/measure.h"
+#include "image/secure_boot.h"
 #include "lib/cleanup.h"
 
 static void print_table(const struct measurements *m)
@@ -96,13 +96,17 @@ static struct json *kms_json(const struct measurements *m)
 
 static int run_pcrs(const struct command *self, int argc, char **argv, struct error *err)
 {
+	const char *keys = NULL;
 	bool kms = false;
 	const struct option_spec options[] = {
+		{"secure-boot", 0, OPTION_STRING, "DIR",
+		 "for firmware with the keys of DIR (mkappliance keygen), Secure Boot on", &keys},
 		{"kms-policy", 0, OPTION_FLAG, NULL, "print the condition of an AWS KMS key policy instead",
 		 &kms},
 		{0},
 	};
 	_cleanup_free_ struct measurements *m = xcalloc(1, sizeof(*m));
+	_cleanup_secure_boot_ struct secure_boot sb = {0};
 	_cleanup_free_ void *uki = NULL;
 	_cleanup_json_ struct json *j = NULL;
 	struct common_options common;
@@ -114,8 +118,12 @@ static int run_pcrs(const struct command *self, int argc, char **argv, struct er
 	if (r != 0)
 		return r;
 	r = uki_read(image, &uki, &len, err);
+	if (r == 0 && keys)
+		r = secure_boot_read(keys, &sb, err);
+	if (r == 0 && keys)
+		r = secure_boot_find_authority(&sb, uki, len, image, err);
 	if (r == 0)
-		r = measure_uki(uki, len, image, NULL, m, err);
+		r = measure_uki(uki, len, image, keys ? &sb : NULL, m, err);
 	if (r < 0)
 		return r;
 	if (!kms && !common.json) {

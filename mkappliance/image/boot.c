@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "image/abi.h"
@@ -85,6 +86,11 @@ int boot_parts_load(const struct template *t, const char *init_path, struct boot
 	r = io_read_file(AT_FDCWD, init, INIT_LIMIT, &p.init, err);
 	if (r < 0)
 		return r;
+	if (t->sign.secure_boot_key)
+		r = signer_open(t->sign.secure_boot_key, t->sign.secure_boot_certificate, time(NULL),
+				&p.signer, err);
+	if (r < 0)
+		return error_prefix(err, "[Sign]");
 	if (p.init.len < 4 || memcmp(p.init.ptr, "\177ELF", 4) != 0)
 		return error_set(err, -ENOEXEC, "%s: not an ELF program, so it cannot be the init", init);
 	*ret = p;
@@ -96,6 +102,7 @@ void boot_parts_free(struct boot_parts *p)
 {
 	free(p->stub_path);
 	buf_free(&p->init);
+	signer_free(p->signer);
 	*p = (struct boot_parts){0};
 }
 
@@ -172,6 +179,8 @@ int boot_build(const struct template *t, const struct compose_result *c, const s
 					   .initrd = b.initrd.ptr,
 					   .initrd_len = b.initrd.len},
 		      &b.uki, &b.stub_digest, err);
+	if (r == 0 && parts->signer)
+		r = sign_pe(parts->signer, &b.uki, "UKI", err);
 	if (r < 0)
 		return r;
 	*ret = b;

@@ -8,6 +8,7 @@
 
 #include "compose/compose.h"
 #include "image/layout.h"
+#include "image/sign.h"
 #include "image/verity.h"
 #include "lib/mem.h"
 
@@ -15,12 +16,13 @@
 struct boot_parts {
 	char *stub_path;
 	uint64_t stub_size;
-	struct buf init; /* the static init's bytes */
+	struct buf init;       /* the static init's bytes */
+	struct signer *signer; /* of the UKI; NULL: it is not signed here */
 };
 
 /*
  * Finds the init (@init_path, else $MKAPPLIANCE_INIT, else beside this program, else where it was installed)
- * and the systemd-stub (Stub= of the template, else where Debian's systemd-boot-efi puts it).
+ * and the systemd-stub (Stub= of the template, else where Debian's systemd-boot-efi puts it), and opens the key of [Sign].
  */
 int boot_parts_load(const struct template *t, const char *init_path, struct boot_parts *ret,
 		    struct error *err);

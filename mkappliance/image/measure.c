@@ -149,7 +149,9 @@ static const struct {
 
 /*
  * Stubs whose event log was compared with this prediction on a running machine, and those between two of the same behaviour. Up to 257
- * the kernel is started through the firmware's LoadImage(), which measures it into PCR 4; 262 loads it by itself.
+ * the kernel is started through the firmware's LoadImage(), which measures it into PCR 4, unless Secure Boot is on: then the stub
+ * stands in for the firmware's verification of what it has verified itself, and that is where measuring would happen. 262 loads the
+ * kernel on its own.
  */
 static const struct {
 	unsigned first, last;
@@ -212,7 +214,7 @@ int measure_uki(const void *uki, size_t len, const char *name, const struct secu
 	if (r == 0)
 		r = stub_version(pe, name, &version, &starts_kernel, err);
 	if (r == 0)
-		r = measure_programs(m, pe, starts_kernel, name, err);
+		r = measure_programs(m, pe, starts_kernel && !(sb && sb->enabled), name, err);
 	if (r < 0)
 		return r;
 	measure_secure_boot(m, sb);

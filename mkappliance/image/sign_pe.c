@@ -99,7 +99,7 @@ static int make_signature(const struct signer *s, const uint8_t *spc, unsigned c
 static void add_win_certificate(const unsigned char *der, size_t len, struct buf *out)
 {
 	size_t padded = (len + ALIGN - 1) / ALIGN * ALIGN;
-	uint32_t length = htole32((uint32_t)(WIN_HEADER + padded));
+	uint32_t length = htole32((uint32_t)(WIN_HEADER + len));
 	uint16_t kind[2] = {htole16(WIN_REVISION), htole16(WIN_TYPE_PKCS7)};
 
 	buf_add(out, &length, sizeof(length));

@@ -130,6 +130,18 @@ static int check_init(const struct parse *p, struct error *err)
 	return template_starts_later(p->t) ? 0 : template_check_start(p->t, err);
 }
 
+static int check_sign(const struct parse *p, struct error *err)
+{
+	const struct template *t = p->t;
+
+	if (t->sign.secure_boot_key && !t->sign.secure_boot_certificate)
+		return wrong(p, "Sign.SecureBootKey", "SecureBootKey= needs its SecureBootCertificate=", err);
+	if (t->sign.secure_boot_certificate && !t->sign.secure_boot_key)
+		return wrong(p, "Sign.SecureBootCertificate",
+			     "SecureBootCertificate= needs its SecureBootKey=", err);
+	return 0;
+}
+
 int check_template(const struct parse *p, struct error *err)
 {
 	int r = check_present(p, err);
@@ -142,5 +154,7 @@ int check_template(const struct parse *p, struct error *err)
 		r = check_kernel(p, err);
 	if (r >= 0)
 		r = check_init(p, err);
+	if (r >= 0)
+		r = check_sign(p, err);
 	return r;
 }

@@ -157,6 +157,11 @@ const struct key keys[] = {
 	{CHOICE("Init.OnCorruption", init.on_corruption), .choices = corruptions},
 	{CHOICE("Init.Verify", init.verify), .choices = verifies},
 
+	{KEY("Sign.SecureBootKey", sign.secure_boot_key, set_private_key), .release = release_string,
+	 .kind = PATH_FILE},
+	{PATH("Sign.SecureBootCertificate", sign.secure_boot_certificate), .kind = PATH_FILE},
+	{PATH("Sign.SecureBootVariables", sign.secure_boot_variables), .kind = PATH_DIRECTORY},
+
 	{KEY("Test.Get", test, set_probe), .release = release_http_probes, .list = true, .only = &network},
 	{KEY("Test.Connect", test, set_probe), .release = release_tcp_probes, .list = true, .only = &network},
 	{SECONDS("Test.Timeout", test.timeout), .min = 1, .max = 24 * HOUR},

@@ -106,6 +106,14 @@ int set_path(struct parse *p, const struct key *key, const char *value, struct e
 	return setter_path(p, key, value, setter_field(p, key), err);
 }
 
+int set_private_key(struct parse *p, const struct key *key, const char *value, struct error *err)
+{
+	/* RFC 7512. */
+	if (strncmp(value, "pkcs11:", strlen("pkcs11:")) == 0)
+		return set_string(p, key, value, err);
+	return set_path(p, key, value, err);
+}
+
 int set_path_list(struct parse *p, const struct key *key, const char *value, struct error *err)
 {
 	_cleanup_free_ char *path = NULL;

@@ -10,6 +10,7 @@ typedef int key_setter(struct parse *p, const struct key *key, const char *value
 key_setter set_string;	     /* char * */
 key_setter set_words;	     /* struct strlist: blanks part words */
 key_setter set_path;	     /* char *, made absolute */
+key_setter set_private_key;  /* char *: a path made absolute, or a PKCS#11 URI */
 key_setter set_path_list;    /* struct strlist: one path a line */
 key_setter set_choice;	     /* enum */
 key_setter set_number;	     /* unsigned */

@@ -129,6 +129,12 @@ struct template
 	} init;
 
 	struct {
+		char *secure_boot_key; /* absolute path of a PEM file, or "pkcs11:..."; NULL: the UKI is not signed */
+		char *secure_boot_certificate; /* absolute path; NULL */
+		char *secure_boot_variables; /* directory of 'mkappliance keygen': what the machines' firmware holds; NULL */
+	} sign;
+
+	struct {
 		struct template_probe *ptr;
 		size_t len;
 		size_t cap;
