@@ -26,6 +26,8 @@ struct boot_options {
 	unsigned cpus;
 	unsigned timeout;
 	const char *connect;
+	const char *secure_boot;
+	bool tpm;
 	struct common_options common;
 };
 
@@ -175,7 +177,7 @@ static int stop(struct boot *b, struct error *err)
 static int run_until_end(struct boot *b, struct error *err)
 {
 	uint64_t deadline = b->options->timeout ? clock_ns() + b->options->timeout * SECOND_NS : UINT64_MAX;
-	int r = machine_wait(b->machine, SEEN_END, deadline, "the end", err);
+	int r = machine_wait(b->machine, SEEN_END | SEEN_DENIED, deadline, "the end", err);
 
 	if (r == -EINTR) {
 		interrupt_clear();
@@ -187,7 +189,7 @@ static int run_until_end(struct boot *b, struct error *err)
 /* The guest's own end decides: a refusal is one, a panic or a failure of the application too. */
 static int judge(const struct machine_status *s, const char *end, struct error *err)
 {
-	if (s->seen & (SEEN_REFUSED | SEEN_CORRUPTED))
+	if (s->seen & (SEEN_REFUSED | SEEN_CORRUPTED | SEEN_DENIED))
 		return error_refuse(err, "the appliance %s", end);
 	if (s->seen & (SEEN_PANIC | SEEN_FAILED) || s->end != DOMAIN_SHUT_DOWN)
 		return error_set(err, -EIO, "the appliance: %s", end);
@@ -225,6 +227,7 @@ static int boot(struct boot *b, struct error *err)
 	if ((r = choose_forwards(b, err)) < 0 ||
 	    (r = data_disks_open(&b->options->data, &b->disks, err)) < 0 ||
 	    (r = machine_host_open(b->options->connect, b->subject.manifest->arch, &b->host, err)) < 0 ||
+	    (r = machine_host_equip(&b->host, b->options->secure_boot, b->options->tpm, err)) < 0 ||
 	    (r = start(b, err)) < 0 || (r = run_until_end(b, err)) < 0)
 		return r;
 	s = machine_status(b->machine);
@@ -248,6 +251,9 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 		 &o.memory},
 		{"cpus", 0, OPTION_NUMBER, "N", "processors of the guest (default: the template's)", &o.cpus},
 		{"timeout", 0, OPTION_NUMBER, "SECONDS", "press the power button after so long", &o.timeout},
+		{"secure-boot", 0, OPTION_STRING, "DIR",
+		 "firmware with Secure Boot on and the keys of DIR (mkappliance keygen)", &o.secure_boot},
+		{"tpm", 0, OPTION_FLAG, NULL, "a TPM 2.0 of software", &o.tpm},
 		{"connect", 0, OPTION_STRING, "URI",
 		 "libvirt to run it (default: one of our own, without a daemon)", &o.connect},
 		{0},

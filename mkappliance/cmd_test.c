@@ -21,6 +21,8 @@ struct test_options {
 	const char *junit;
 	const char *keep_console;
 	const char *connect;
+	const char *secure_boot;
+	bool tpm;
 	struct common_options common;
 };
 
@@ -57,7 +59,7 @@ static void on_result(const struct tamper_result *r, void *data)
 		 r->ok ? "" : " (WRONG)");
 }
 
-static void print_table(const struct tamper_report *r)
+static void print_table(const struct tamper_report *r, bool secure_boot)
 {
 	printf("\n%-4s  %-18s  %-56s  %-9s %-9s %7s  %s\n", "", "CASE", "ALTERED", "EXPECTED", "SEEN", "TIME",
 	       "WHY");
@@ -68,8 +70,11 @@ static void print_table(const struct tamper_report *r)
 		       c->altered, tamper_expect_name(c->expect), tamper_outcome_name(c->outcome), c->seconds,
 		       c->reason);
 	}
-	printf("\nmeasured: without Secure Boot the firmware runs any UKI; what was altered in it shows in PCR 4 "
-	       "(and 11), not in a refusal.\n");
+	if (secure_boot)
+		printf("\ndenied: the firmware, with Secure Boot on, did not start the altered UKI.\n");
+	else
+		printf("\nmeasured: without Secure Boot the firmware runs any UKI; what was altered in it shows in PCR 4 "
+		       "(and 11), not in a refusal.\n");
 }
 
 static struct json *steps_json(const struct trial_report *r)
@@ -199,7 +204,7 @@ static int run_tamper(struct test *t, struct error *err)
 	log_note("altered copies, %d at a time:", PARALLEL);
 	r = tamper_run(&t->host, &t->subject, PARALLEL, on_result, t, &t->tamper, err);
 	if (r >= 0 && !t->options->common.json)
-		print_table(&t->tamper);
+		print_table(&t->tamper, t->host.secure_boot);
 	return r;
 }
 
@@ -208,6 +213,7 @@ static int test(struct test *t, struct error *err)
 	int r;
 
 	if ((r = machine_host_open(t->options->connect, t->subject.manifest->arch, &t->host, err)) < 0 ||
+	    (r = machine_host_equip(&t->host, t->options->secure_boot, t->options->tpm, err)) < 0 ||
 	    (r = run_trial(t, err)) < 0)
 		return r;
 	if (t->options->tamper && t->trial.ok && (r = run_tamper(t, err)) < 0)
@@ -232,6 +238,9 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 		{"junit", 0, OPTION_STRING, "FILE", "write a JUnit report", &o.junit},
 		{"keep-console", 0, OPTION_STRING, "FILE", "keep the console of the first boot",
 		 &o.keep_console},
+		{"secure-boot", 0, OPTION_STRING, "DIR",
+		 "firmware with Secure Boot on and the keys of DIR (mkappliance keygen)", &o.secure_boot},
+		{"tpm", 0, OPTION_FLAG, NULL, "a TPM 2.0 of software", &o.tpm},
 		{"connect", 0, OPTION_STRING, "URI",
 		 "libvirt to run it (default: one of our own, without a daemon)", &o.connect},
 		{0},

@@ -8,15 +8,18 @@
 #include <time.h>
 #include <zlib.h>
 
-#define VOLUME_SIGNATURE  40 /* "_FVH" in EFI_FIRMWARE_VOLUME_HEADER */
-#define VOLUME_HEADER_LEN 48 /* its u16 length */
-#define VOLUME_HEADER_MIN 56
-#define STORE_HEADER	  28 /* GUID, u32 size, format, state, reserved */
-#define STORE_FORMATTED	  0x5a
-#define STORE_HEALTHY	  0xfe
-#define VARIABLE_START	  0x55aa
-#define VARIABLE_ADDED	  0x3f
-#define AUTHENTICATED	  "aaf32c78-947b-439a-a180-2e144ec37792"
+#define VOLUME_SIGNATURE   40 /* "_FVH" in EFI_FIRMWARE_VOLUME_HEADER */
+#define VOLUME_HEADER_LEN  48 /* its u16 length */
+#define VOLUME_HEADER_MIN  56
+#define STORE_HEADER	   28 /* GUID, u32 size, format, state, reserved */
+#define STORE_FORMATTED	   0x5a
+#define STORE_HEALTHY	   0xfe
+#define VARIABLE_START	   0x55aa
+#define VARIABLE_ADDED	   0x3f
+#define VARIABLE_STATE	   2  /* where it stands in the header */
+#define VARIABLE_NAME_SIZE 36 /* u32, then u32 size of the data */
+#define VARIABLE_HEADER	   60
+#define AUTHENTICATED	   "aaf32c78-947b-439a-a180-2e144ec37792"
 
 #define CERT_X509	 "a5c059a1-94e4-4aa7-87b5-ab155c2bf072"
 #define LIST_HEADER	 28 /* type, u32 list size, u32 header size, u32 signature size */
@@ -125,23 +128,65 @@ static int find_store(const uint8_t *p, size_t len, size_t *ret_start, size_t *r
 	return 0;
 }
 
+static bool has_name(const uint8_t *name, size_t len, const char *ascii)
+{
+	size_t n = strlen(ascii) + 1;
+
+	if (len != 2 * n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (name[2 * i] != (uint8_t)ascii[i] || name[2 * i + 1])
+			return false;
+	return true;
+}
+
+/* Goes over what is there up to the first erased byte; *@at is moved. */
+static int skip_variables(const uint8_t *store, size_t *at, size_t end, const struct efi_variable *variables,
+			  size_t count, struct error *err)
+{
+	while (end - *at >= 2 && (store[*at] != 0xff || store[*at + 1] != 0xff)) {
+		const uint8_t *v = store + *at;
+		uint64_t size;
+		uint32_t name, data;
+
+		if (end - *at < VARIABLE_HEADER || v[0] != (VARIABLE_START & 0xff) ||
+		    v[1] != VARIABLE_START >> 8)
+			return error_set(err, -EINVAL, "a variable store that does not hold together");
+		memcpy(&name, v + VARIABLE_NAME_SIZE, sizeof(name));
+		memcpy(&data, v + VARIABLE_NAME_SIZE + 4, sizeof(data));
+		name = le32toh(name);
+		data = le32toh(data);
+		size = ((uint64_t)VARIABLE_HEADER + name + data + 3) & ~(uint64_t)3;
+		if (size > end - *at)
+			return error_set(err, -EINVAL, "a variable that does not fit its store");
+		for (size_t i = 0; i < count; i++)
+			if (v[VARIABLE_STATE] == VARIABLE_ADDED &&
+			    has_name(v + VARIABLE_HEADER, name, variables[i].name))
+				return error_set(err, -EEXIST, "%s is set already", variables[i].name);
+		*at += size;
+	}
+	return 0;
+}
+
 int efi_store_write(uint8_t *store, size_t len, const struct efi_variable *variables, size_t count,
 		    struct error *err)
 {
 	_cleanup_buf_ struct buf b = {0};
-	size_t start = 0, end = 0;
-	int r = find_store(store, len, &start, &end, err);
+	size_t at = 0, end = 0;
+	int r = find_store(store, len, &at, &end, err);
 
+	if (r == 0)
+		r = skip_variables(store, &at, end, variables, count, err);
 	if (r < 0)
 		return error_prefix(err, "firmware variables");
 	for (size_t i = 0; i < count; i++)
 		add_variable(&b, &variables[i]);
-	if (end - start >= 2 && (store[start] != 0xff || store[start + 1] != 0xff))
-		return error_set(err, -EEXIST, "firmware variables: the store is not empty");
-	if (b.len > end - start)
-		return error_set(err, -ENOSPC, "firmware variables: %zu bytes do not fit the store's %zu",
-				 b.len, end - start);
-	memcpy(store + start, b.ptr, b.len);
+	if (b.len > end - at)
+		return error_set(err, -ENOSPC,
+				 "firmware variables: %zu bytes do not fit into the %zu that are free", b.len,
+				 end - at);
+	if (b.len)
+		memcpy(store + at, b.ptr, b.len);
 	return 0;
 }
 

@@ -36,8 +36,8 @@ struct efi_variable {
 };
 
 /*
- * Puts the variables into the store @store of @len bytes, a file such as OVMF_VARS.fd, which must hold none. Every length
- * read from it is checked. -EEXIST: it is not empty; -ENOSPC: no room; -EINVAL: no such store.
+ * Adds the variables to the store @store of @len bytes, a file such as OVMF_VARS.fd. Every length read from it is checked. -EEXIST: it
+ * has one of that name; -ENOSPC: no room; -EINVAL: no such store.
  */
 int efi_store_write(uint8_t *store, size_t len, const struct efi_variable *variables, size_t count,
 		    struct error *err);

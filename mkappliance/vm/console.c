@@ -92,6 +92,9 @@ static enum console_kind kind_of_text(const char *text)
 		return CONSOLE_PANIC;
 	if (strncmp(message, "device-mapper: verity: ", 23) == 0 && strstr(message, " is corrupted"))
 		return CONSOLE_CORRUPTED;
+	/* EDK II, before anybody else speaks: "BdsDxe: failed to load Boot0001 "..." from PciRoot...: Access Denied" */
+	if (strncmp(text, "BdsDxe: failed to load Boot", 27) == 0 && strstr(text, ": Access Denied"))
+		return CONSOLE_DENIED;
 	return CONSOLE_TEXT;
 }
 

@@ -22,6 +22,7 @@ enum console_kind {
 	CONSOLE_RECORD,	   /* of the init */
 	CONSOLE_CORRUPTED, /* dm-verity found a block that does not match */
 	CONSOLE_PANIC,	   /* the kernel stops */
+	CONSOLE_DENIED,	   /* the firmware does not start what is not signed by its keys */
 };
 
 struct console_line {

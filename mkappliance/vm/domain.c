@@ -113,7 +113,8 @@ static int write_settings(const char *dir, struct error *err)
 				   "namespaces = []\n"
 				   "cgroup_controllers = []\n"
 				   "stdio_handler = \"file\"\n";
-	static const char root[] = "user = \"+0\"\ngroup = \"+0\"\n";
+	static const char root[] = "user = \"+0\"\ngroup = \"+0\"\n"
+				   "swtpm_user = \"root\"\nswtpm_group = \"root\"\n";
 	_cleanup_free_ char *all = xasprintf("%s%s", text, geteuid() == 0 ? root : "");
 	_cleanup_free_ char *etc = xasprintf("%s/etc", dir);
 	_cleanup_free_ char *path = xasprintf("%s/qemu.conf", etc);

@@ -55,6 +55,8 @@ static void add_os(xmlNodePtr domain, const struct domain_config *c)
 	node = add_text(os, "loader", c->firmware_code);
 	set(node, "readonly", "yes");
 	set(node, "type", "pflash");
+	if (c->secure_boot)
+		set(node, "secure", "yes");
 	add_text(os, "nvram", c->firmware_vars);
 }
 
@@ -116,6 +118,18 @@ static void add_console(xmlNodePtr devices, const struct domain_config *c)
 	set(add(serial, "target"), "port", "0");
 }
 
+static void add_tpm(xmlNodePtr devices)
+{
+	xmlNodePtr tpm = add(devices, "tpm"), backend = add(tpm, "backend"), banks;
+
+	set(tpm, "model", "tpm-crb");
+	set(backend, "type", "emulator");
+	set(backend, "version", "2.0");
+	banks = add(backend, "active_pcr_banks");
+	add(banks, "sha256");
+	add(banks, "sha384");
+}
+
 static void add_devices(xmlNodePtr domain, const struct domain_config *c)
 {
 	xmlNodePtr devices = add(domain, "devices"), node;
@@ -124,6 +138,8 @@ static void add_devices(xmlNodePtr domain, const struct domain_config *c)
 		add_text(devices, "emulator", c->emulator);
 	add_disks(devices, c);
 	add_console(devices, c);
+	if (c->tpm)
+		add_tpm(devices);
 	/* Nothing more than a cloud instance has: no USB, no balloon. */
 	node = add(devices, "controller");
 	set(node, "type", "usb");
@@ -184,6 +200,8 @@ char *domain_xml(const struct domain_config *c)
 	node = add(domain, "features");
 	add(node, "acpi");
 	add(node, "apic");
+	if (c->secure_boot)
+		set(add(node, "smm"), "state", "on");
 	add_cpu(domain, c);
 	set(add(domain, "clock"), "offset", "utc");
 	add_ends(domain, c);

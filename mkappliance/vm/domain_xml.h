@@ -34,6 +34,8 @@ struct domain_config {
 	const char *console_socket;  /* Unix socket somebody listens on; the serial port connects to it */
 	bool keep_owner;	     /* libvirt would give the image to its own user while the domain runs */
 	bool reboot_ends;	     /* a reboot of the guest ends the domain */
+	bool secure_boot;	     /* firmware_code is one with SMM, which keeps its keys from the guest */
+	bool tpm;		     /* a TPM 2.0 of software (swtpm), new with each start */
 	const struct forward *forwards;
 	size_t forward_count;
 };

@@ -28,6 +28,15 @@ static const char *const firmware_arm64[][2] = {
 	{NULL, NULL},
 };
 
+/* The same with Secure Boot: only code that keeps its variables from the guest by SMM. */
+static const char *const secure_x86_64[][2] = {
+	{"/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"}, /* Debian, Ubuntu */
+	{"/usr/share/OVMF/OVMF_CODE.secboot.fd", "/usr/share/OVMF/OVMF_VARS.fd"}, /* older ones, Fedora */
+	{"/usr/share/edk2/ovmf/OVMF_CODE.secboot.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"},	/* Fedora */
+	{"/usr/share/edk2/x64/OVMF_CODE.secboot.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"}, /* Arch */
+	{NULL, NULL},
+};
+
 static int find_firmware(const char *const (*pairs)[2], const char *package, struct platform *p,
 			 struct error *err)
 {
@@ -41,6 +50,13 @@ static int find_firmware(const char *const (*pairs)[2], const char *package, str
 	return error_set(err, -ENOENT,
 			 "no UEFI firmware for virtual machines: %s is not there (apt-get install %s)",
 			 pairs[0][0], package);
+}
+
+int host_secure_firmware(struct platform *p, struct error *err)
+{
+	if (strcmp(p->arch, "x86_64") != 0)
+		return error_set(err, -ENOTSUP, "Secure Boot in a virtual machine: only for x86_64");
+	return find_firmware(secure_x86_64, "ovmf", p, err);
 }
 
 int host_platform(const char *arch, struct platform *ret, struct error *err)

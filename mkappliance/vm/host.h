@@ -25,6 +25,11 @@ struct platform {
 int host_platform(const char *arch, struct platform *ret, struct error *err);
 
 /*
+ * Makes @p one whose firmware knows Secure Boot: code with SMM, and its matching empty variables. -ENOENT when there is none.
+ */
+int host_secure_firmware(struct platform *p, struct error *err);
+
+/*
  * Whether hardware virtualisation is real: this processor has it and /dev/kvm may be written. The device
  * alone proves nothing: it can be opened on machines where no guest gets past its boot loader. @ret_why:
  * "KVM", or why not; static memory.

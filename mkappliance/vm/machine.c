@@ -14,10 +14,12 @@
 #include <unistd.h>
 
 #include "image/abi.h"
+#include "image/secure_boot.h"
 #include "lib/cleanup.h"
 #include "lib/interrupt.h"
 #include "lib/io.h"
 #include "lib/log.h"
+#include "lib/spawn.h"
 #include "vm/usernet.h"
 
 #define VARS_MAX    ((size_t)64 << 20)
@@ -56,11 +58,14 @@ int machine_host_open(const char *uri, const char *arch, struct machine_host *re
 	if (r < 0)
 		return r;
 	h.kvm = host_has_kvm(arch, &h.accel);
+	h.vars = xstrdup(h.platform.firmware_vars);
 	h.shared = uri;
 	h.system = uri && strstr(uri, "/system");
 	r = workdir_open(&h.dir, err);
-	if (r < 0)
+	if (r < 0) {
+		machine_host_close(&h);
 		return r;
+	}
 	if (h.shared)
 		(void)chmod(h.dir.path, 0711);
 	r = hypervisor_open(uri, h.dir.path, &h.hypervisor, err);
@@ -72,8 +77,45 @@ int machine_host_open(const char *uri, const char *arch, struct machine_host *re
 	return 0;
 }
 
+static int enrol(struct machine_host *h, const char *dir, struct error *err)
+{
+	_cleanup_secure_boot_ struct secure_boot sb = {0};
+	struct efi_variable variables[SECURE_BOOT_VARIABLES];
+	_cleanup_buf_ struct buf store = {0};
+	_cleanup_free_ char *path = xasprintf("%s/secure-boot.fd", h->dir.path);
+	size_t count;
+	int r = host_secure_firmware(&h->platform, err);
+
+	if (r == 0)
+		r = secure_boot_read(dir, &sb, err);
+	if (r == 0)
+		r = io_read_file(AT_FDCWD, h->platform.firmware_vars, VARS_MAX, &store, err);
+	if (r < 0)
+		return r;
+	count = secure_boot_variables(&sb, variables);
+	r = efi_store_write((uint8_t *)store.ptr, store.len, variables, count, err);
+	if (r == 0)
+		r = output_write_file(path, store.ptr, store.len, err);
+	if (r < 0)
+		return r;
+	free(h->vars);
+	h->vars = steal_pointer(&path);
+	h->secure_boot = true;
+	return 0;
+}
+
+int machine_host_equip(struct machine_host *h, const char *secure_boot, bool tpm, struct error *err)
+{
+	if (tpm && !h->shared && !spawn_available("swtpm"))
+		return error_set(err, -ENOENT,
+				 "'swtpm' is not installed (apt-get install swtpm swtpm-tools)");
+	h->tpm = tpm;
+	return secure_boot ? enrol(h, secure_boot, err) : 0;
+}
+
 void machine_host_close(struct machine_host *h)
 {
+	free(h->vars);
 	hypervisor_close(h->hypervisor);
 	workdir_close(&h->dir);
 	*h = MACHINE_HOST_INIT;
@@ -146,6 +188,11 @@ static void on_line(const struct console_line *line, void *data)
 			copy_text(m->status.detail, sizeof(m->status.detail), line->text);
 		note(m, line->kind == CONSOLE_PANIC ? SEEN_PANIC : SEEN_CORRUPTED);
 	}
+	if (line->kind == CONSOLE_DENIED && !(m->status.seen & SEEN_INIT)) {
+		copy_text(m->status.detail, sizeof(m->status.detail),
+			  "Secure Boot: the firmware did not start the UKI");
+		note(m, SEEN_DENIED);
+	}
 	if (m->config.on_line)
 		m->config.on_line(line, m->config.data);
 }
@@ -203,7 +250,7 @@ static void on_end(enum domain_end end, void *data)
 /* The variables are written by the firmware: each machine has its own copy. */
 static int copy_vars(struct machine *m, struct error *err)
 {
-	const char *from = m->config.vars ? m->config.vars : m->host->platform.firmware_vars;
+	const char *from = m->config.vars ? m->config.vars : m->host->vars;
 	_cleanup_buf_ struct buf b = {0};
 	int r = io_read_file(AT_FDCWD, from, VARS_MAX, &b, err);
 
@@ -285,6 +332,8 @@ static int start_domain(struct machine *m, struct error *err)
 		.cpus = c->cpus,
 		.firmware_code = p->firmware_code,
 		.firmware_vars = m->vars,
+		.secure_boot = m->host->secure_boot,
+		.tpm = m->host->tpm,
 		.image = c->image,
 		.disks = c->disks,
 		.console_socket = m->socket,

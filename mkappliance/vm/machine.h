@@ -25,6 +25,9 @@ struct machine_host {
 	const char *accel; /* "KVM", or "TCG: " and why */
 	bool shared;	   /* any --connect: another user's qemu must get at the directory */
 	bool system;	   /* of those a system connection, which changes owners of images */
+	bool tpm;	   /* machines have one */
+	bool secure_boot;  /* machines start only what the keys in their variables vouch for */
+	char *vars;	   /* firmware variables that machines start from; owned */
 };
 
 /*
@@ -32,6 +35,11 @@ struct machine_host {
  * machine_host_close().
  */
 int machine_host_open(const char *uri, const char *arch, struct machine_host *ret, struct error *err);
+/*
+ * What machines have only when it is asked for: firmware with Secure Boot on and the keys of @secure_boot (a directory of 'mkappliance
+ * keygen'; NULL: without), and a TPM. -ENOENT when firmware or emulator is not installed.
+ */
+int machine_host_equip(struct machine_host *h, const char *secure_boot, bool tpm, struct error *err);
 void machine_host_close(struct machine_host *h);
 #define _cleanup_machine_host_ __attribute__((cleanup(machine_host_close)))
 #define MACHINE_HOST_INIT      ((struct machine_host){.dir = WORKDIR_INIT})
@@ -48,7 +56,8 @@ enum machine_seen {
 	SEEN_REFUSED = 1 << 7,
 	SEEN_CORRUPTED = 1 << 8, /* dm-verity said so */
 	SEEN_PANIC = 1 << 9,
-	SEEN_END = 1 << 10, /* the domain is gone and its console was read to the end */
+	SEEN_DENIED = 1 << 11, /* the firmware did not start it: Secure Boot */
+	SEEN_END = 1 << 10,    /* the domain is gone and its console was read to the end */
 };
 
 struct machine_config {
@@ -59,7 +68,7 @@ struct machine_config {
 	const struct forward *forwards;
 	size_t forward_count;
 	bool reboot_ends;
-	const char *vars;	  /* firmware variables to start from; NULL: the platform's empty ones */
+	const char *vars;	  /* firmware variables to start from; NULL: the host's */
 	const char *capture_path; /* file that gets the console's bytes as they are; NULL: none */
 	/*
 	 * Each line as it comes, from the machine's own thread, which must not ask the machine anything;

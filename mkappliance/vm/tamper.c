@@ -31,34 +31,37 @@ struct tamper_case {
 	const char *reasons; /* EXPECT_REFUSED: of the record, each between spaces */
 	int (*apply)(int fd, const struct tamper_places *p, struct error *err); /* NULL: not the disk */
 	bool foreign_options; /* the firmware hands over another command line */
+	bool in_uki;	      /* with Secure Boot the firmware does not even start it */
 };
 
 static const struct tamper_case cases[] = {
-	{"program", "a byte of the first program", EXPECT_REFUSED, CORRUPTION, tamper_program, false},
+	{"program", "a byte of the first program", EXPECT_REFUSED, CORRUPTION, tamper_program, false, false},
 	{"root-superblock", "a byte of the root's superblock", EXPECT_REFUSED, CORRUPTION,
-	 tamper_superblock_of_root, false},
+	 tamper_superblock_of_root, false, false},
 	{"hash-leaf", "a byte in the lowest level of the hash tree", EXPECT_REFUSED, CORRUPTION,
-	 tamper_hash_leaf, false},
+	 tamper_hash_leaf, false, false},
 	{"hash-top", "a byte in the highest block of the hash tree", EXPECT_REFUSED, CORRUPTION,
-	 tamper_hash_top, false},
-	{"swapped-blocks", "two data blocks swapped", EXPECT_REFUSED, CORRUPTION, tamper_swap_blocks, false},
-	{"foreign-root", "root and hash tree of another build, PARTUUIDs kept", EXPECT_REFUSED, CORRUPTION,
-	 tamper_foreign_root, false},
-	{"foreign-disk", "root and hash tree of another build, with its PARTUUIDs", EXPECT_REFUSED,
-	 " " ABI_REFUSED_NO_ROOT " ", tamper_foreign_disk, false},
-	{"truncated", "the disk ends inside the root", EXPECT_REFUSED,
-	 " " ABI_REFUSED_NO_ROOT " " ABI_REFUSED_SIZE CORRUPTION, tamper_truncate, false},
-	{"root-hash", "the root hash in the initrd of the UKI", EXPECT_REFUSED, CORRUPTION, tamper_root_hash,
+	 tamper_hash_top, false, false},
+	{"swapped-blocks", "two data blocks swapped", EXPECT_REFUSED, CORRUPTION, tamper_swap_blocks, false,
 	 false},
+	{"foreign-root", "root and hash tree of another build, PARTUUIDs kept", EXPECT_REFUSED, CORRUPTION,
+	 tamper_foreign_root, false, false},
+	{"foreign-disk", "root and hash tree of another build, with its PARTUUIDs", EXPECT_REFUSED,
+	 " " ABI_REFUSED_NO_ROOT " ", tamper_foreign_disk, false, false},
+	{"truncated", "the disk ends inside the root", EXPECT_REFUSED,
+	 " " ABI_REFUSED_NO_ROOT " " ABI_REFUSED_SIZE CORRUPTION, tamper_truncate, false, false},
+	{"root-hash", "the root hash in the initrd of the UKI", EXPECT_REFUSED, CORRUPTION, tamper_root_hash,
+	 false, true},
 	{"command-line", ".cmdline of the UKI", EXPECT_REFUSED, " " ABI_REFUSED_CMDLINE " ",
-	 tamper_command_line, false},
+	 tamper_command_line, false, true},
 	{"boot-entry", "a boot entry of the firmware with another command line", EXPECT_REFUSED,
-	 " " ABI_REFUSED_CMDLINE " ", NULL, true},
+	 " " ABI_REFUSED_CMDLINE " ", NULL, true, false},
 	{"verity-superblock", "a byte of the dm-verity superblock", EXPECT_RUNS, NULL,
-	 tamper_verity_superblock, false},
-	{"gap", "a byte between the partitions", EXPECT_RUNS, NULL, tamper_gap, false},
-	{"init", "a byte of the init in the initrd of the UKI", EXPECT_MEASURED, NULL, tamper_init, false},
-	{"kernel", "a byte of the kernel in the UKI", EXPECT_MEASURED, NULL, tamper_kernel, false},
+	 tamper_verity_superblock, false, false},
+	{"gap", "a byte between the partitions", EXPECT_RUNS, NULL, tamper_gap, false, false},
+	{"init", "a byte of the init in the initrd of the UKI", EXPECT_MEASURED, NULL, tamper_init, false,
+	 true},
+	{"kernel", "a byte of the kernel in the UKI", EXPECT_MEASURED, NULL, tamper_kernel, false, true},
 };
 
 #define CASE_COUNT (sizeof(cases) / sizeof(cases[0]))
@@ -78,6 +81,8 @@ const char *tamper_expect_name(enum tamper_expect e)
 	switch (e) {
 	case EXPECT_REFUSED:
 		return "refused";
+	case EXPECT_DENIED:
+		return "denied";
 	case EXPECT_RUNS:
 		return "runs";
 	case EXPECT_MEASURED:
@@ -107,6 +112,8 @@ enum tamper_outcome tamper_outcome_of(const struct trial_report *r)
 {
 	if (r->ok)
 		return OUTCOME_RAN;
+	if (r->status.seen & SEEN_DENIED)
+		return OUTCOME_REFUSED;
 	if (!(r->status.seen & (SEEN_END | SEEN_PANIC)))
 		return OUTCOME_HUNG;
 	if (r->status.seen & (SEEN_REFUSED | SEEN_CORRUPTED))
@@ -115,17 +122,32 @@ enum tamper_outcome tamper_outcome_of(const struct trial_report *r)
 }
 
 /* The record's reason decides; without a record dm-verity's own line stands for "corruption". */
-static bool is_expected(const struct tamper_case *c, enum tamper_outcome outcome,
+static bool is_expected(const struct tamper_case *c, enum tamper_expect expect, enum tamper_outcome outcome,
 			const struct machine_status *s)
 {
 	char reason[sizeof(s->reason) + 3];
 
-	if (c->expect != EXPECT_REFUSED)
+	if (expect == EXPECT_DENIED)
+		return outcome == OUTCOME_REFUSED && (s->seen & SEEN_DENIED) && !(s->seen & SEEN_INIT);
+	if (expect != EXPECT_REFUSED)
 		return outcome == OUTCOME_RAN;
 	if (outcome != OUTCOME_REFUSED || (s->seen & SEEN_READY))
 		return false;
 	snprintf(reason, sizeof(reason), " %s ", s->seen & SEEN_REFUSED ? s->reason : ABI_REFUSED_CORRUPTION);
 	return strstr(c->reasons, reason) != NULL;
+}
+
+/*
+ * With Secure Boot the firmware starts no altered UKI, and the stub takes no command line from outside
+ * (systemd-stub(7)).
+ */
+static enum tamper_expect expectation(const struct tamper_case *c, bool secure_boot)
+{
+	if (!secure_boot)
+		return c->expect;
+	if (c->in_uki)
+		return EXPECT_DENIED;
+	return c->foreign_options ? EXPECT_RUNS : c->expect;
 }
 
 /* Firmware variables with a boot entry that starts the UKI with another command line. */
@@ -140,7 +162,7 @@ static int write_foreign_vars(const struct tamper *t, const char *path, struct e
 	_cleanup_buf_ struct buf b = {0};
 	int r;
 
-	r = io_read_file(AT_FDCWD, t->host->platform.firmware_vars, VARS_MAX, &b, err);
+	r = io_read_file(AT_FDCWD, t->host->vars, VARS_MAX, &b, err);
 	if (r >= 0)
 		r = nvram_add_entry((uint8_t *)b.ptr, b.len, &entry, err);
 	return r < 0 ? r : output_write_file(path, b.ptr, b.len, err);
@@ -188,7 +210,7 @@ static int run_case(struct tamper *t, const struct tamper_case *c, struct tamper
 	if (r < 0)
 		return r;
 	ret->outcome = tamper_outcome_of(&report);
-	ret->ok = is_expected(c, ret->outcome, &report.status);
+	ret->ok = is_expected(c, ret->expect, ret->outcome, &report.status);
 	ret->seconds = (double)(clock_ns() - start) / 1e9;
 	ret->reason = describe(&report);
 	return 0;
@@ -243,8 +265,9 @@ int tamper_run(struct machine_host *h, const struct subject *s, unsigned paralle
 		return r;
 	pthread_mutex_init(&t.lock, NULL);
 	for (size_t i = 0; i < CASE_COUNT; i++)
-		t.results[i] = (struct tamper_result){
-			.name = cases[i].name, .altered = cases[i].altered, .expect = cases[i].expect};
+		t.results[i] = (struct tamper_result){.name = cases[i].name,
+						      .altered = cases[i].altered,
+						      .expect = expectation(&cases[i], h->secure_boot)};
 	r = workers_run(parallel, CASE_COUNT, worker, &t, err);
 	if (r >= 0)
 		make_report(&t, ret);

@@ -13,6 +13,7 @@
 
 enum tamper_expect {
 	EXPECT_REFUSED,	 /* the application never runs on it */
+	EXPECT_DENIED,	 /* the firmware does not start it: Secure Boot */
 	EXPECT_RUNS,	 /* what was altered is not believed, or not read */
 	EXPECT_MEASURED, /* runs without Secure Boot, but the firmware's measurement (PCR 4) differs */
 };

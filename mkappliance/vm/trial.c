@@ -12,7 +12,7 @@
 #define PRESS_AGAIN_NS (10 * SECOND_NS) /* a button pressed before anybody listened is pressed again */
 #define LAST_WORDS_NS  (20 * SECOND_NS)
 #define TAIL_LINES     15
-#define BAD_ENDS       (SEEN_FAILED | SEEN_REFUSED | SEEN_PANIC | SEEN_CORRUPTED | SEEN_END)
+#define BAD_ENDS       (SEEN_DENIED | SEEN_FAILED | SEEN_REFUSED | SEEN_PANIC | SEEN_CORRUPTED | SEEN_END)
 
 /* A trial as it goes. */
 struct trial {
@@ -29,6 +29,8 @@ static char *describe_cause(const struct machine_status *s)
 {
 	const char *colon = s->detail[0] ? ": " : "";
 
+	if (s->seen & SEEN_DENIED)
+		return xasprintf("refused by the firmware (%s)", s->detail);
 	if (s->seen & SEEN_REFUSED)
 		return xasprintf("refused (%s%s%s)", s->reason, colon, s->detail);
 	if (s->seen & SEEN_CORRUPTED)
