@@ -33,8 +33,8 @@ parser_knows() {
 	fails_with 2 "unknown option '--no-such'" "$mkappliance" "$1" --no-such
 }
 
-commands=$("$mkappliance" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
-check "the manual has the commands of --help" diff <(sed -n 's/^\.Ss \([a-z]*\).*/\1/p' "$page" | sort) \
+commands=$("$mkappliance" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p')
+check "the manual has the commands of --help" diff <(sed -n 's/^\.Ss \([a-z-]*\).*/\1/p' "$page" | sort) \
 	<(tr ' ' '\n' <<<"$commands" | sort)
 for command in $commands; do
 	check "$command: manual and --help have the same options" same_options "$command"

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys, signatures and variables: what one half writes the other reads, and what does not belong together is refused. */
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "image/secure_boot.h"
+#include "image/sign.h"
+#include "pe_sample.h"
+
+/* Two sets of keys, made once: RSA is slow under the sanitizers. */
+static char *keys_dir, *other_dir;
+
+static int make_keys(void **state)
+{
+	struct keys_options o = {.name = "test", .bits = 2048, .days = 10, .now = time(NULL)};
+	struct error err = ERROR_INIT;
+
+	if (unit_make_dir(state) < 0)
+		return -1;
+	keys_dir = xasprintf("%s/keys", (char *)*state);
+	other_dir = xasprintf("%s/other", (char *)*state);
+	if (secure_boot_generate(keys_dir, &o, &err) < 0 || secure_boot_generate(other_dir, &o, &err) < 0)
+		fail_msg("%s", err.text);
+	return 0;
+}
+
+static int remove_keys(void **state)
+{
+	free(keys_dir);
+	free(other_dir);
+	return unit_remove_dir(state);
+}
+
+static int open_pair(const char *key_dir, const char *key, const char *crt_dir, const char *crt, int64_t now,
+		     struct signer **ret, struct error *err)
+{
+	_cleanup_free_ char *k = xasprintf("%s/%s", key_dir, key), *c = xasprintf("%s/%s", crt_dir, crt);
+
+	return signer_open(k, c, now, ret, err);
+}
+
+static struct signer *db_signer(const char *dir)
+{
+	struct error err = ERROR_INIT;
+	struct signer *s = NULL;
+
+	if (open_pair(dir, "db.key", dir, "db.crt", time(NULL), &s, &err) < 0)
+		fail_msg("%s", err.text);
+	return s;
+}
+
+static void make_pe(struct buf *ret)
+{
+	_cleanup_free_ uint8_t *pe =
+		sample_pe(PE_MACHINE_X86_64, PE_SUBSYSTEM_EFI_APPLICATION, SAMPLE_STUB_MAGIC);
+
+	memset(pe + SAMPLE_DIRECTORY + PE_DIRECTORY_CERTIFICATES * sizeof(struct pe_directory), 0,
+	       sizeof(struct pe_directory));
+	buf_add(ret, pe, SAMPLE_SIZE - 3); /* the last section is padding there */
+	buf_add_zero(ret, 3);
+}
+
+static void test_files(void **state)
+{
+	static const char *const names[] = {"PK.key",  "KEK.key",  "db.key",  "verity.key",
+					    "PK.auth", "KEK.auth", "db.auth", "owner"};
+	struct keys_options o = {.name = "test", .bits = 2048, .days = 10, .now = time(NULL)};
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		_cleanup_free_ char *path = xasprintf("%s/%s", keys_dir, names[i]);
+		struct stat st;
+
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_mode & 07777, strstr(names[i], ".key") ? 0600 : 0644);
+	}
+	assert_int_equal(secure_boot_generate(keys_dir, &o, &err), -EEXIST);
+	assert_contains(err.text, "is there already");
+}
+
+static void test_sign_and_verify(void **state)
+{
+	_cleanup_signer_ struct signer *s = db_signer(keys_dir), *other = db_signer(other_dir);
+	_cleanup_buf_ struct buf pe = {0}, again = {0};
+	struct error err = ERROR_INIT;
+	const void *der;
+	size_t len, other_len;
+	const void *other_der = signer_certificate(other, &other_len);
+
+	(void)state;
+	der = signer_certificate(s, &len);
+	make_pe(&pe);
+	assert_int_equal(verify_pe_signature(pe.ptr, pe.len, "pe", der, len, &err), -EBADMSG);
+	assert_contains(err.text, "is not signed");
+	assert_int_equal(sign_pe(s, &pe, "pe", &err), 0);
+	if (verify_pe_signature(pe.ptr, pe.len, "pe", der, len, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(verify_pe_signature(pe.ptr, pe.len, "pe", other_der, other_len, &err), -EBADMSG);
+	assert_contains(err.text, "not signed by that key");
+	assert_int_equal(sign_pe(s, &pe, "pe", &err), -EINVAL);
+	assert_contains(err.text, "is signed already");
+	make_pe(&again);
+	assert_int_equal(sign_pe(s, &again, "pe", &err), 0);
+	assert_int_equal(pe.len, again.len);
+	assert_memory_equal(pe.ptr, again.ptr, pe.len);
+	again.ptr[0x410] ^= 1;
+	assert_int_equal(verify_pe_signature(again.ptr, again.len, "pe", der, len, &err), -EBADMSG);
+	assert_contains(err.text, "of another file");
+	again.ptr[0x410] ^= 1;
+	/* The signature's own bytes, at its end. */
+	again.ptr[again.len - 20] ^= 1;
+	assert_int_equal(verify_pe_signature(again.ptr, again.len, "pe", der, len, &err), -EBADMSG);
+}
+
+/* Cut anywhere, or with a byte altered, it is never taken for good, and nothing is read that is not there. */
+static void test_broken_signatures(void **state)
+{
+	_cleanup_signer_ struct signer *s = db_signer(keys_dir);
+	_cleanup_buf_ struct buf pe = {0};
+	struct error err = ERROR_INIT;
+	const void *der;
+	size_t len, content;
+
+	(void)state;
+	der = signer_certificate(s, &len);
+	make_pe(&pe);
+	content = pe.len;
+	assert_int_equal(sign_pe(s, &pe, "pe", &err), 0);
+	for (size_t cut = content; cut < pe.len; cut += 5) {
+		void *copy = xmemdup(pe.ptr, cut);
+
+		assert_true(verify_pe_signature(copy, cut, "pe", der, len, &err) < 0);
+		free(copy);
+	}
+	for (size_t at = content; at < content + 60; at++) {
+		void *copy = xmemdup(pe.ptr, pe.len);
+
+		((uint8_t *)copy)[at] ^= 0x81;
+		(void)verify_pe_signature(copy, pe.len, "pe", der, len, &err);
+		free(copy);
+	}
+}
+
+static void test_attach(void **state)
+{
+	_cleanup_signer_ struct signer *s = db_signer(keys_dir);
+	_cleanup_buf_ struct buf ours = {0}, theirs = {0}, other = {0};
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	make_pe(&ours);
+	make_pe(&theirs);
+	make_pe(&other);
+	assert_int_equal(sign_attach(&ours, "ours", theirs.ptr, theirs.len, "theirs", &err), -EINVAL);
+	assert_contains(err.text, "is not signed");
+	assert_int_equal(sign_pe(s, &theirs, "theirs", &err), 0);
+	other.ptr[0x420] ^= 1;
+	assert_int_equal(sign_attach(&other, "ours", theirs.ptr, theirs.len, "theirs", &err), -EBADMSG);
+	assert_contains(err.text, "is not the UKI of this build");
+	assert_int_equal(sign_attach(&ours, "ours", theirs.ptr, theirs.len, "theirs", &err), 0);
+	assert_int_equal(ours.len, theirs.len);
+	assert_memory_equal(ours.ptr, theirs.ptr, ours.len);
+}
+
+static void test_pairs_that_do_not_fit(void **state)
+{
+	struct error err = ERROR_INIT;
+	struct signer *s = NULL;
+	int64_t now = time(NULL);
+
+	(void)state;
+	assert_int_equal(open_pair(keys_dir, "db.key", other_dir, "db.crt", now, &s, &err), -EINVAL);
+	assert_contains(err.text, "is not the certificate of the key");
+	assert_int_equal(open_pair(keys_dir, "db.key", keys_dir, "db.crt", now + 11 * 86400, &s, &err),
+			 -EINVAL);
+	assert_contains(err.text, "has expired");
+	assert_int_equal(open_pair(keys_dir, "db.key", keys_dir, "db.crt", now - 86400, &s, &err), -EINVAL);
+	assert_contains(err.text, "not valid yet");
+	assert_int_equal(open_pair(keys_dir, "db.crt", keys_dir, "db.crt", now, &s, &err), -EINVAL);
+	assert_contains(err.text, "no private key");
+	assert_int_equal(open_pair(keys_dir, "db.key", keys_dir, "owner", now, &s, &err), -EINVAL);
+	assert_contains(err.text, "no X.509 certificate");
+	assert_int_equal(open_pair(keys_dir, "none", keys_dir, "db.crt", now, &s, &err), -ENOENT);
+	assert_null(s);
+}
+
+static void test_authority(void **state)
+{
+	_cleanup_signer_ struct signer *s = db_signer(keys_dir);
+	_cleanup_secure_boot_ struct secure_boot sb = {0}, other = {0};
+	_cleanup_buf_ struct buf pe = {0};
+	struct error err = ERROR_INIT;
+	const void *der;
+	size_t len;
+
+	(void)state;
+	der = signer_certificate(s, &len);
+	make_pe(&pe);
+	assert_int_equal(sign_pe(s, &pe, "pe", &err), 0);
+	assert_int_equal(secure_boot_read(keys_dir, &sb, &err), 0);
+	assert_int_equal(secure_boot_find_authority(&sb, pe.ptr, pe.len, "pe", &err), 0);
+	assert_int_equal(sb.authority.len, EFI_SIGNATURE_OWNER_SIZE + len);
+	assert_memory_equal(sb.authority.ptr + EFI_SIGNATURE_OWNER_SIZE, der, len);
+	assert_int_equal(secure_boot_read(other_dir, &other, &err), 0);
+	assert_int_equal(secure_boot_find_authority(&other, pe.ptr, pe.len, "pe", &err), -EBADMSG);
+	assert_contains(err.text, "would not start it");
+}
+
+static int count(const uint8_t *signature, size_t len, void *user)
+{
+	(void)signature;
+	(void)len;
+	++*(unsigned *)user;
+	return 0;
+}
+
+static void test_broken_lists(void **state)
+{
+	_cleanup_secure_boot_ struct secure_boot sb = {0};
+	struct error err = ERROR_INIT;
+	unsigned seen = 0;
+
+	(void)state;
+	assert_int_equal(secure_boot_read(keys_dir, &sb, &err), 0);
+	assert_int_equal(efi_signatures_walk(sb.db.ptr, sb.db.len, "db", count, &seen, &err), 0);
+	assert_int_equal(seen, 1);
+	for (size_t len = 1; len < sb.db.len; len += 13)
+		assert_int_equal(efi_signatures_walk(sb.db.ptr, len, "db", count, &seen, &err), -EBADMSG);
+	for (size_t at = 16; at < 28; at++) {
+		sb.db.ptr[at] ^= 0x40;
+		assert_int_equal(efi_signatures_walk(sb.db.ptr, sb.db.len, "db", count, &seen, &err),
+				 -EBADMSG);
+		sb.db.ptr[at] ^= 0x40;
+	}
+	assert_int_equal(secure_boot_read("/nowhere", &sb, &err), -ENOENT);
+	assert_contains(err.text, "keygen");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_sign_and_verify),
+		cmocka_unit_test(test_broken_signatures),
+		cmocka_unit_test(test_attach),
+		cmocka_unit_test(test_pairs_that_do_not_fit),
+		cmocka_unit_test(test_authority),
+		cmocka_unit_test(test_broken_lists),
+	};
+
+	return cmocka_run_group_tests(tests, make_keys, remove_keys);
+}
