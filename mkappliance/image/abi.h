@@ -116,7 +116,8 @@
 #define ABI_REFUSED_VERITY     "verity"	      /* the kernel refuses the dm-verity table */
 #define ABI_REFUSED_MOUNT      "mount"	      /* the root does not mount */
 #define ABI_REFUSED_CORRUPTION "corruption"   /* a block does not match the root hash: "block" */
-#define ABI_REFUSED_READ_ERROR "read-error"   /* the disk does not give a block of the root or of the hash tree */
+#define ABI_REFUSED_READ_ERROR \
+	"read-error" /* the disk does not give a block of the root or of the hash tree */
 
 /* Reasons of "stopping" and "stopped". */
 #define ABI_STOP_BUTTON "power-button"

@@ -11,10 +11,12 @@
 #include "image/esp.h"
 #include "image/ext4.h"
 #include "image/gpt.h"
+#include "image/secure_boot.h"
 #include "image/writer.h"
 #include "lib/cleanup.h"
 #include "lib/interrupt.h"
 #include "lib/io.h"
+#include "lib/log.h"
 #include "version.h"
 
 /* Everything between the first step and the last; owned. */
@@ -298,7 +300,34 @@ static void list_inputs(const struct build *b, struct manifest *m)
 	add_input(m, "stub", without_directory(b->parts.stub_path), &b->boot.stub_digest, b->parts.stub_size);
 }
 
-static void describe(struct build *b)
+/* What machines will measure. A stub that nobody has looked at is no reason to build nothing. */
+static int predict(const struct build *b, struct manifest_pcrs *ret, struct error *err)
+{
+	_cleanup_secure_boot_ struct secure_boot sb = {0};
+	_cleanup_free_ struct measurements *m = xcalloc(1, sizeof(*m));
+	const char *keys = b->t->sign.secure_boot_variables;
+	int r = keys ? secure_boot_read(keys, &sb, err) : 0;
+
+	if (r == 0 && keys)
+		r = secure_boot_find_authority(&sb, b->boot.uki.ptr, b->boot.uki.len,
+					       "[Sign] SecureBootVariables=", err);
+	if (r == 0)
+		r = measure_uki(b->boot.uki.ptr, b->boot.uki.len, "UKI", keys ? &sb : NULL, m, err);
+	if (r == -ENOTSUP) {
+		log_warning("%s; the manifest has no PCRs", err->text);
+		*err = ERROR_INIT;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	ret->known = true;
+	ret->secure_boot = keys;
+	for (size_t i = 0; i < MEASURE_PCR_COUNT; i++)
+		measure_pcr(m, measure_pcrs[i], &ret->value[i]);
+	return 0;
+}
+
+static int describe(struct build *b, struct error *err)
 {
 	struct manifest *m = xcalloc(1, sizeof(*m));
 
@@ -331,6 +360,7 @@ static void describe(struct build *b)
 	m->packages = b->c->packages;
 	b->c->packages = (struct installed){0};
 	b->manifest = m;
+	return predict(b, &m->pcrs, err);
 }
 
 /* In the format of sha256sum, beside the image: a pass over the whole file, holes and all. */
@@ -430,8 +460,7 @@ int image_build(const struct template *t, struct compose_result *c, const struct
 		return r;
 	if ((r = tree_check_sources(c->tree, err)) < 0)
 		return r;
-	describe(&b);
-	if ((r = write_companions(&b, err)) < 0 || (r = commit(&b, err)) < 0)
+	if ((r = describe(&b, err)) < 0 || (r = write_companions(&b, err)) < 0 || (r = commit(&b, err)) < 0)
 		return r;
 	result.manifest = steal_pointer(&b.manifest);
 	*ret = result;

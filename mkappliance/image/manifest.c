@@ -130,7 +130,7 @@ char *manifest_text(const struct manifest *m)
 {
 	_cleanup_json_ struct json *j = js_object_new();
 	struct json *kernel = js_object_new(), *root = js_object_new();
-	struct json *test = manifest_test_json(&m->test);
+	struct json *test = manifest_test_json(&m->test), *pcrs = manifest_pcrs_json(&m->pcrs);
 
 	js_set_int(j, "format", MANIFEST_FORMAT);
 	js_set_string(j, "name", m->name);
@@ -149,6 +149,8 @@ char *manifest_text(const struct manifest *m)
 	js_set(j, "verity", verity_json(m));
 	js_set(j, "uki", file_json(&m->uki_digest, m->uki_size));
 	js_set(j, "initrd", file_json(&m->initrd_digest, m->initrd_size));
+	if (pcrs)
+		js_set(j, "pcrs", pcrs);
 	js_set(j, "blocks", blocks_json(m));
 	js_set(j, "dont_care", dont_care_json(m));
 	js_set(j, "inputs", inputs_json(m));

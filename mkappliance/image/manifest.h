@@ -23,6 +23,7 @@
 
 #include "compose/compose.h"
 #include "image/layout.h"
+#include "image/measure.h"
 #include "image/verity.h"
 #include "image/writer.h"
 #include "lib/json.h"
@@ -41,6 +42,13 @@ struct manifest_test {
 	unsigned timeout; /* seconds for the whole boot and all probes */
 	unsigned memory;  /* MiB */
 	unsigned cpus;
+};
+
+/* Predicted by measure_uki(), in the order of measure_pcrs. */
+struct manifest_pcrs {
+	bool known; /* false: of this stub it is not known what it measures */
+	bool secure_boot;
+	struct bank_digest value[MEASURE_PCR_COUNT];
 };
 
 struct manifest {
@@ -71,6 +79,7 @@ struct manifest {
 	size_t dont_care_count;
 	struct compose_input *inputs; /* owned */
 	size_t input_count;
+	struct manifest_pcrs pcrs;
 	struct installed packages; /* owned */
 	struct manifest_test test; /* defaults and no probes when the document has none */
 };
@@ -107,6 +116,10 @@ int blocks_parse(const void *data, size_t len, const char *name, struct block_di
 		 struct error *err);
 int blocks_write(const struct block_digests *d, uint64_t image_size, const char *path, struct error *err);
 int blocks_read(const char *path, struct block_digests *ret, struct error *err);
+
+/* The member "pcrs", likewise; NULL when they are not known. */
+struct json *manifest_pcrs_json(const struct manifest_pcrs *p);
+int manifest_pcrs_read(const struct json *j, struct manifest_pcrs *ret, struct error *err);
 
 /* The member "test": for manifest.c and manifest_read.c only; NULL when the builder did not set it. */
 struct json *manifest_test_json(const struct manifest_test *t);

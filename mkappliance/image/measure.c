@@ -12,6 +12,7 @@
 #include "image/pe.h"
 #include "lib/cleanup.h"
 #include "lib/guid.h"
+#include "lib/workers.h"
 
 #define BOOT_ACTION "Calling EFI Application from Boot Option"
 #define STUB_MAGIC  "LoaderInfo: systemd-stub "
@@ -28,9 +29,63 @@ void secure_boot_free(struct secure_boot *s)
 	*s = (struct secure_boot){0};
 }
 
-static struct measured_event *add(struct measurements *m, unsigned pcr, enum event_type type,
-				  const char *what)
+/*
+ * Megabytes are hashed three times in each bank: as the UKI, as the program that the firmware starts, as the section that the stub measures.
+ * All that is large waits for both processors.
+ */
+#define LARGE ((size_t)256 << 10)
+
+struct job {
+	struct hash_part parts[AUTHENTICODE_PARTS_MAX];
+	size_t count;
+	uint8_t *to;
+	enum bank bank;
+};
+
+struct measuring {
+	struct measurements m;
+	struct job jobs[BANK_COUNT * MEASURE_EVENTS_MAX];
+	size_t job_count;
+};
+
+static void digest(struct measuring *g, const struct hash_part *parts, size_t count, struct bank_digest *ret)
 {
+	size_t len = 0;
+
+	for (size_t i = 0; i < count; i++)
+		len += parts[i].len;
+	if (len < LARGE || count > AUTHENTICODE_PARTS_MAX) {
+		bank_digest_of(parts, count, ret);
+		return;
+	}
+	/* The slower bank first, so that the work ends evenly. */
+	for (int b = BANK_COUNT - 1; b >= 0; b--) {
+		struct job *j = &g->jobs[g->job_count++];
+
+		memcpy(j->parts, parts, count * sizeof(*parts));
+		j->count = count;
+		j->bank = (enum bank)b;
+		j->to = ret->b[b];
+	}
+}
+
+static int work(struct workers *w, void *user, struct error *err)
+{
+	struct measuring *g = user;
+	uint64_t i;
+
+	(void)err;
+	while (workers_next(w, &i)) {
+		const struct job *j = &g->jobs[i];
+
+		hash_parts(j->bank, j->parts, j->count, j->to);
+	}
+	return 0;
+}
+
+static struct measured_event *add(struct measuring *g, unsigned pcr, enum event_type type, const char *what)
+{
+	struct measurements *m = &g->m;
 	struct measured_event *e = &m->events[m->count];
 
 	if (m->count == MEASURE_EVENTS_MAX)
@@ -41,25 +96,25 @@ static struct measured_event *add(struct measurements *m, unsigned pcr, enum eve
 	return e;
 }
 
-static void add_bytes(struct measurements *m, unsigned pcr, enum event_type type, const char *what,
+static void add_bytes(struct measuring *g, unsigned pcr, enum event_type type, const char *what,
 		      const void *data, size_t len)
 {
 	const struct hash_part part = {data, len};
 
-	bank_digest_of(&part, 1, &add(m, pcr, type, what)->digest);
+	digest(g, &part, 1, &add(g, pcr, type, what)->digest);
 }
 
-static void add_separator(struct measurements *m, unsigned pcr)
+static void add_separator(struct measuring *g, unsigned pcr)
 {
 	static const uint8_t zeros[4];
 
-	add_bytes(m, pcr, EVENT_SEPARATOR, "separator", zeros, sizeof(zeros));
+	add_bytes(g, pcr, EVENT_SEPARATOR, "separator", zeros, sizeof(zeros));
 }
 
 /* ---- PCR 4 ---- */
 
-static int add_program(struct measurements *m, const void *data, size_t len, const char *what,
-		       const char *name, struct error *err)
+static int add_program(struct measuring *g, const void *data, size_t len, const char *what, const char *name,
+		       struct error *err)
 {
 	_cleanup_free_ struct pe *pe = xcalloc(1, sizeof(*pe));
 	struct authenticode a;
@@ -69,12 +124,12 @@ static int add_program(struct measurements *m, const void *data, size_t len, con
 		r = authenticode_open(pe, name, &a, err);
 	if (r < 0)
 		return r;
-	authenticode_digest(&a, &add(m, 4, EVENT_APPLICATION, what)->digest);
+	digest(g, a.parts, a.count, &add(g, 4, EVENT_APPLICATION, what)->digest);
 	return 0;
 }
 
-static int measure_programs(struct measurements *m, const struct pe *uki, bool starts_kernel,
-			    const char *name, struct error *err)
+static int measure_programs(struct measuring *g, const struct pe *uki, bool starts_kernel, const char *name,
+			    struct error *err)
 {
 	const struct pe_section *linux_section = pe_find(uki, ".linux");
 	_cleanup_free_ char *kernel = xasprintf("%s: kernel", name);
@@ -82,19 +137,19 @@ static int measure_programs(struct measurements *m, const struct pe *uki, bool s
 
 	if (!linux_section)
 		return error_set(err, -EBADMSG, "%s: not a UKI: it has no section .linux", name);
-	add_bytes(m, 4, EVENT_ACTION, "boot option", BOOT_ACTION, strlen(BOOT_ACTION));
-	add_separator(m, 4);
-	r = add_program(m, uki->data, uki->len, "UKI", name, err);
+	add_bytes(g, 4, EVENT_ACTION, "boot option", BOOT_ACTION, strlen(BOOT_ACTION));
+	add_separator(g, 4);
+	r = add_program(g, uki->data, uki->len, "UKI", name, err);
 	if (r < 0 || !starts_kernel)
 		return r;
-	return add_program(m, pe_section_data(uki, linux_section), linux_section->data_size, "kernel", kernel,
+	return add_program(g, pe_section_data(uki, linux_section), linux_section->data_size, "kernel", kernel,
 			   err);
 }
 
 /* ---- PCR 7 ---- */
 
 /* UEFI_VARIABLE_DATA: GUID, u64 number of UTF-16 characters, u64 bytes of data, name without its end, data. */
-static void add_variable(struct measurements *m, enum event_type type, const char *guid_text,
+static void add_variable(struct measuring *g, enum event_type type, const char *guid_text,
 			 const char *variable, const void *data, size_t len)
 {
 	uint64_t lengths[2] = {htole64(strlen(variable)), htole64(len)};
@@ -106,14 +161,15 @@ static void add_variable(struct measurements *m, enum event_type type, const cha
 	guid_to_gpt(&guid, guid_raw);
 	for (size_t i = 0; variable[i]; i++)
 		utf16[2 * i] = (uint8_t)variable[i];
-	bank_digest_of((const struct hash_part[]){{guid_raw, sizeof(guid_raw)},
-						  {lengths, sizeof(lengths)},
-						  {utf16, 2 * strlen(variable)},
-						  {data ? data : "", len}},
-		       4, &add(m, 7, type, variable)->digest);
+	digest(g,
+	       (const struct hash_part[]){{guid_raw, sizeof(guid_raw)},
+					  {lengths, sizeof(lengths)},
+					  {utf16, 2 * strlen(variable)},
+					  {data ? data : "", len}},
+	       4, &add(g, 7, type, variable)->digest);
 }
 
-static void measure_secure_boot(struct measurements *m, const struct secure_boot *sb)
+static void measure_secure_boot(struct measuring *g, const struct secure_boot *sb)
 {
 	static const struct secure_boot off;
 	uint8_t enabled;
@@ -121,14 +177,14 @@ static void measure_secure_boot(struct measurements *m, const struct secure_boot
 	if (!sb)
 		sb = &off;
 	enabled = sb->enabled;
-	add_variable(m, EVENT_VARIABLE, EFI_GLOBAL_VARIABLE, "SecureBoot", &enabled, 1);
-	add_variable(m, EVENT_VARIABLE, EFI_GLOBAL_VARIABLE, "PK", sb->pk.ptr, sb->pk.len);
-	add_variable(m, EVENT_VARIABLE, EFI_GLOBAL_VARIABLE, "KEK", sb->kek.ptr, sb->kek.len);
-	add_variable(m, EVENT_VARIABLE, EFI_SECURITY_DATABASES, "db", sb->db.ptr, sb->db.len);
-	add_variable(m, EVENT_VARIABLE, EFI_SECURITY_DATABASES, "dbx", sb->dbx.ptr, sb->dbx.len);
-	add_separator(m, 7);
+	add_variable(g, EVENT_VARIABLE, EFI_GLOBAL_VARIABLE, "SecureBoot", &enabled, 1);
+	add_variable(g, EVENT_VARIABLE, EFI_GLOBAL_VARIABLE, "PK", sb->pk.ptr, sb->pk.len);
+	add_variable(g, EVENT_VARIABLE, EFI_GLOBAL_VARIABLE, "KEK", sb->kek.ptr, sb->kek.len);
+	add_variable(g, EVENT_VARIABLE, EFI_SECURITY_DATABASES, "db", sb->db.ptr, sb->db.len);
+	add_variable(g, EVENT_VARIABLE, EFI_SECURITY_DATABASES, "dbx", sb->dbx.ptr, sb->dbx.len);
+	add_separator(g, 7);
 	if (sb->enabled)
-		add_variable(m, EVENT_AUTHORITY, EFI_SECURITY_DATABASES, "db", sb->authority.ptr,
+		add_variable(g, EVENT_AUTHORITY, EFI_SECURITY_DATABASES, "db", sb->authority.ptr,
 			     sb->authority.len);
 }
 
@@ -158,7 +214,7 @@ static const struct {
 	bool starts_kernel;
 } known_stubs[] = {{252, 252, true}, {254, 257, true}, {262, 262, false}};
 
-static void measure_sections(struct measurements *m, const struct pe *uki, unsigned version)
+static void measure_sections(struct measuring *g, const struct pe *uki, unsigned version)
 {
 	for (size_t i = 0; i < sizeof(stub_sections) / sizeof(stub_sections[0]); i++) {
 		const char *name = stub_sections[i].name;
@@ -166,8 +222,8 @@ static void measure_sections(struct measurements *m, const struct pe *uki, unsig
 
 		if (!s || version < stub_sections[i].since)
 			continue;
-		add_bytes(m, 11, EVENT_SECTION, name, name, strlen(name) + 1);
-		add_bytes(m, 11, EVENT_SECTION, name, pe_section_data(uki, s), s->data_size);
+		add_bytes(g, 11, EVENT_SECTION, name, name, strlen(name) + 1);
+		add_bytes(g, 11, EVENT_SECTION, name, pe_section_data(uki, s), s->data_size);
 	}
 }
 
@@ -204,7 +260,7 @@ static int stub_version(const struct pe *uki, const char *name, unsigned *ret, b
 int measure_uki(const void *uki, size_t len, const char *name, const struct secure_boot *sb,
 		struct measurements *ret, struct error *err)
 {
-	_cleanup_free_ struct measurements *m = xcalloc(1, sizeof(*m));
+	_cleanup_free_ struct measuring *g = xcalloc(1, sizeof(*g));
 	_cleanup_free_ struct pe *pe = xcalloc(1, sizeof(*pe));
 	bool starts_kernel = true;
 	unsigned version = 0;
@@ -214,13 +270,15 @@ int measure_uki(const void *uki, size_t len, const char *name, const struct secu
 	if (r == 0)
 		r = stub_version(pe, name, &version, &starts_kernel, err);
 	if (r == 0)
-		r = measure_programs(m, pe, starts_kernel && !(sb && sb->enabled), name, err);
+		r = measure_programs(g, pe, starts_kernel && !(sb && sb->enabled), name, err);
 	if (r < 0)
 		return r;
-	measure_secure_boot(m, sb);
-	measure_sections(m, pe, version);
-	*ret = *m;
-	return 0;
+	measure_secure_boot(g, sb);
+	measure_sections(g, pe, version);
+	r = workers_run(0, g->job_count, work, g, err);
+	if (r == 0)
+		*ret = g->m;
+	return r;
 }
 
 void measure_extend(struct bank_digest *pcr, const struct bank_digest *digest)
