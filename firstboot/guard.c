@@ -72,7 +72,7 @@ static _Noreturn void refuse_corruption(const char *what)
 	struct line detail = {.len = 0};
 
 	line_printf(&detail, "%s does not match the root hash",
-		    known ? what_failed[what[0] != '0'] : "a block");
+		    known && what ? what_failed[what[0] != '0'] : "a block");
 	refused_begin(ABI_REFUSED_CORRUPTION);
 	record_text("detail", detail.text);
 	if (known)

@@ -131,7 +131,7 @@ static int check_docker_config(const struct oci_image *i, const char *path, stru
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	_cleanup_free_ char *hex = xstrndup(name, strcspn(name, "."));
-	struct sha256 said;
+	struct sha256 said = {0};
 
 	if (!hex_decode(hex, said.b, sizeof(said.b)) || memcmp(&said, &i->config_digest, sizeof(said)) == 0)
 		return 0;
