@@ -2,9 +2,11 @@
 #include "compose/compose.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "compose/apt.h"
 #include "compose/cache.h"
 #include "compose/compose_internal.h"
 #include "compose/debian.h"
@@ -29,6 +31,7 @@ struct compose {
 	struct template *t;
 	struct cache cache;
 	struct merge *m;
+	struct cached base;	 /* Source=debian: what packages are installed on */
 	unsigned number;	 /* of the layer that comes next */
 	struct oci_config start; /* of the last container image */
 	char *start_name;	 /* NULL: there is none */
@@ -38,6 +41,7 @@ struct compose {
 static void compose_free(struct compose *c)
 {
 	cache_close(&c->cache);
+	cached_free(&c->base);
 	merge_free(c->m);
 	compose_result_free(&c->result);
 	oci_config_free(&c->start);
@@ -83,22 +87,23 @@ void compose_result_free(struct compose_result *r)
 
 static int add_debian(struct compose *c, struct error *err)
 {
-	_cleanup_cached_ struct cached cached = CACHED_INIT;
 	_cleanup_layer_ struct layer l = LAYER_INIT;
 	int r;
 
-	r = debian_base(c->t, &c->cache, &cached, err);
+	r = debian_base(c->t, &c->cache, &c->base, err);
 	if (r < 0)
 		return r;
 	l.name = xasprintf("base %s", c->t->base.suite);
-	l.fd = steal_fd(&cached.fd);
+	l.fd = fcntl(c->base.fd, F_DUPFD_CLOEXEC, 3);
+	if (l.fd < 0)
+		return error_errno(err, -errno, "%s", c->base.path);
 	r = tar_index(l.fd, l.name, &l, err);
 	if (r < 0)
-		return error_prefix(err, "%s", cached.path);
-	r = compose_take_note(&c->result, &cached, err);
+		return error_prefix(err, "%s", c->base.path);
+	r = compose_take_note(&c->result, &c->base, err);
 	if (r < 0)
 		return r;
-	compose_add_input(&c->result, "base", c->t->base.suite, &cached.digest, cached.size);
+	compose_add_input(&c->result, "base", c->t->base.suite, &c->base.digest, c->base.size);
 	return merge_layer(c->m, &l, LAYER_BASE, MERGE_NO_WHITEOUTS, err);
 }
 
@@ -218,6 +223,13 @@ static int add_image_package(struct compose *c, struct package *p, const char *p
 	return r;
 }
 
+static void describe_deb(struct compose_input *in, const struct package *p)
+{
+	in->package = xstrdup(p->control.list[0].name);
+	in->version = xstrdup(p->control.list[0].version);
+	in->arch = p->control.list[0].architecture ? xstrdup(p->control.list[0].architecture) : NULL;
+}
+
 static int add_package(struct compose *c, const char *path, struct error *err)
 {
 	_cleanup_package_ struct package p = PACKAGE_INIT;
@@ -236,23 +248,78 @@ static int add_package(struct compose *c, const char *path, struct error *err)
 	if (r < 0 || done)
 		return r;
 	in = compose_add_input(&c->result, "package", path, &p.digest, p.size);
-	if (p.kind == ARCHIVE_DEB) {
-		in->package = xstrdup(p.control.list[0].name);
-		in->version = xstrdup(p.control.list[0].version);
-		in->arch = p.control.list[0].architecture ? xstrdup(p.control.list[0].architecture) : NULL;
-	}
+	if (p.kind == ARCHIVE_DEB)
+		describe_deb(in, &p);
 	return merge_layer(c->m, &p.layer, c->number++, flags, err);
 }
 
-static int add_packages(struct compose *c, struct error *err)
+/* The .debs among the packages, for apt. @is_deb has an element for each package. */
+static int collect_debs(struct compose *c, struct apt_job *job, bool *is_deb, struct error *err)
 {
-	for (size_t i = 0; i < c->t->package_paths.len; i++) {
-		int r = add_package(c, c->t->package_paths.ptr[i], err);
+	const struct strlist *paths = &c->t->package_paths;
+
+	job->debs = xcalloc(paths->len + 1, sizeof(*job->debs));
+	job->paths = xcalloc(paths->len + 1, sizeof(*job->paths));
+	for (size_t i = 0; i < paths->len; i++) {
+		struct package *p = &job->debs[job->count];
+		int r = package_read_deb(paths->ptr[i], p, err);
 
 		if (r < 0)
 			return r;
+		is_deb[i] = p->kind == ARCHIVE_DEB;
+		if (!is_deb[i]) {
+			package_free(p);
+			*p = (struct package){0};
+			continue;
+		}
+		job->paths[job->count++] = paths->ptr[i];
+		r = package_check_architecture(p, paths->ptr[i], debian_architecture(c->t->appliance.arch),
+					       err);
+		if (r < 0)
+			return r;
+		describe_deb(compose_add_input(&c->result, "package", paths->ptr[i], &p->digest, p->size), p);
 	}
 	return 0;
+}
+
+static int install_debs(struct compose *c, struct apt_job *job, struct error *err)
+{
+	_cleanup_cached_ struct cached cached = CACHED_INIT;
+	_cleanup_layer_ struct layer l = LAYER_INIT;
+	_cleanup_dpkg_ struct dpkg d = {0};
+	int r = packages_read_dpkg(c->m, &d, err);
+
+	job->installed = &d;
+	if (r == 0)
+		r = apt_job_read(job, c->m, err);
+	if (r == 0)
+		r = apt_install(job, &cached, err);
+	if (r == 0)
+		r = compose_take_note(&c->result, &cached, err);
+	if (r < 0)
+		return r;
+	l.name = xstrdup("packages on the base");
+	l.fd = steal_fd(&cached.fd);
+	r = tar_index(l.fd, l.name, &l, err);
+	return r < 0 ? error_prefix(err, "%s", cached.path) : merge_layer(c->m, &l, c->number++, 0, err);
+}
+
+/* On Source=debian .debs are installed by apt, all at once, and before the others: they may need one another. */
+static int add_packages(struct compose *c, struct error *err)
+{
+	const struct strlist *paths = &c->t->package_paths;
+	_cleanup_free_ bool *is_deb = xcalloc(paths->len + 1, sizeof(*is_deb));
+	_cleanup_(apt_job_free) struct apt_job job = {.t = c->t, .cache = &c->cache, .base = &c->base};
+	int r = 0;
+
+	if (c->t->base.source == BASE_DEBIAN)
+		r = collect_debs(c, &job, is_deb, err);
+	if (r == 0 && job.count)
+		r = install_debs(c, &job, err);
+	for (size_t i = 0; r == 0 && i < paths->len; i++)
+		if (!is_deb[i])
+			r = add_package(c, paths->ptr[i], err);
+	return r;
 }
 
 static void add_missing(const struct merge *m, struct layer *l, const char *path, mode_t mode,
@@ -330,7 +397,7 @@ static int run(struct compose *c, struct error *err)
 int compose_run(struct template *t, const struct compose_options *options, struct compose_result *ret,
 		struct error *err)
 {
-	_cleanup_(compose_free) struct compose c = {.t = t};
+	_cleanup_(compose_free) struct compose c = {.t = t, .base = CACHED_INIT};
 	int r;
 
 	r = cache_open(options, &c.cache, err);

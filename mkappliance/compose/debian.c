@@ -109,6 +109,24 @@ static char *archive_line(const struct template *t)
 	return buf_steal(&line);
 }
 
+char *debian_sources(const struct template *t)
+{
+	_cleanup_free_ char *mirror = mirror_url(t), *archive = archive_line(t);
+	_cleanup_buf_ struct buf b = {0};
+
+	if (!mirror)
+		return NULL;
+	if (t->base.keyring) {
+		buf_printf(&b, "%s\n", archive);
+	} else {
+		buf_printf(&b, "deb %s %s", mirror, t->base.suite);
+		for (size_t i = 0; i < t->base.components.len; i++)
+			buf_printf(&b, " %s", t->base.components.ptr[i]);
+		buf_printf(&b, "\n");
+	}
+	return buf_steal(&b);
+}
+
 static void make_argv(const struct bootstrap *b, const char *mode, struct strlist *argv)
 {
 	const struct template *t = b->t;
@@ -140,7 +158,7 @@ static void make_argv(const struct bootstrap *b, const char *mode, struct strlis
 		strlist_add(argv, archive);
 }
 
-static int64_t bootstrap_epoch(const struct template *t)
+int64_t debian_epoch(const struct template *t)
 {
 	return t->appliance.epoch > EPOCH_MIN ? t->appliance.epoch : EPOCH_MIN;
 }
@@ -161,7 +179,7 @@ static int run_mmdebstrap(int fd, struct bootstrap *b, struct error *err)
 	if (r < 0)
 		return r;
 	make_argv(b, mode, &argv);
-	env[0] = epoch = xasprintf("SOURCE_DATE_EPOCH=%" PRId64, bootstrap_epoch(b->t));
+	env[0] = epoch = xasprintf("SOURCE_DATE_EPOCH=%" PRId64, debian_epoch(b->t));
 	s.argv = (const char *const *)argv.ptr;
 	s.env = env;
 	r = spawn_run(&s, err);
@@ -181,13 +199,38 @@ static int bootstrap(int fd, struct buf *note, void *data, struct error *err)
 	return run_mmdebstrap(fd, b, err) < 0 ? error_prefix(err, "%s", b->what) : 0;
 }
 
+/* A keyring by its path, which is in what is made, and its content. */
+static int key_add_keyring(const char *path, struct buf *key, struct error *err)
+{
+	_cleanup_buf_ struct buf content = {0};
+	char hex[SHA256_HEX_SIZE];
+	struct sha256 digest;
+	struct stat st;
+	int r;
+
+	cache_key_add(key, "keyring", path);
+	if (!path || stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	r = io_read_file(AT_FDCWD, path, KEYRING_MAX, &content, err);
+	if (r < 0)
+		return r;
+	sha256_of(content.ptr ? content.ptr : "", content.len, &digest);
+	hex_encode(digest.b, sizeof(digest.b), hex);
+	cache_key_add(key, "keyring-sha256", hex);
+	return 0;
+}
+
+int debian_key_add_keyrings(const struct template *t, struct buf *key, struct error *err)
+{
+	return key_add_keyring(t->base.keyring, key, err);
+}
+
 /* Everything of [Base] that decides what mmdebstrap gives. */
 static int key_of(const struct bootstrap *b, const char *kind, struct buf *key, struct error *err)
 {
 	const struct template *t = b->t;
-	_cleanup_free_ char *epoch = xasprintf("%" PRId64, bootstrap_epoch(t));
+	_cleanup_free_ char *epoch = xasprintf("%" PRId64, debian_epoch(t));
 	_cleanup_free_ char *mirror = mirror_url(t);
-	struct stat st;
 
 	cache_key_add(key, "format", CACHE_FORMAT);
 	cache_key_add(key, "kind", kind);
@@ -200,20 +243,7 @@ static int key_of(const struct bootstrap *b, const char *kind, struct buf *key, 
 		cache_key_add(key, "component", t->base.components.ptr[i]);
 	for (size_t i = 0; i < b->packages->len; i++)
 		cache_key_add(key, "package", b->packages->ptr[i]);
-	cache_key_add(key, "keyring", t->base.keyring);
-	if (t->base.keyring && stat(t->base.keyring, &st) == 0 && S_ISREG(st.st_mode)) {
-		_cleanup_buf_ struct buf content = {0};
-		char hex[SHA256_HEX_SIZE];
-		struct sha256 digest;
-		int r = io_read_file(AT_FDCWD, t->base.keyring, KEYRING_MAX, &content, err);
-
-		if (r < 0)
-			return r;
-		sha256_of(content.ptr ? content.ptr : "", content.len, &digest);
-		hex_encode(digest.b, sizeof(digest.b), hex);
-		cache_key_add(key, "keyring-sha256", hex);
-	}
-	return 0;
+	return debian_key_add_keyrings(t, key, err);
 }
 
 int debian_base(const struct template *t, const struct cache *cache, struct cached *ret, struct error *err)

@@ -14,6 +14,18 @@ int debian_base(const struct template *t, const struct cache *cache, struct cach
  */
 int debian_kernel(const struct template *t, const struct cache *cache, struct cached *ret, struct error *err);
 
+/*
+ * What apt of the host fetches from, as text of sources.list(5), to be freed; NULL: the template does not say it, and the base's own
+ * sources.list does.
+ */
+char *debian_sources(const struct template *t);
+
+/* Adds the template's keyrings to a key of the cache. */
+int debian_key_add_keyrings(const struct template *t, struct buf *key, struct error *err);
+
+/* SOURCE_DATE_EPOCH for what packages run. */
+int64_t debian_epoch(const struct template *t);
+
 const char *debian_architecture(enum architecture arch); /* "amd64" */
 
 #endif

@@ -149,6 +149,38 @@ static int open_file(int fd, const char *path, const struct cache *cache, struct
 	return tar_index(p->layer.fd, path, &p->layer, err);
 }
 
+int package_read_deb(const char *path, struct package *ret, struct error *err)
+{
+	_cleanup_package_ struct package p = PACKAGE_INIT;
+	struct unpack u = {.path = path};
+	char head[TAR_BLOCK];
+	struct stat st;
+	ssize_t n;
+	int r;
+
+	p.layer.fd = u.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (u.fd < 0 || fstat(u.fd, &st) < 0)
+		return error_errno(err, -errno, "%s", path);
+	n = S_ISREG(st.st_mode) ? pread(u.fd, head, sizeof(head), 0) : 0;
+	if (n < 0)
+		return error_errno(err, -errno, "%s", path);
+	p.kind = archive_kind_of(head, (size_t)n);
+	r = 0;
+	if (p.kind == ARCHIVE_DEB) {
+		r = tree_stamp_take(u.fd, path, &p.layer.stamp, err);
+		if (r == 0)
+			r = sha256_of_fd(u.fd, path, &p.digest, &p.size, err);
+		if (r == 0)
+			r = read_control(&u, &p, err);
+	}
+	if (r < 0)
+		return r;
+	p.layer.name = xstrdup(path);
+	*ret = p;
+	p = PACKAGE_INIT;
+	return 0;
+}
+
 int package_open(const char *path, const struct cache *cache, struct package *ret, struct error *err)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -186,16 +218,24 @@ static int check_depends(const char *name, const struct dpkg *installed, const c
 		err, "%s: needs '%s', which the base does not have; add it to [Base] Packages=", name, unmet);
 }
 
+int package_check_architecture(const struct package *p, const char *name, const char *architecture,
+			       struct error *err)
+{
+	const char *own = p->control.list[0].architecture;
+
+	if (own && strcmp(own, "all") != 0 && strcmp(own, architecture) != 0)
+		return error_usage(err, "%s: is for %s, the appliance is %s", name, own, architecture);
+	return 0;
+}
+
 int package_check_deb(const struct package *p, const char *name, const char *architecture,
 		      const struct dpkg *installed, struct error *err)
 {
 	const struct dpkg_package *c = &p->control.list[0];
-	int r;
+	int r = package_check_architecture(p, name, architecture, err);
 
-	if (c->architecture && strcmp(c->architecture, "all") != 0 &&
-	    strcmp(c->architecture, architecture) != 0)
-		return error_usage(err, "%s: is for %s, the appliance is %s", name, c->architecture,
-				   architecture);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < p->scripts.len; i++)
 		if (strcmp(p->scripts.ptr[i], "triggers") != 0)
 			log_warning("%s: its %s script is not run; do what it does through [Files]", name,

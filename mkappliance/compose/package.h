@@ -25,10 +25,20 @@ void package_free(struct package *p);
 #define _cleanup_package_ __attribute__((cleanup(package_free)))
 
 /*
+ * Reads of a .deb what it says of itself, not its content: p->layer.fd is then the file, p->layer.stamp from before its digest was taken.
+ * p->kind says whether it is one at all.
+ */
+int package_read_deb(const char *path, struct package *ret, struct error *err);
+
+/*
  * Whether .deb @p can work on what is installed (@installed NULL: no database, which is a warning):
  * architecture and dependencies; warns of scripts, which are not run. @name is for messages.
  */
 int package_check_deb(const struct package *p, const char *name, const char *architecture,
 		      const struct dpkg *installed, struct error *err);
+
+/* The first part of it. */
+int package_check_architecture(const struct package *p, const char *name, const char *architecture,
+			       struct error *err);
 
 #endif
