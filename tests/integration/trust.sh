@@ -1,0 +1,253 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Secure Boot and measurements: what is predicted is what a real TPM holds, and firmware starts what is signed and nothing else.
+. "$(dirname "$0")/functions.sh"
+requires qemu-system-x86_64 qemu-system-x86
+requires musl-gcc musl-tools
+requires sbverify sbsigntool
+requires sig-list-to-certs efitools
+requires swtpm
+requires tpm2_eventlog tpm2-tools
+requires mcopy mtools
+[ -r /usr/share/OVMF/OVMF_CODE_4M.secboot.fd ] || skip "no firmware with Secure Boot (apt-get install ovmf)"
+
+keys=$tmp/keys
+
+# ---- keys ----
+
+check "keygen" "$mkappliance" keygen "$keys" --quiet
+check "keygen overwrites nothing" fails_with 1 "is there already" "$mkappliance" keygen "$keys"
+check "private keys are private" test "$(stat -c %a "$keys/db.key" "$keys/PK.key" | sort -u)" = 600
+check "keygen: too few bits" fails_with 2 "--bits=1024" "$mkappliance" keygen "$tmp/small" --bits 1024
+check "keygen: no directory to make it in" fails_with 1 "$tmp/none/keys" "$mkappliance" keygen "$tmp/none/keys"
+check "keygen leaves nothing half made" test ! -e "$tmp/small" -a ! -e "$tmp/none"
+check "openssl: key and certificate belong together" \
+	diff <(openssl pkey -in "$keys/db.key" -pubout) <(openssl x509 -in "$keys/db.crt" -pubkey -noout)
+certificate_of_list() {
+	sig-list-to-certs "$keys/db.esl" "$tmp/db-" >/dev/null &&
+		cmp "$tmp/db--0.der" <(openssl x509 -in "$keys/db.crt" -outform der)
+}
+check "efitools finds the certificate in db.esl" certificate_of_list
+
+# What is signed of a variable, by hand: name in UTF-16, vendor, attributes, time, data.
+auth_verifies() {
+	python3 - "$keys" <<'PY' &&
+import struct, sys, uuid
+keys = sys.argv[1]
+auth = open(keys + "/db.auth", "rb").read()
+time, rest = auth[:16], auth[16:]
+length, revision, kind = struct.unpack("<IHH", rest[:8])
+assert (revision, kind) == (0x200, 0x0EF1), (revision, kind)
+assert uuid.UUID(bytes_le=rest[8:24]) == uuid.UUID("4aafd29d-68df-49ee-8aa9-347d375665a7")
+signed, esl = rest[24:length], rest[length:]
+assert esl == open(keys + "/db.esl", "rb").read()
+vendor = uuid.UUID("d719b2cb-3d3a-4596-a3bc-dad00e67656f").bytes_le
+open(keys + "/message", "wb").write("db".encode("utf-16-le") + vendor + struct.pack("<I", 0x27) + time + esl)
+# PKCS#7 wants the ContentInfo that the variable leaves out.
+def der(tag, body):
+    n = len(body)
+    size = bytes([n]) if n < 128 else bytes([0x82, n >> 8, n & 255])
+    return bytes([tag]) + size + body
+oid = bytes.fromhex("06092a864886f70d010702")
+open(keys + "/signature", "wb").write(der(0x30, oid + der(0xA0, signed)))
+PY
+		openssl smime -verify -inform der -in "$keys/signature" -content "$keys/message" -binary -noverify \
+			-certfile "$keys/KEK.crt" -out /dev/null
+}
+check "openssl: db.auth is signed by KEK" auth_verifies
+
+# ---- variables, read by other people's programs ----
+
+check "uefi-vars" "$mkappliance" uefi-vars "$keys" -o "$tmp/vars.fd" --quiet
+check "uefi-vars for AWS" "$mkappliance" uefi-vars "$keys" -o "$tmp/vars.aws" --format aws --quiet
+check "uefi-vars twice: the same bytes" bash -c '"$1" uefi-vars "$2" -o "$3.2" --quiet && cmp "$3" "$3.2"' _ "$mkappliance" "$keys" "$tmp/vars.fd"
+check "uefi-vars: no keys" fails_with 1 "keygen" "$mkappliance" uefi-vars "$tmp" -o "$tmp/x"
+check "uefi-vars: no such format" fails_with 2 "--format=tar" "$mkappliance" uefi-vars "$keys" -o "$tmp/x" --format tar
+check "uefi-vars: no output" fails_with 2 "--output=FILE" "$mkappliance" uefi-vars "$keys"
+head -c 4096 /dev/zero >"$tmp/empty.fd"
+check "uefi-vars: not a store" fails_with 1 "$tmp/empty.fd: firmware variables: not a firmware volume" "$mkappliance" uefi-vars "$keys" -o "$tmp/x" --template "$tmp/empty.fd"
+check "uefi-vars: a store that has them already" fails_with 1 "PK is set already" "$mkappliance" uefi-vars "$keys" -o "$tmp/x" --template "$tmp/vars.fd"
+# A store of 2 KiB, its header patched to say so.
+python3 - "$tmp" <<'PY'
+import struct, sys
+store = bytearray(open("/usr/share/OVMF/OVMF_VARS_4M.fd", "rb").read())
+header = struct.unpack_from("<H", store, 48)[0]
+struct.pack_into("<I", store, header + 16, 1024)
+open(sys.argv[1] + "/full.fd", "wb").write(store)
+PY
+check "uefi-vars: a store that is full" fails_with 1 "do not fit" "$mkappliance" uefi-vars "$keys" -o "$tmp/x" --template "$tmp/full.fd"
+check "uefi-vars leaves nothing half made" test ! -e "$tmp/x"
+
+other_readers() {
+	python3 -m venv "$tmp/venv" && "$tmp/venv/bin/pip" -q --disable-pip-version-check install virt-firmware uefivars google-crc32c
+}
+same_variables() {
+	"$tmp/venv/bin/python" - "$keys" "$1" <<'PY'
+import json, sys
+keys, path = sys.argv[1:]
+got = {v["name"]: v["data"] for v in json.load(open(path))["variables"]}
+want = {n: open(f"{keys}/{n}.esl", "rb").read().hex() for n in ("PK", "KEK", "db")}
+assert got == want, (sorted(got), sorted(want))
+PY
+}
+if other_readers >/dev/null 2>&1; then
+	check "virt-firmware reads the store" "$tmp/venv/bin/virt-fw-vars" -i "$tmp/vars.fd" --output-json "$tmp/fd.json"
+	check "and finds the keys in it" same_variables "$tmp/fd.json"
+	check "AWS's own program reads the blob" bash -c '"$1" -i aws -o json -I "$2" -O "$3"' _ "$tmp/venv/bin/uefivars" "$tmp/vars.aws" "$tmp/aws.json"
+	check "and finds the keys in it" same_variables "$tmp/aws.json"
+else
+	check_skip "the variables in the eyes of virt-firmware and uefivars" "pip cannot install them"
+fi
+
+# ---- signed images ----
+
+mkdir "$tmp/reader"
+musl-gcc -static -Os -o "$tmp/reader/reader" tests/integration/pcr_reader.c || exit 1
+# template VERSION [LINE...] of [Sign]
+template() {
+	local version=$1
+	shift
+	cat >"$tmp/reader/$version.conf" <<EOF
+[Appliance]
+Name=reader
+Version=$version
+[Base]
+Source=none
+Suite=bookworm
+[Files]
+Copy=reader:/usr/bin/reader mode=0755
+[Kernel]
+Package=linux-image-cloud-amd64
+CommandLine=console=ttyS0
+[Init]
+Exec=/usr/bin/reader
+Network=none
+[Sign]
+$(printf '%s\n' "$@")
+EOF
+}
+build() {
+	"$mkappliance" build "$tmp/reader/$1.conf" -o "$tmp/out" --quiet
+}
+uki_of() {
+	mcopy -o -i "$tmp/out/reader-$1.raw@@1M" ::/EFI/BOOT/BOOTX64.EFI "$2"
+}
+own=("SecureBootKey=$keys/db.key" "SecureBootCertificate=$keys/db.crt")
+template plain
+template signed "${own[@]}" "SecureBootVariables=$keys"
+check "an image that is not signed" build plain
+check "a signed one" build signed
+cp "$tmp/out/reader-signed.raw" "$tmp/first.raw"
+check "again" build signed
+check "the same bytes, signature and all" cmp "$tmp/out/reader-signed.raw" "$tmp/first.raw"
+rm "$tmp/first.raw"
+check "verify" "$mkappliance" verify "$tmp/out/reader-signed.raw" --quiet
+uki_of signed "$tmp/signed.efi"
+uki_of plain "$tmp/plain.efi"
+check "sbverify: signed by db" sbverify --cert "$keys/db.crt" "$tmp/signed.efi"
+check "sbverify: by no other key" bash -c '! sbverify --cert "$1" "$2"' _ "$keys/KEK.crt" "$tmp/signed.efi"
+
+"$mkappliance" keygen "$tmp/foreign" --quiet
+"$mkappliance" keygen "$tmp/old" --days 1 --quiet
+openssl x509 -req -days -1 -in <(openssl req -new -key "$keys/db.key" -subj /CN=old) -signkey "$keys/db.key" -out "$tmp/expired.crt" 2>/dev/null ||
+	openssl req -x509 -new -key "$keys/db.key" -subj /CN=old -days -1 -out "$tmp/expired.crt"
+openssl ecparam -genkey -name prime256v1 -noout -out "$tmp/ec.key"
+openssl req -x509 -new -key "$tmp/ec.key" -subj /CN=ec -out "$tmp/ec.crt"
+openssl pkey -in "$keys/db.key" -aes256 -passout pass:secret -out "$tmp/locked.key"
+refused_build() {
+	local why=$1
+	shift
+	template bad "$@"
+	fails_with 2 "$why" "$mkappliance" build "$tmp/reader/bad.conf" -o "$tmp/out"
+}
+check "build: key and certificate of two pairs" refused_build "is not the certificate of the key" "SecureBootKey=$keys/db.key" "SecureBootCertificate=$tmp/foreign/db.crt"
+check "build: an expired certificate" refused_build "has expired" "SecureBootKey=$keys/db.key" "SecureBootCertificate=$tmp/expired.crt"
+check "build: a key that firmware cannot verify" refused_build "RSA" "SecureBootKey=$tmp/ec.key" "SecureBootCertificate=$tmp/ec.crt"
+check "build: a key with a passphrase" refused_build "passphrase" "SecureBootKey=$tmp/locked.key" "SecureBootCertificate=$keys/db.crt"
+check "build: a key without its certificate" refused_build "needs its SecureBootCertificate=" "SecureBootKey=$keys/db.key"
+firmware_of_others() {
+	template bad "${own[@]}" "SecureBootVariables=$tmp/foreign"
+	fails_with 3 "would not start it" "$mkappliance" build "$tmp/reader/bad.conf" -o "$tmp/out"
+}
+check "build: for firmware with other keys" firmware_of_others
+check "and none of them left an image" test ! -e "$tmp/out/reader-bad.raw"
+
+# ---- prediction ----
+
+"$mkappliance" pcrs "$tmp/out/reader-plain.raw" | sort >"$tmp/plain.pcrs"
+"$mkappliance" pcrs "$tmp/out/reader-signed.raw" --secure-boot "$keys" | sort >"$tmp/signed.pcrs"
+manifest_pcrs() {
+	python3 -c '
+import json, sys
+p = json.load(open(sys.argv[1]))["pcrs"]
+print("\n".join(sorted(f"{b}:{n} {v}" for b in ("sha256", "sha384") for n, v in p[b].items())))' "$tmp/out/reader-$1.manifest.json"
+}
+check "the manifest says the same, without Secure Boot" diff <(manifest_pcrs plain) "$tmp/plain.pcrs"
+check "and with it" diff <(manifest_pcrs signed) "$tmp/signed.pcrs"
+check "of the UKI alone too" diff <("$mkappliance" pcrs "$tmp/plain.efi" | sort) "$tmp/plain.pcrs"
+check "KMS policy: PCR 4 in SHA-384" grep -q "$(sed -n 's/^sha384:4 //p' "$tmp/plain.pcrs")" <("$mkappliance" pcrs "$tmp/out/reader-plain.raw" --kms-policy)
+check "pcrs: keys of somebody else" fails_with 3 "would not start it" "$mkappliance" pcrs "$tmp/out/reader-signed.raw" --secure-boot "$tmp/foreign"
+check "pcrs: not signed" fails_with 3 "would not start it" "$mkappliance" pcrs "$tmp/out/reader-plain.raw" --secure-boot "$keys"
+check "pcrs: not an image" fails_with 3 "neither a disk image nor a UKI" "$mkappliance" pcrs "$tmp/reader/plain.conf"
+
+# changes OLD NEW PCRS: one byte of the UKI decides; of four PCRs exactly those change.
+changes() {
+	cp "$tmp/plain.efi" "$tmp/altered.efi"
+	python3 - "$tmp/altered.efi" "$1" "$2" <<'PY' || return 1
+import sys
+path, section, at = sys.argv[1:]
+d = bytearray(open(path, "rb").read())
+pe = int.from_bytes(d[0x3c:0x40], "little")
+n = int.from_bytes(d[pe + 6:pe + 8], "little")
+table = pe + 24 + int.from_bytes(d[pe + 20:pe + 22], "little")
+for i in range(n):
+    s = d[table + 40 * i:table + 40 * i + 40]
+    if s[:8].rstrip(b"\0").decode() == section:
+        d[int.from_bytes(s[20:24], "little") + int(at)] ^= 1
+        break
+else:
+    raise SystemExit("no section " + section)
+open(path, "wb").write(d)
+PY
+	"$mkappliance" pcrs "$tmp/altered.efi" | sort | diff "$tmp/plain.pcrs" - | sed -n 's/^> sha256:\([0-9]*\) .*/\1/p' | sort -n | xargs >"$tmp/changed"
+	[ "$(cat "$tmp/changed")" = "$3" ] || { echo "changed: $(cat "$tmp/changed"), expected: $3"; return 1; }
+}
+check "a byte of the kernel changes PCR 4 and 11" changes .linux 100000 "4 11"
+check "of the initrd" changes .initrd 5000 "4 11"
+check "of the command line" changes .cmdline 0 "4 11"
+check "of what the stub does not measure, 4 alone" changes .text 100 "4"
+check "another certificate changes PCR 7 alone" bash -c '
+	template=$1; shift
+	"$1" pcrs "$2" --secure-boot "$3" | sort | diff "$4" - | sed -n "s/^> sha256:\([0-9]*\) .*/\1/p" | xargs | grep -qx 7' _ x \
+	"$mkappliance" "$tmp/out/reader-signed.raw" "$(cp -r "$keys" "$tmp/keys2" && cat "$tmp/foreign/db.esl" >>"$tmp/keys2/db.esl" && echo "$tmp/keys2")" "$tmp/signed.pcrs"
+
+# ---- and what machines do ----
+
+boot() {
+	timeout 240 "$mkappliance" boot "$tmp/out/reader-$1.raw" --tpm --console "${@:2}" >"$tmp/console" 2>&1
+}
+measured() {
+	sed -n 's/^app: PCR \(sha[0-9]*:\(4\|7\|11\|12\)\) \(.*\)/\1 \L\3/p' "$tmp/console" | sort
+}
+# The digests of a PCR's events in the firmware's log are those that were predicted, in their order.
+same_events() {
+	sed -n 's/^app: LOG //p' "$tmp/console" | tr -d '\n' | python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read()))' >"$tmp/log"
+	tpm2_eventlog "$tmp/log" 2>/dev/null >"$tmp/log.yaml" || return 1
+	"$mkappliance" pcrs "$@" --json >"$tmp/predicted.json" && python3 - "$tmp" <<'PY'
+import json, re, sys
+tmp = sys.argv[1]
+events = re.split(r"\n- EventNum: ", open(tmp + "/log.yaml").read())[1:]
+for pcr in (4, 7, 11):
+    got = [re.search(r'sha256\n\s+Digest: "(\w+)"', e)[1] for e in events if re.search(rf"PCRIndex: {pcr}\n", e)]
+    want = [e["sha256"] for e in json.load(open(tmp + "/predicted.json"))["events"] if e["pcr"] == pcr]
+    assert got == want, (pcr, got, want)
+PY
+}
+check "boots with a TPM" boot plain
+check "its PCRs are the predicted ones, in both banks" diff "$tmp/plain.pcrs" <(measured)
+check "and so is its event log" same_events "$tmp/out/reader-plain.raw"
+check "boots with Secure Boot" boot signed --secure-boot "$keys"
+check "its PCRs are the predicted ones, in both banks" diff "$tmp/signed.pcrs" <(measured)
+check "and so is its event log" same_events "$tmp/out/reader-signed.raw" --secure-boot "$keys"
+check "what is not signed is not started" fails_with 3 "refused by the firmware" timeout 240 "$mkappliance" boot "$tmp/out/reader-plain.raw" --secure-boot "$keys"
+check "nor what another key signed" fails_with 3 "refused by the firmware" timeout 240 "$mkappliance" boot "$tmp/out/reader-signed.raw" --secure-boot "$tmp/foreign"
