@@ -19,6 +19,7 @@
 #include "compose/oci_start.h"
 #include "compose/package.h"
 #include "compose/packages.h"
+#include "compose/presets.h"
 #include "compose/tar.h"
 #include "compose/unit_start.h"
 #include "lib/cleanup.h"
@@ -387,6 +388,8 @@ static int run(struct compose *c, struct error *err)
 		r = oci_start(c->t, &c->start, c->start_name, c->m, err);
 	if (r == 0)
 		r = unit_start(c->t, c->m, c->number, err);
+	if (r == 0 && c->t->init.mode == INIT_SYSTEM)
+		r = presets_apply(c->m, c->number, err);
 	if (r == 0)
 		r = add_skeleton(c, err);
 	if (r == 0)
