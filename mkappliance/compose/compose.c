@@ -372,8 +372,8 @@ static int add_skeleton(struct compose *c, struct error *err)
 		}
 		/* A runtime makes what WorkingDir of an image names. */
 		if (c->start_name && !template_has(t, "Init.WorkingDirectory") &&
-		    t->init.working_directory[1])
-			add_missing(c->m, &l, t->init.working_directory + 1, S_IFDIR | 0755, NULL);
+		    t->init.app.working_directory[1])
+			add_missing(c->m, &l, t->init.app.working_directory + 1, S_IFDIR | 0755, NULL);
 	}
 	return merge_layer(c->m, &l, c->number, MERGE_KEEP_LINKS | MERGE_KEEP_DIRECTORIES, err);
 }
