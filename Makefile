@@ -9,7 +9,7 @@
 #   V=1                show the commands
 #   SAN=1              AddressSanitizer and UndefinedBehaviorSanitizer, objects in build/san
 #   WERROR=1           warnings are errors (CI sets it)
-#   WITH_GUESTFS=0     without libguestfs: no 'inspect'
+#   WITH_GUESTFS=0     without libguestfs: no 'inspect', no Source=disk
 #   WITH_LIBVIRT=0     without libvirt: no 'boot', no 'test'
 # User flags always come last: make CFLAGS=-O0 LDFLAGS=...
 
@@ -88,7 +88,8 @@ ifeq ($(WITH_LIBVIRT),0)
 SRC := $(filter-out mkappliance/vm/%.c mkappliance/cmd_boot.c mkappliance/cmd_test.c,$(SRC))
 endif
 ifeq ($(WITH_GUESTFS),0)
-SRC := $(filter-out mkappliance/check/inspect.c mkappliance/cmd_inspect.c,$(SRC))
+SRC := $(filter-out mkappliance/check/inspect.c mkappliance/cmd_inspect.c mkappliance/compose/disk_guest%.c \
+	mkappliance/compose/disk_clean.c,$(SRC))
 endif
 OBJ  := $(SRC:%.c=$(B)/obj/%.o)
 LIB  := $(filter-out $(B)/obj/mkappliance/main.o,$(OBJ))

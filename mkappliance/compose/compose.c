@@ -11,13 +11,13 @@
 #include "compose/compose_internal.h"
 #include "compose/debian.h"
 #include "compose/directory.h"
+#include "compose/disk.h"
 #include "compose/dpkg.h"
 #include "compose/files.h"
 #include "compose/kernel.h"
 #include "compose/merge.h"
 #include "compose/oci.h"
 #include "compose/oci_start.h"
-#include "compose/os_release.h"
 #include "compose/package.h"
 #include "compose/packages.h"
 #include "compose/presets.h"
@@ -72,15 +72,11 @@ void compose_input_free(struct compose_input *i)
 	free(i->version);
 	free(i->arch);
 	free(i->repository);
-	free(i->license);
-	free(i->vendor);
 }
 
 void compose_result_free(struct compose_result *r)
 {
 	tree_free(r->tree);
-	free(r->os_id);
-	free(r->os_version);
 	kernel_free(&r->kernel);
 	for (size_t i = 0; i < r->input_count; i++)
 		compose_input_free(&r->inputs[i]);
@@ -113,7 +109,8 @@ static int add_debian(struct compose *c, struct error *err)
 	return merge_layer(c->m, &l, LAYER_BASE, MERGE_NO_WHITEOUTS, err);
 }
 
-static int check_checksum(const struct template *t, const struct sha256 *digest, struct error *err)
+int compose_check_base(const struct template *t, const char *path, const struct sha256 *digest,
+		       struct error *err)
 {
 	static const char prefix[] = "sha256:";
 	char hex[SHA256_HEX_SIZE];
@@ -122,7 +119,7 @@ static int check_checksum(const struct template *t, const struct sha256 *digest,
 	if (!t->base.checksum || (strncmp(t->base.checksum, prefix, strlen(prefix)) == 0 &&
 				  strcasecmp(t->base.checksum + strlen(prefix), hex) == 0))
 		return 0;
-	return error_refuse(err, "%s: its SHA-256 is %s, [Base] Checksum= says %s", t->base.path, hex,
+	return error_refuse(err, "%s: its SHA-256 is %s, [Base] Checksum= says %s", path, hex,
 			    t->base.checksum);
 }
 
@@ -139,7 +136,7 @@ static int add_file_base(struct compose *c, struct error *err)
 		return error_usage(
 			err, "%s: is a package, not a base; put it into [Package] Path=", c->t->base.path);
 	if (p.kind != ARCHIVE_NOT) {
-		r = check_checksum(c->t, &p.digest, err);
+		r = compose_check_base(c->t, c->t->base.path, &p.digest, err);
 		if (r < 0)
 			return r;
 	}
@@ -174,6 +171,23 @@ static int add_image_base(struct compose *c, struct error *err)
 	return 0;
 }
 
+static int add_disk(struct compose *c, struct error *err)
+{
+	_cleanup_cached_ struct cached cached = CACHED_INIT;
+	_cleanup_layer_ struct layer l = LAYER_INIT;
+	int r;
+
+	r = disk_base(c->t, &c->cache, &c->result, &cached, err);
+	if (r < 0)
+		return r;
+	l.name = xasprintf("base %s", c->t->base.image);
+	l.fd = steal_fd(&cached.fd);
+	r = tar_index(l.fd, l.name, &l, err);
+	if (r < 0)
+		return error_prefix(err, "%s", cached.path);
+	return merge_layer(c->m, &l, LAYER_BASE, MERGE_NO_WHITEOUTS, err);
+}
+
 static int add_base(struct compose *c, struct error *err)
 {
 	c->number = LAYER_BASE + 1;
@@ -188,6 +202,8 @@ static int add_base(struct compose *c, struct error *err)
 	case BASE_OCI:
 		c->number = LAYER_BASE;
 		return add_image_base(c, err);
+	case BASE_DISK:
+		return add_disk(c, err);
 	}
 	return error_usage(err, "[Base] Source= is of a kind that cannot be built");
 }
@@ -242,8 +258,12 @@ static int add_package(struct compose *c, const char *path, struct error *err)
 	unsigned flags = MERGE_KEEP_LINKS;
 	struct compose_input *in;
 	bool done = false;
-	int r;
+	int r = 0;
 
+	if (c->t->base.source == BASE_DISK)
+		r = disk_installs(path, &done, err);
+	if (r < 0 || done)
+		return r;
 	r = package_open(path, &c->cache, &p, err);
 	if (r == 0 && p.kind == ARCHIVE_DEB) {
 		flags |= MERGE_KEEP_DIRECTORIES | MERGE_NO_WHITEOUTS;
@@ -372,8 +392,8 @@ static int add_skeleton(struct compose *c, struct error *err)
 		}
 		/* A runtime makes what WorkingDir of an image names. */
 		if (c->start_name && !template_has(t, "Init.WorkingDirectory") &&
-		    t->init.app.working_directory[1])
-			add_missing(c->m, &l, t->init.app.working_directory + 1, S_IFDIR | 0755, NULL);
+		    t->init.working_directory[1])
+			add_missing(c->m, &l, t->init.working_directory + 1, S_IFDIR | 0755, NULL);
 	}
 	return merge_layer(c->m, &l, c->number, MERGE_KEEP_LINKS | MERGE_KEEP_DIRECTORIES, err);
 }
@@ -399,7 +419,6 @@ static int run(struct compose *c, struct error *err)
 		r = add_skeleton(c, err);
 	if (r == 0)
 		r = packages_list(c->m, &c->result.notes, &c->result.packages, err);
-	os_release_find(c->m, &c->result.os_id, &c->result.os_version);
 	return r < 0 ? r : template_check_start(c->t, err);
 }
 

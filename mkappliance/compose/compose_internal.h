@@ -17,6 +17,10 @@ struct compose_input *compose_add_input(struct compose_result *r, const char *ki
  */
 int compose_take_note(struct compose_result *r, const struct cached *c, struct error *err);
 
+/* Refuses a base that is not what [Base] Checksum= says; @path names it. */
+int compose_check_base(const struct template *t, const char *path, const struct sha256 *digest,
+		       struct error *err);
+
 /*
  * SHA-256 of what a layer is, whatever it was listed from: paths, types, modes, owners, links, attributes
  * and content, no times. *@ret_size is the sum of the sizes.

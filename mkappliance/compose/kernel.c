@@ -18,6 +18,7 @@
 
 #define IMAGE_MAX	((size_t)256 << 20)
 #define MODULE_MAX	((size_t)64 << 20)
+#define CURE		"[Kernel] Package= (such as linux-image-cloud-amd64) or Image="
 #define MODULES_DEP_MAX ((size_t)32 << 20)
 
 /*
@@ -84,32 +85,59 @@ static void list_releases(const struct merge *m, struct strlist *ret)
 	}
 }
 
+/* Where in a tree the kernel of @release is that has its modules in @dir; NULL: nowhere. To be freed. */
+static char *image_path(const struct merge *m, const char *release, const char *dir)
+{
+	_cleanup_free_ char *in_boot = xasprintf("boot/vmlinuz-%s", release);
+	_cleanup_free_ char *beside = xasprintf("%s/vmlinuz", dir);
+
+	if (merge_find(m, in_boot))
+		return steal_pointer(&in_boot);
+	return merge_find(m, beside) ? steal_pointer(&beside) : NULL;
+}
+
+/* A disk that was upgraded has older kernels as well: only the newest stays. */
+static void keep_newest(struct merge *m, const char *root)
+{
+	_cleanup_strlist_ struct strlist releases = {0};
+	const char *newest = NULL;
+
+	list_releases(m, &releases);
+	for (size_t i = 0; i < releases.len; i++) {
+		_cleanup_free_ char *dir = xasprintf("%s/%s", root, releases.ptr[i]);
+		_cleanup_free_ char *image = image_path(m, releases.ptr[i], dir);
+
+		if (image && (!newest || strverscmp(releases.ptr[i], newest) > 0))
+			newest = releases.ptr[i];
+	}
+	for (size_t i = 0; newest && i < releases.len; i++) {
+		_cleanup_free_ char *dir = xasprintf("%s/%s", root, releases.ptr[i]);
+
+		if (releases.ptr[i] == newest)
+			continue;
+		log_note("the base has an older kernel as well; left out: %s", releases.ptr[i]);
+		merge_remove(m, dir);
+	}
+}
+
 /* The one kernel of a tree: its release, its image and where its modules are. */
-static int find_in_tree(struct source *s, const char *where, struct kernel *k, struct error *err)
+static int find_in_tree(struct source *s, const char *where, const char *cure, struct kernel *k,
+			struct error *err)
 {
 	_cleanup_free_ char *image = NULL, *modules = NULL;
 	_cleanup_strlist_ struct strlist releases = {0};
 
 	list_releases(s->m, &releases);
 	if (releases.len == 0)
-		return error_usage(err,
-				   "%s has no kernel: name one with [Kernel] Package= (such as "
-				   "linux-image-cloud-amd64) or Image=",
-				   where);
+		return error_usage(err, "%s has no kernel: name one with %s", where, cure);
 	if (releases.len > 1)
-		return error_usage(err,
-				   "%s has %zu kernels ('%s', '%s'...): name one with [Kernel] Package= or "
-				   "Image=",
-				   where, releases.len, releases.ptr[0], releases.ptr[1]);
+		return error_usage(err, "%s has %zu kernels ('%s', '%s'...): name one with %s", where,
+				   releases.len, releases.ptr[0], releases.ptr[1], cure);
 	s->release = xstrdup(releases.ptr[0]);
 	modules = xasprintf("usr/lib/modules/%s", s->release);
 	s->dir = merge_real_path(s->m, merge_find(s->m, modules) ? modules : modules + strlen("usr/"));
-	image = xasprintf("boot/vmlinuz-%s", s->release);
-	if (!merge_find(s->m, image)) {
-		free(image);
-		image = xasprintf("%s/vmlinuz", s->dir);
-	}
-	if (!merge_find(s->m, image))
+	image = image_path(s->m, s->release, s->dir);
+	if (!image)
 		return error_usage(err, "%s has modules of kernel %s but not the kernel (boot/vmlinuz-%s)",
 				   where, s->release, s->release);
 	k->path = xasprintf("/%s", image);
@@ -152,7 +180,7 @@ static int find_package(const struct template *t, const struct cache *cache, str
 		if (r < 0)
 			return r;
 	}
-	return find_in_tree(s, t->kernel.package, &result->kernel, err);
+	return find_in_tree(s, t->kernel.package, CURE, &result->kernel, err);
 }
 
 /*
@@ -415,12 +443,16 @@ int kernel_compose(const struct template *t, const struct cache *cache, struct m
 	const char *root = modules_root(m);
 	int r;
 
+	if (t->base.source == BASE_DISK && !t->kernel.image)
+		keep_newest(m, root);
 	if (t->kernel.package)
 		r = find_package(t, cache, &s, &layer, result, err);
 	else if (t->kernel.image)
 		r = find_files(t, &s, &layer, result, err);
 	else
-		r = find_in_tree(&s, "the base", k, err);
+		r = find_in_tree(&s, "the base",
+				 t->base.source == BASE_DISK ? "[Base] Packages= or [Kernel] Image=" : CURE,
+				 k, err);
 	if (r == 0)
 		r = read_modules(&s, err);
 	if (r == 0)

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "template/reference.h"
-#include "template/services.h"
 #include "template/setters.h"
 
 /* "FILE: MESSAGE" for what is missing. */
@@ -27,38 +26,19 @@ static int check_present(const struct parse *p, struct error *err)
 	if (!p->t->appliance.version)
 		return missing(p, "[Appliance] Version= is missing (or give --version)", err);
 	if (!key_line(p, "Base.Source"))
-		return missing(p, "[Base] Source= is missing: debian, directory, tar, oci or none", err);
-	return 0;
-}
-
-static int check_condition(const struct parse *p, const struct template_service *s, const struct key *k,
-			   struct error *err)
-{
-	unsigned line = key_set_at(p, s, k);
-
-	if (line && k->only && !k->only->holds(p->t))
-		return error_usage(err, "%s:%u: %s= works only with %s; remove the line", p->name, line,
-				   key_short_name(k), k->only->text);
-	if (line && s && k->with && !k->with->holds(p->t, s))
-		return error_usage(err, "%s:%u: %s= works only with %s; remove the line", p->name, line,
-				   key_short_name(k), k->with->text);
+		return missing(p, "[Base] Source= is missing: debian, disk, directory, tar, oci or none",
+			       err);
 	return 0;
 }
 
 /* A setting that nothing would read is an error: an ignored setting is an outage. */
 static int check_conditions(const struct parse *p, struct error *err)
 {
-	const struct template_service *s;
-	const struct key *k;
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && (k = key_at(i)); i++) {
-		if (!k->service)
-			r = check_condition(p, NULL, k, err);
-		for (size_t j = 0; k->service && r >= 0 && (s = service_at(p->t, j)); j++)
-			r = check_condition(p, s, k, err);
-	}
-	return r;
+	for (size_t i = 0; keys[i].name; i++)
+		if (p->set_at[i] && keys[i].only && !keys[i].only->holds(p->t))
+			return error_usage(err, "%s:%u: %s= works only with %s; remove the line", p->name,
+					   p->set_at[i], key_short_name(&keys[i]), keys[i].only->text);
+	return 0;
 }
 
 /* What is needed to fetch from a distribution's archive. */
@@ -111,6 +91,24 @@ static int check_image(const struct parse *p, struct error *err)
 	return r < 0 ? error_prefix(err, "%s:%u: Image=", p->name, key_line(p, "Base.Image")) : 0;
 }
 
+/* As any other path of the host. */
+static int check_disk(const struct parse *p, struct error *err)
+{
+	struct template *t = p->t;
+
+	if (!t->base.image)
+		return missing(p, "[Base] Image= is missing: the qcow2, raw or vmdk file of the base", err);
+	if (*t->base.image != '/') {
+		char *path = xasprintf("%s/%s", t->dir, t->base.image);
+
+		free(t->base.image);
+		t->base.image = path;
+	}
+	if (p->look_for_files && path_must_be(t->base.image, PATH_FILE, err) < 0)
+		return error_prefix(err, "%s:%u: Image=", p->name, key_line(p, "Base.Image"));
+	return 0;
+}
+
 static int check_base(const struct parse *p, struct error *err)
 {
 	const struct template *t = p->t;
@@ -123,6 +121,8 @@ static int check_base(const struct parse *p, struct error *err)
 		return check_archive(p, err);
 	if (t->base.source == BASE_NONE)
 		return 0;
+	if (t->base.source == BASE_DISK)
+		return check_disk(p, err);
 	if (!t->base.path)
 		return missing(p, "[Base] Path= is missing: the directory or tar of the base", err);
 	if (!p->look_for_files)
@@ -177,7 +177,5 @@ int check_template(const struct parse *p, struct error *err)
 		r = check_init(p, err);
 	if (r >= 0)
 		r = check_sign(p, err);
-	if (r >= 0)
-		r = services_check(p, err);
 	return r;
 }

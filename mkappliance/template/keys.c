@@ -5,10 +5,8 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
-#include "template/services.h"
 #include "template/setters.h"
 #include "template/suggest.h"
-#include "template/table.h"
 
 /* ---- when a key means something ---- */
 
@@ -29,17 +27,32 @@ static bool from_path(const struct template *t)
 
 static bool from_image(const struct template *t)
 {
-	return t->base.source == BASE_OCI;
+	return t->base.source == BASE_OCI || t->base.source == BASE_DISK;
 }
 
 static bool has_checksum(const struct template *t)
 {
-	return t->base.source == BASE_TAR || t->base.source == BASE_OCI;
+	return t->base.source == BASE_TAR || from_image(t);
 }
 
-static bool not_from_path(const struct template *t)
+static bool from_disk(const struct template *t)
 {
-	return !from_path(t);
+	return t->base.source == BASE_DISK;
+}
+
+static bool from_debian_or_disk(const struct template *t)
+{
+	return from_debian(t) || from_disk(t);
+}
+
+static bool without_kernel(const struct template *t)
+{
+	return !from_path(t) && !from_disk(t);
+}
+
+static bool has_scripts(const struct template *t)
+{
+	return t->scripts.run.len > 0;
 }
 
 static bool has_kernel_image(const struct template *t)
@@ -57,33 +70,61 @@ static bool is_system(const struct template *t)
 	return t->init.mode == INIT_SYSTEM;
 }
 
+static bool has_ready(const struct template *t)
+{
+	return is_appliance(t) && (t->init.ready_port != 0 || template_starts_later(t));
+}
+
 static bool has_network(const struct template *t)
 {
 	return is_system(t) || t->init.dhcp;
 }
 
-static const struct condition debian = {from_debian, "Source=debian"};
 static const struct condition archive = {from_archive, "Source=debian, Source=oci or [Kernel] Package="};
 static const struct condition base_path = {from_path, "Source=directory or Source=tar"};
-static const struct condition image = {from_image, "Source=oci"};
-static const struct condition checksum = {has_checksum, "Source=tar or Source=oci"};
-static const struct condition kernel_package = {not_from_path, "Source=debian, Source=oci or Source=none"};
+static const struct condition image = {from_image, "Source=oci or Source=disk"};
+static const struct condition checksum = {has_checksum, "Source=tar, Source=disk or Source=oci"};
+static const struct condition disk = {from_disk, "Source=disk"};
+static const struct condition installs = {from_debian_or_disk, "Source=debian or Source=disk"};
+static const struct condition scripts = {has_scripts, "[Scripts] Run="};
+static const struct condition kernel_package = {without_kernel, "Source=debian, Source=oci or Source=none"};
 static const struct condition kernel_image = {has_kernel_image, "[Kernel] Image="};
-const struct condition key_only_appliance = {is_appliance, "Mode=appliance"};
-const struct condition key_only_system = {is_system, "Mode=system"};
+static const struct condition appliance = {is_appliance, "Mode=appliance"};
+static const struct condition system_mode = {is_system, "Mode=system"};
+static const struct condition ready = {has_ready, "Ready="};
 static const struct condition network = {has_network, "Network=dhcp"};
 
 /* ---- the names of the enums, in their order ---- */
 
 static const char *const architectures[] = {[ARCH_X86_64] = "x86_64", [ARCH_ARM64] = "arm64", NULL};
-static const char *const sources[] = {
-	[BASE_NONE] = "none", [BASE_DEBIAN] = "debian", [BASE_DIRECTORY] = "directory",
-	[BASE_TAR] = "tar",   [BASE_OCI] = "oci",	NULL};
+static const char *const sources[] = {[BASE_NONE] = "none",
+				      [BASE_DEBIAN] = "debian",
+				      [BASE_DIRECTORY] = "directory",
+				      [BASE_TAR] = "tar",
+				      [BASE_OCI] = "oci",
+				      [BASE_DISK] = "disk",
+				      NULL};
+static const char *const modes[] = {[INIT_APPLIANCE] = "appliance", [INIT_SYSTEM] = "system", NULL};
+static const char *const networks[] = {"none", "dhcp", NULL};
+static const char *const answers[] = {"no", "yes", NULL};
+static const char *const corruptions[] = {[ON_CORRUPTION_POWEROFF] = "poweroff",
+					  [ON_CORRUPTION_REBOOT] = "reboot",
+					  [ON_CORRUPTION_PANIC] = "panic",
+					  NULL};
+static const char *const verifies[] = {[VERIFY_LAZY] = "lazy", [VERIFY_FULL] = "full", NULL};
 
-/* ---- the table, but for keys_init.c ---- */
+/* ---- the table ---- */
+
+#define KEY(name, member, setter) name, offsetof(struct template, member), setter
+#define STRING(name, member)	  KEY(name, member, set_string), .release = release_string
+#define PATH(name, member)	  KEY(name, member, set_path), .release = release_string
+#define WORDS(name, member)	  KEY(name, member, set_words), .release = release_strlist, .list = true
+#define CHOICE(name, member)	  KEY(name, member, set_choice)
+#define SECONDS(name, member)	  KEY(name, member, set_seconds)
+#define HOUR			  3600
 
 /* In the order of appliance.conf(5). */
-const struct key keys_image[] = {
+const struct key keys[] = {
 	{STRING("Appliance.Name", appliance.name), .check = name_appliance},
 	{STRING("Appliance.Version", appliance.version), .check = name_version},
 	{CHOICE("Appliance.Architecture", appliance.arch), .choices = architectures},
@@ -96,10 +137,15 @@ const struct key keys_image[] = {
 	{STRING("Base.Snapshot", base.snapshot), .check = name_snapshot, .only = &archive},
 	{PATH("Base.Keyring", base.keyring), .kind = PATH_FILE, .only = &archive},
 	{WORDS("Base.Components", base.components), .check = name_component, .only = &archive},
-	{WORDS("Base.Packages", base.packages), .check = name_package, .only = &debian},
+	{WORDS("Base.Packages", base.packages), .check = name_package, .only = &installs},
 	{PATH("Base.Path", base.path), .kind = PATH_ANY, .only = &base_path},
 	{STRING("Base.Image", base.image), .only = &image},
 	{STRING("Base.Checksum", base.checksum), .check = name_checksum, .only = &checksum},
+	{KEY("Base.Network", base.network, set_network), .choices = answers, .only = &disk},
+
+	{KEY("Scripts.Run", scripts.run, set_path_list), .release = release_strlist, .list = true,
+	 .kind = PATH_FILE, .only = &disk},
+	{KEY("Scripts.Network", scripts.network, set_network), .choices = answers, .only = &scripts},
 
 	{KEY("Package.Path", package_paths, set_path_list), .release = release_strlist, .list = true,
 	 .kind = PATH_PACKAGE},
@@ -112,12 +158,32 @@ const struct key keys_image[] = {
 	{KEY("Kernel.CommandLine", kernel.command_line, set_command_line), .release = release_string,
 	 .list = true, .check = name_kernel_command_line},
 	{WORDS("Kernel.InitrdModules", kernel.initrd_modules), .check = name_module},
-	{WORDS("Kernel.Modules", kernel.modules), .check = name_module, .only = &key_only_appliance},
+	{WORDS("Kernel.Modules", kernel.modules), .check = name_module, .only = &appliance},
 	{PATH("Kernel.Stub", kernel.stub), .kind = PATH_FILE},
-	{0},
-};
 
-const struct key keys_test[] = {
+	{CHOICE("Init.Mode", init.mode), .choices = modes},
+	{STRING("Init.Init", init.init), .check = name_image_path, .only = &system_mode},
+	{STRING("Init.Unit", init.unit), .check = name_unit, .only = &appliance},
+	{KEY("Init.Exec", init.exec, set_exec), .release = release_strlist, .only = &appliance},
+	{KEY("Init.ExecStartPre", init.before, set_before), .release = release_before, .list = true,
+	 .only = &appliance},
+	{STRING("Init.User", init.user), .check = name_account, .only = &appliance},
+	{STRING("Init.Group", init.group), .check = name_account, .only = &appliance},
+	{KEY("Init.Environment", init.environment, set_environment), .release = release_strlist, .list = true,
+	 .check = name_environment, .only = &appliance},
+	{STRING("Init.WorkingDirectory", init.working_directory), .check = name_image_path,
+	 .only = &appliance},
+	{STRING("Init.Hostname", init.hostname), .check = name_host, .only = &appliance},
+	{KEY("Init.Network", init.dhcp, set_network), .choices = networks, .only = &appliance},
+	{WORDS("Init.Writable", init.writable), .check = name_writable, .only = &appliance},
+	{KEY("Init.Ready", init.ready_path, set_ready), .release = release_string, .only = &appliance},
+	{SECONDS("Init.ReadyTimeout", init.ready_timeout), .min = 1, .max = HOUR, .only = &ready},
+	{KEY("Init.StopSignal", init.stop_signal, set_signal), .only = &appliance},
+	{SECONDS("Init.StopTimeout", init.stop_timeout), .min = 1, .max = HOUR, .only = &appliance},
+	{SECONDS("Init.DeviceTimeout", init.device_timeout), .min = 1, .max = HOUR},
+	{CHOICE("Init.OnCorruption", init.on_corruption), .choices = corruptions},
+	{CHOICE("Init.Verify", init.verify), .choices = verifies},
+
 	{KEY("Sign.SecureBootKey", sign.secure_boot_key, set_private_key), .release = release_string,
 	 .kind = PATH_FILE},
 	{PATH("Sign.SecureBootCertificate", sign.secure_boot_certificate), .kind = PATH_FILE},
@@ -131,34 +197,15 @@ const struct key keys_test[] = {
 	{0},
 };
 
-static const struct key *const tables[] = {keys_image, keys_init, keys_test};
-
-const struct key *key_at(size_t i)
-{
-	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
-		for (const struct key *k = tables[t]; k->name; k++)
-			if (i-- == 0)
-				return k;
-	return NULL;
-}
-
-size_t key_index(const struct key *key)
-{
-	const struct key *k;
-	size_t i;
-
-	for (i = 0; (k = key_at(i)) != key; i++)
-		if (!k || i + 1 >= KEY_LIMIT)
-			abort(); /* not of the table, or KEY_LIMIT must be raised */
-	return i;
-}
+#define KEY_COUNT (sizeof(keys) / sizeof(keys[0]) - 1)
+_Static_assert(KEY_COUNT < KEY_LIMIT, "raise KEY_LIMIT");
 
 const char *const *template_known_keys(void)
 {
-	static const char *names[KEY_LIMIT + 1];
+	static const char *names[KEY_COUNT + 1];
 
-	for (size_t i = 0; i < KEY_LIMIT && key_at(i); i++)
-		names[i] = key_at(i)->name;
+	for (size_t i = 0; i < KEY_COUNT; i++)
+		names[i] = keys[i].name;
 	return names;
 }
 
@@ -174,13 +221,10 @@ const char *key_short_name(const struct key *key)
 	return strchr(key->name, '.') + 1;
 }
 
-/* Whether [section] takes @key. */
 static bool in_section(const struct key *key, const char *section)
 {
-	size_t len = strcspn(section, " ");
+	size_t len = strlen(section);
 
-	if (section[len])
-		return key->service; /* [Service NAME] */
 	return strncmp(key->name, section, len) == 0 && key->name[len] == '.';
 }
 
@@ -190,15 +234,16 @@ static char *section_of(const struct key *key)
 	return xstrndup(key->name, strcspn(key->name, "."));
 }
 
-static int unknown_section(const char *section, struct error *err)
+int key_find_section(const char *section, struct error *err)
 {
 	_cleanup_free_ char *best = NULL;
 	struct suggestion s = {.word = section};
-	const struct key *k;
 
-	for (size_t i = 0; (k = key_at(i)); i++) {
+	for (const struct key *k = keys; k->name; k++) {
 		_cleanup_free_ char *name = section_of(k);
 
+		if (in_section(k, section))
+			return 0;
 		suggest_offer(&s, name);
 		if (s.best == name) {
 			free(best);
@@ -210,27 +255,12 @@ static int unknown_section(const char *section, struct error *err)
 	return error_usage(err, "unknown section [%s]; see appliance.conf(5)", section);
 }
 
-int key_open_section(struct parse *p, const char *section, struct error *err)
-{
-	const struct key *k;
-
-	p->service = NULL;
-	if (strcmp(section, "Service") == 0 || strncmp(section, "Service ", 8) == 0)
-		return service_open(p, section + strcspn(section, " "), err);
-	if (strcmp(section, "Init") == 0)
-		p->service = &p->t->init.app;
-	for (size_t i = 0; (k = key_at(i)); i++)
-		if (!strchr(section, ' ') && in_section(k, section))
-			return 0;
-	return unknown_section(section, err);
-}
-
 int key_find(const char *section, const char *name, const struct key **ret, struct error *err)
 {
 	struct suggestion s = {.word = name};
-	const struct key *elsewhere = NULL, *k;
+	const struct key *elsewhere = NULL;
 
-	for (size_t i = 0; (k = key_at(i)); i++) {
+	for (const struct key *k = keys; k->name; k++) {
 		bool here = in_section(k, section);
 		bool same = strcmp(key_short_name(k), name) == 0;
 
@@ -251,18 +281,11 @@ int key_find(const char *section, const char *name, const struct key **ret, stru
 	return error_usage(err, "unknown key %s= in [%s]; see appliance.conf(5)", name, section);
 }
 
-unsigned key_set_at(const struct parse *p, const struct template_service *s, const struct key *key)
-{
-	return s ? s->set_at[key_index(key)] : p->set_at[key_index(key)];
-}
-
 unsigned key_line(const struct parse *p, const char *name)
 {
-	const struct key *k;
-
-	for (size_t i = 0; (k = key_at(i)); i++)
-		if (strcmp(k->name, name) == 0)
-			return key_set_at(p, k->service ? &p->t->init.app : NULL, k);
+	for (size_t i = 0; i < KEY_COUNT; i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return p->set_at[i];
 	abort(); /* a name that is not in the table is a bug of ours */
 }
 
@@ -280,8 +303,8 @@ static int hint_at_comment(const char *value, struct error *err)
 
 int key_set(struct parse *p, const struct key *key, const char *value, struct error *err)
 {
-	void *field = setter_field(p, key);
-	unsigned *set_at = &(key->service ? p->service->set_at : p->set_at)[key_index(key)];
+	void *field = (char *)p->t + key->field;
+	unsigned *set_at = &p->set_at[key - keys];
 	int r;
 
 	if (key->list && !*value) {

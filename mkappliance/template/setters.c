@@ -11,7 +11,7 @@
 
 void *setter_field(const struct parse *p, const struct key *key)
 {
-	return key->service ? (char *)p->service + key->field : (char *)p->t + key->field;
+	return (char *)p->t + key->field;
 }
 
 int setter_check(const struct key *key, const char *value, struct error *err)
@@ -57,7 +57,7 @@ static bool has_suffix(const char *s, const char *suffix)
 
 static bool is_package_name(const char *path)
 {
-	static const char *const suffixes[] = {".deb", ".tar", ".tar.gz", ".tar.xz", ".tar.zst"};
+	static const char *const suffixes[] = {".deb", ".rpm", ".tar", ".tar.gz", ".tar.xz", ".tar.zst"};
 
 	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
 		if (has_suffix(path, suffixes[i]))
@@ -79,7 +79,8 @@ int path_must_be(const char *path, enum path_kind kind, struct error *err)
 		return error_usage(err, "'%s' is a file, a directory was expected", path);
 	if (kind == PATH_PACKAGE && S_ISREG(st.st_mode) && !is_package_name(path))
 		return error_usage(
-			err, "'%s' is no package: .deb, .tar, .tar.gz, .tar.xz, .tar.zst or a directory",
+			err,
+			"'%s' is no package: .deb, .rpm, .tar, .tar.gz, .tar.xz, .tar.zst or a directory",
 			path);
 	if (access(path, R_OK) < 0)
 		return error_usage(err, "'%s': %s", path, strerror(errno));

@@ -15,6 +15,10 @@ for template in templates/*/; do
 		template=$tmp/source-$name
 		check "$name: its image is made" "$template/make-image" || continue
 	fi
+	# Slow to make, so kept in build/.
+	if [ -x "$template/make-base" ]; then
+		check "$name: its base" "$template/make-base" || continue
+	fi
 	check "$name builds" "$mkappliance" build "$template" -o "$tmp/$name" --quiet || continue
 	image=$(find "$tmp/$name" -name '*.raw')
 	check "$name is what was built" "$mkappliance" verify "$image" --quiet

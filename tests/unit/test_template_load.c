@@ -41,15 +41,15 @@ static void test_defaults(void **state)
 	assert_null(t->kernel.stub);
 	assert_int_equal(t->init.mode, INIT_APPLIANCE);
 	assert_null(t->init.init);
-	assert_string_equal(t->init.app.user, "0");
-	assert_null(t->init.app.group);
-	assert_string_equal(t->init.app.working_directory, "/");
+	assert_string_equal(t->init.user, "0");
+	assert_null(t->init.group);
+	assert_string_equal(t->init.working_directory, "/");
 	assert_string_equal(t->init.hostname, "a");
 	assert_true(t->init.dhcp);
-	assert_int_equal(t->init.app.ready_port, 0);
-	assert_int_equal(t->init.app.ready_timeout, 60);
-	assert_int_equal(t->init.app.stop_signal, SIGTERM);
-	assert_int_equal(t->init.app.stop_timeout, 10);
+	assert_int_equal(t->init.ready_port, 0);
+	assert_int_equal(t->init.ready_timeout, 60);
+	assert_int_equal(t->init.stop_signal, SIGTERM);
+	assert_int_equal(t->init.stop_timeout, 10);
 	assert_int_equal(t->init.device_timeout, 30);
 	assert_int_equal(t->init.on_corruption, ON_CORRUPTION_POWEROFF);
 	assert_int_equal(t->init.verify, VERIFY_LAZY);
@@ -121,20 +121,20 @@ static void test_init_and_probes(void **state)
 		"Memory=1G\nCPUs=2\n");
 
 	(void)state;
-	assert_int_equal(t->init.app.exec.len, 3);
-	assert_string_equal(t->init.app.exec.ptr[2], "b c");
-	assert_int_equal(t->init.app.before.len, 2);
-	assert_string_equal(t->init.app.before.ptr[0].argv.ptr[1], "d e");
-	assert_false(t->init.app.before.ptr[0].may_fail || t->init.app.before.ptr[0].as_root);
-	assert_int_equal(t->init.app.before.ptr[1].argv.len, 1);
-	assert_true(t->init.app.before.ptr[1].may_fail && t->init.app.before.ptr[1].as_root);
-	assert_int_equal(t->init.app.environment.len, 3);
-	assert_string_equal(t->init.app.environment.ptr[1], "B=2 3");
+	assert_int_equal(t->init.exec.len, 3);
+	assert_string_equal(t->init.exec.ptr[2], "b c");
+	assert_int_equal(t->init.before.len, 2);
+	assert_string_equal(t->init.before.ptr[0].argv.ptr[1], "d e");
+	assert_false(t->init.before.ptr[0].may_fail || t->init.before.ptr[0].as_root);
+	assert_int_equal(t->init.before.ptr[1].argv.len, 1);
+	assert_true(t->init.before.ptr[1].may_fail && t->init.before.ptr[1].as_root);
+	assert_int_equal(t->init.environment.len, 3);
+	assert_string_equal(t->init.environment.ptr[1], "B=2 3");
 	assert_string_equal(t->init.hostname, "h.example");
-	assert_int_equal(t->init.app.ready_port, 80);
-	assert_string_equal(t->init.app.ready_path, "/z");
-	assert_int_equal(t->init.app.ready_timeout, 120);
-	assert_int_equal(t->init.app.stop_signal, SIGQUIT);
+	assert_int_equal(t->init.ready_port, 80);
+	assert_string_equal(t->init.ready_path, "/z");
+	assert_int_equal(t->init.ready_timeout, 120);
+	assert_int_equal(t->init.stop_signal, SIGQUIT);
 	assert_int_equal(t->init.on_corruption, ON_CORRUPTION_PANIC);
 	assert_int_equal(t->init.verify, VERIFY_FULL);
 	assert_int_equal(t->init.writable.len, 2);
@@ -156,7 +156,7 @@ static void test_mode_system(void **state)
 	(void)state;
 	assert_int_equal(t->init.mode, INIT_SYSTEM);
 	assert_string_equal(t->init.init, "/sbin/init");
-	assert_int_equal(t->init.app.exec.len, 0);
+	assert_int_equal(t->init.exec.len, 0);
 }
 
 static void test_empty_values_reset_lists(void **state)
@@ -185,7 +185,7 @@ static const struct {
 	/* presence */
 	{"", "f: [Appliance] Name= is missing"},
 	{"[Appliance]\nName=a\n", "f: [Appliance] Version= is missing (or give --version)"},
-	{HEAD, "f: [Base] Source= is missing: debian, directory, tar, oci or none"},
+	{HEAD, "f: [Base] Source= is missing: debian, disk, directory, tar, oci or none"},
 	{HEAD "[Base]\nSource=debian\n" EXEC, "f: [Base] Suite= is missing: which Debian, such as bookworm"},
 	{HEAD "[Base]\nSource=none\n[Kernel]\nPackage=k\n" EXEC,
 	 "f: [Base] Suite= is missing: which Debian [Kernel] Package= comes from"},
@@ -213,7 +213,7 @@ static const struct {
 	{"[Appliance]\nEpoch=0\n", "f:2: Epoch=: 0 is not within 1 and 4294967295"},
 	{"[Appliance]\nEpoch=yesterday\n", "f:2: Epoch=: 'yesterday' is not a number from 1 to 4294967295"},
 	{"[Base]\nSource=debian ; the stable one\n",
-	 "f:2: Source=: 'debian ; the stable one' is not none, debian, directory, tar or oci (a comment needs a line of its own)"},
+	 "f:2: Source=: 'debian ; the stable one' is not none, debian, directory, tar, oci or disk (a comment needs a line of its own)"},
 	{"[Base]\nPackages=a, b\n",
 	 "f:2: Packages=: 'a,' is not the name of a package; several are parted by blanks"},
 	{"[Files]\nCopy=a\n", "f:2: Copy=: 'a' is not SOURCE:TARGET"},
@@ -244,14 +244,14 @@ static const struct {
 
 	/* settings that nothing would read */
 	{HEAD NONE EXEC "[Base]\nPackages=x\n",
-	 "f:11: Packages= works only with Source=debian; remove the line"},
+	 "f:11: Packages= works only with Source=debian or Source=disk; remove the line"},
 	{HEAD NONE EXEC "[Base]\nSuite=x\n",
 	 "f:11: Suite= works only with Source=debian, Source=oci or [Kernel] Package=; remove the line"},
 	{HEAD DEBIAN EXEC "[Base]\nImage=x\n", "f:10: Image= works only with Source=oci; remove the line"},
 	{HEAD "[Base]\nSource=oci\n",
 	 "f: [Base] Image= is missing: an OCI layout or archive of the host, or docker://NAME:TAG"},
 	{HEAD "[Base]\nSource=oci\nImage=x\nPackages=y\n",
-	 "f:7: Packages= works only with Source=debian; remove the line"},
+	 "f:7: Packages= works only with Source=debian or Source=disk; remove the line"},
 	{HEAD DEBIAN EXEC "[Base]\nPath=x\n",
 	 "f:10: Path= works only with Source=directory or Source=tar; remove the line"},
 	{HEAD "[Base]\nSource=directory\nPath=x\nChecksum=sha256:"
@@ -415,7 +415,7 @@ static void test_files_are_looked_for(void **state)
 	refuse_file(*state, NONE "[Files]\nCopy=/dev/null:/x\n",
 		    "'/dev/null' is neither a file nor a directory");
 	refuse_file(*state, NONE "[Package]\nPath=k\n",
-		    "/k' is no package: .deb, .tar, .tar.gz, .tar.xz, .tar.zst or a directory");
+		    "/k' is no package: .deb, .rpm, .tar, .tar.gz, .tar.xz, .tar.zst or a directory");
 	refuse_file(*state, "[Base]\nPath=sub\nSource=tar\n", "/appliance.conf:5: Path=: '");
 	refuse_file(*state, "[Base]\nPath=k\nSource=directory\n", "/k' is a file, a directory was expected");
 }

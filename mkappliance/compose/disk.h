@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* [Base] Source=disk: the tree of a vendor's disk image, with packages installed by its own manager. */
+#ifndef MKAPPLIANCE_COMPOSE_DISK_H
+#define MKAPPLIANCE_COMPOSE_DISK_H
+
+#include <stdbool.h>
+
+#include "compose/cache.h"
+
+/*
+ * The tree from the cache, or made: the image is opened read only, [Base] Packages= and the package files of [Package] Path=
+ * are installed, [Scripts] Run= is run, what makes it one machine is removed. Adds the inputs to @result.
+ */
+int disk_base(const struct template *t, const struct cache *cache, struct compose_result *result,
+	      struct cached *ret, struct error *err);
+
+/* Whether disk_base() installs the file @path of [Package] (.deb and .rpm), so that nobody else lays it over the tree. */
+int disk_installs(const char *path, bool *ret, struct error *err);
+
+#endif
