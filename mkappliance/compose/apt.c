@@ -29,7 +29,6 @@
 struct install {
 	const struct apt_job *job;
 	struct layer archives; /* fetched packages, in a tar; fd -1: there are none */
-	bool quiet;	       /* a failure of dependencies leads to another try */
 };
 
 /* ---- the job ---- */
@@ -216,7 +215,7 @@ static int work(const struct sandbox *s, struct buf *note, void *data, struct er
 	if (r == 0)
 		r = apt_root_begin(s->root, err);
 	if (r == 0)
-		r = apt_get(&argv, WORK_DIR "/apt.conf", s->root, in->quiet, &talk, err);
+		r = apt_get(&argv, WORK_DIR "/apt.conf", s->root, &talk, err);
 	return r < 0 ? r : apt_root_end(s->root, err);
 }
 
@@ -250,7 +249,6 @@ static int run_with_archives(struct install *in, struct installed *list, int fd,
 		if (r < 0)
 			return r;
 	}
-	in->quiet = false;
 	in->archives.name = xstrdup("packages that are needed");
 	in->archives.fd = steal_fd(&archives.fd);
 	r = tar_index(in->archives.fd, archives.path, &in->archives, err);
@@ -274,7 +272,7 @@ static void list_debs(const struct apt_job *job, struct installed *list)
 static int make(int fd, struct buf *note, void *data, struct error *err)
 {
 	_cleanup_installed_ struct installed list = {0};
-	struct install in = {.job = data, .archives = LAYER_INIT, .quiet = true};
+	struct install in = {.job = data, .archives = LAYER_INIT};
 	int r = -ENOPKG;
 
 	if (is_satisfied(in.job))

@@ -62,7 +62,7 @@ static int update(const struct fetch *f, struct error *err)
 	strlist_add(&argv, "update");
 	strlist_add(&argv, "-q");
 	strlist_add(&argv, "--error-on=any");
-	return apt_get(&argv, f->conf, NULL, false, &talk, err);
+	return apt_get(&argv, f->conf, NULL, &talk, err);
 }
 
 /* apt-get install of the packages with one more option; what it prints is added to @output. */
@@ -74,11 +74,11 @@ static int call_install(const struct fetch *f, const char *option, struct buf *o
 
 	strlist_add(&argv, "apt-get");
 	strlist_add(&argv, "install");
-	strlist_add(&argv, "-qq");
+	strlist_add(&argv, "-q");
 	strlist_add(&argv, option);
 	for (size_t i = 0; i < f->job->count; i++)
 		strlist_add(&argv, f->job->paths[i]);
-	r = apt_get(&argv, f->conf, NULL, false, &talk, err);
+	r = apt_get(&argv, f->conf, NULL, &talk, err);
 	if (r == 0 && output)
 		buf_add(output, talk.output.ptr ? talk.output.ptr : "", talk.output.len);
 	return r;

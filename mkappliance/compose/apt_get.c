@@ -113,13 +113,13 @@ static bool is_distrust(const struct apt_talk *talk)
 	return false;
 }
 
-static int explain(struct apt_talk *talk, int r, bool quiet, struct error *err)
+static int explain(struct apt_talk *talk, int r, struct error *err)
 {
 	_cleanup_free_ char *dependency = unmet(&talk->output);
 
 	if (r != -EPIPE)
 		return error_prefix(err, "%s", talk->action);
-	if (!quiet && !dependency) {
+	if (!dependency) {
 		show(&talk->output);
 		show(&talk->log);
 	}
@@ -136,7 +136,7 @@ static int explain(struct apt_talk *talk, int r, bool quiet, struct error *err)
 			     : error_prefix(err, "%s", talk->action);
 }
 
-int apt_get(const struct strlist *argv, const char *conf, const char *root, bool quiet, struct apt_talk *talk,
+int apt_get(const struct strlist *argv, const char *conf, const char *root, struct apt_talk *talk,
 	    struct error *err)
 {
 	_cleanup_free_ char *config = xasprintf("APT_CONFIG=%s", conf);
@@ -152,5 +152,5 @@ int apt_get(const struct strlist *argv, const char *conf, const char *root, bool
 			  .data = talk};
 	int r = spawn_run(&s, err);
 
-	return r < 0 ? explain(talk, r, quiet, err) : 0;
+	return r < 0 ? explain(talk, r, err) : 0;
 }

@@ -21,9 +21,9 @@ void apt_talk_free(struct apt_talk *talk);
 /*
  * Runs apt-get with the configuration @conf in directory or root @root (NULL: here). A failure says what apt or dpkg gave as the first
  * reason: a dependency and who has it, a file that two packages have, a script that failed. -ENOPKG: a dependency.
- * When @quiet is not set, all that was said is shown then.
+ * All that was said is shown then, but for the first kind.
  */
-int apt_get(const struct strlist *argv, const char *conf, const char *root, bool quiet, struct apt_talk *talk,
+int apt_get(const struct strlist *argv, const char *conf, const char *root, struct apt_talk *talk,
 	    struct error *err);
 
 /* Settings that all calls have in common, for the file of APT_CONFIG; @dir is where apt keeps what it needs, "/..." as it sees it. */
