@@ -3,6 +3,7 @@
 #include "image/build.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,8 @@
 #include "lib/io.h"
 #include "lib/log.h"
 #include "version.h"
+
+#define UKI_MAX ((size_t)1 << 30)
 
 /* Everything between the first step and the last; owned. */
 struct build {
@@ -35,8 +38,9 @@ struct build {
 	struct esp esp;
 	struct block_digests blocks;
 	uint64_t nonzero;
+	struct buf attach; /* the file of o->attach */
 	struct manifest *manifest;
-	struct output image, manifest_out, blocks_out, sha256_out;
+	struct output unsigned_out, image, manifest_out, blocks_out, sha256_out;
 };
 
 static void build_free(struct build *b)
@@ -47,6 +51,8 @@ static void build_free(struct build *b)
 	esp_free(&b->esp);
 	block_digests_free(&b->blocks);
 	manifest_free(b->manifest);
+	buf_free(&b->attach);
+	output_abort(&b->unsigned_out);
 	output_abort(&b->image);
 	output_abort(&b->manifest_out);
 	output_abort(&b->blocks_out);
@@ -102,6 +108,26 @@ static int plan_with_esp(struct build *b, uint64_t esp_used, struct error *err)
 }
 
 /*
+ * A signature from elsewhere. It adds less than the whole signed file has bytes, and the ESP is large enough for both in nearly every
+ * case, so nobody will see the difference.
+ */
+static int plan_attachment(struct build *b, struct error *err)
+{
+	const struct image_options *o = b->o;
+
+	if ((o->attach || o->unsigned_out) && b->t->sign.secure_boot_key)
+		return error_usage(
+			err,
+			"%s: [Sign] SecureBootKey= signs the UKI here; remove it to have it signed elsewhere",
+			b->t->path);
+	if (o->attach && o->unsigned_out)
+		return error_usage(
+			err,
+			"--unsigned-out comes before the signature, --attach-signature after it: not both");
+	return o->attach ? io_read_file(AT_FDCWD, o->attach, UKI_MAX, &b->attach, err) : 0;
+}
+
+/*
  * The ESP stands in front of the root, so its size must be known before the root hash is. The UKI's size does not depend on the
  * hash's value: one with a hash of zeros has it. That one also finds everything wrong with the template before a byte is written.
  */
@@ -116,7 +142,8 @@ static int plan_disk(struct build *b, struct error *err)
 	r = boot_build(b->t, b->c, &b->parts, &b->layout, &b->sb, &unknown, &b->boot, err);
 	if (r < 0)
 		return r;
-	return plan_with_esp(b, esp_size_for(b->boot.uki.len), err);
+	r = plan_attachment(b, err);
+	return r < 0 ? r : plan_with_esp(b, esp_size_for(b->boot.uki.len + b->attach.len), err);
 }
 
 /* ---- 3: outputs, without a name until the end ---- */
@@ -138,6 +165,8 @@ static int open_outputs(struct build *b, struct image_result *paths, struct erro
 	if ((r = output_open(paths->image_path, &b->image, err)) < 0 ||
 	    (r = output_open(paths->manifest_path, &b->manifest_out, err)) < 0 ||
 	    (r = output_open(paths->blocks_path, &b->blocks_out, err)) < 0)
+		return r;
+	if (b->o->unsigned_out && (r = output_open(b->o->unsigned_out, &b->unsigned_out, err)) < 0)
 		return r;
 	if (paths->sha256_path && (r = output_open(paths->sha256_path, &b->sha256_out, err)) < 0)
 		return r;
@@ -190,6 +219,18 @@ static uint32_t derive_volume_id(const char *name)
 	return (uint32_t)g.b[0] << 24 | (uint32_t)g.b[1] << 16 | (uint32_t)g.b[2] << 8 | g.b[3];
 }
 
+/* The UKI goes out to be signed, or its signature comes in. */
+static int exchange_signature(struct build *b, struct error *err)
+{
+	struct buf *uki = &b->boot.uki;
+
+	if (b->o->unsigned_out)
+		return io_write_full(b->unsigned_out.fd, b->unsigned_out.path, uki->ptr, uki->len, err);
+	if (!b->o->attach)
+		return 0;
+	return sign_attach(uki, "UKI", b->attach.ptr, b->attach.len, b->o->attach, err);
+}
+
 static int put_esp(struct build *b, struct error *err)
 {
 	struct partition *part = &b->layout.part[PART_ESP];
@@ -207,6 +248,9 @@ static int put_esp(struct build *b, struct error *err)
 
 	progress_start(&progress, "kernel image and ESP", NULL, 0);
 	r = boot_build(b->t, b->c, &b->parts, &b->layout, &b->sb, &b->root_hash, &b->boot, err);
+	if (r < 0)
+		return r;
+	r = exchange_signature(b, err);
 	if (r < 0)
 		return r;
 	params.file = b->boot.uki.ptr;
@@ -305,7 +349,8 @@ static int predict(const struct build *b, struct manifest_pcrs *ret, struct erro
 {
 	_cleanup_secure_boot_ struct secure_boot sb = {0};
 	_cleanup_free_ struct measurements *m = xcalloc(1, sizeof(*m));
-	const char *keys = b->t->sign.secure_boot_variables;
+	/* What is still to be signed has no PCR 7 with Secure Boot yet. */
+	const char *keys = b->o->unsigned_out ? NULL : b->t->sign.secure_boot_variables;
 	int r = keys ? secure_boot_read(keys, &sb, err) : 0;
 
 	if (r == 0 && keys)
@@ -411,7 +456,8 @@ static int write_companions(struct build *b, struct error *err)
 /* All are on the disk before the first gets its name, and the image is last: who sees it sees its manifest. */
 static int commit(struct build *b, struct error *err)
 {
-	struct output *const all[] = {&b->blocks_out, &b->manifest_out, &b->sha256_out, &b->image};
+	struct output *const all[] = {&b->unsigned_out, &b->blocks_out, &b->manifest_out, &b->sha256_out,
+				      &b->image};
 	const size_t count = sizeof(all) / sizeof(all[0]);
 	struct progress progress;
 	int r;
@@ -446,6 +492,7 @@ int image_build(const struct template *t, struct compose_result *c, const struct
 		.t = t,
 		.c = c,
 		.o = o,
+		.unsigned_out = OUTPUT_INIT,
 		.image = OUTPUT_INIT,
 		.manifest_out = OUTPUT_INIT,
 		.blocks_out = OUTPUT_INIT,

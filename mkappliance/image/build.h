@@ -13,10 +13,12 @@
 #include "template/template.h"
 
 struct image_options {
-	const char *output_dir; /* is created */
-	const char *init_path;	/* the static init; NULL: where this program was installed or built */
-	unsigned threads;	/* 0: one a processor */
-	bool sha256;		/* also NAME-VERSION.raw.sha256, for sha256sum -c */
+	const char *output_dir;	  /* is created */
+	const char *init_path;	  /* the static init; NULL: where this program was installed or built */
+	unsigned threads;	  /* 0: one a processor */
+	const char *unsigned_out; /* also write the UKI there, for a signer elsewhere; NULL */
+	const char *attach;	  /* the UKI as that signer gave it back: its signature is taken over; NULL */
+	bool sha256;		  /* also NAME-VERSION.raw.sha256, for sha256sum -c */
 };
 
 struct image_result {

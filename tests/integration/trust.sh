@@ -172,6 +172,48 @@ firmware_of_others() {
 check "build: for firmware with other keys" firmware_of_others
 check "and none of them left an image" test ! -e "$tmp/out/reader-bad.raw"
 
+# ---- signed elsewhere: another program has the key ----
+
+template elsewhere "SecureBootVariables=$keys"
+conf=$tmp/reader/elsewhere.conf
+check "--unsigned-out" "$mkappliance" build "$conf" -o "$tmp/out" --quiet --unsigned-out "$tmp/out/unsigned.efi"
+check "sbsign signs it" sbsign --key "$keys/db.key" --cert "$keys/db.crt" --output "$tmp/out/elsewhere.efi" "$tmp/out/unsigned.efi"
+check "--attach-signature" "$mkappliance" build "$conf" -o "$tmp/out" --quiet --attach-signature "$tmp/out/elsewhere.efi"
+uki_of elsewhere "$tmp/elsewhere.efi"
+check "the image has what came back" cmp "$tmp/elsewhere.efi" "$tmp/out/elsewhere.efi"
+check "its manifest has PCR 7 with Secure Boot" grep -q '"secure_boot": true' "$tmp/out/reader-elsewhere.manifest.json"
+check "verify" "$mkappliance" verify "$tmp/out/reader-elsewhere.raw" --quiet
+check "a signature of another build" fails_with 3 "is not the UKI of this build" "$mkappliance" build "$conf" -o "$tmp/out" --attach-signature "$tmp/signed.efi"
+check "a file that is not signed" fails_with 2 "is not signed" "$mkappliance" build "$conf" -o "$tmp/out" --attach-signature "$tmp/out/unsigned.efi"
+check "both at once" fails_with 2 "not both" "$mkappliance" build "$conf" -o "$tmp/out" --attach-signature "$tmp/signed.efi" --unsigned-out "$tmp/x.efi"
+check "with a key in the template" fails_with 2 "SecureBootKey= signs the UKI here" "$mkappliance" build "$tmp/reader/signed.conf" -o "$tmp/out" --unsigned-out "$tmp/x.efi"
+check "none of which left a file" test ! -e "$tmp/x.efi"
+
+token() {
+	local module
+	module=$(dpkg-query -L libsofthsm2 | grep 'libsofthsm2.so$' | head -n 1) && [ -n "$module" ] || return 1
+	mkdir -p "$tmp/tokens" && printf 'directories.tokendir = %s\n' "$tmp/tokens" >"$tmp/softhsm2.conf" &&
+		export SOFTHSM2_CONF=$tmp/softhsm2.conf PKCS11_MODULE_PATH=$module &&
+		softhsm2-util --init-token --free --label appliance --pin 1234 --so-pin 1234 &&
+		openssl pkey -in "$keys/db.key" -out "$tmp/db.p8" && softhsm2-util --import "$tmp/db.p8" --token appliance --label db --id 01 --pin 1234
+}
+refused_token() {
+	template bad "SecureBootKey=pkcs11:token=none;object=db" "SecureBootCertificate=$keys/db.crt"
+	fails_with 1 "pkcs11:token=none" "$mkappliance" build "$tmp/reader/bad.conf" -o "$tmp/out"
+}
+if command -v softhsm2-util >/dev/null && openssl engine pkcs11 >/dev/null 2>&1; then
+	check "a token with the key in it" token
+	export SOFTHSM2_CONF=$tmp/softhsm2.conf PKCS11_MODULE_PATH
+	PKCS11_MODULE_PATH=$(dpkg-query -L libsofthsm2 | grep 'libsofthsm2.so$' | head -n 1)
+	template token "SecureBootKey=pkcs11:token=appliance;object=db;type=private?pin-value=1234" "SecureBootCertificate=$keys/db.crt"
+	check "a build with a key that never leaves its token" build token
+	uki_of token "$tmp/token.efi"
+	check "sbverify: signed by db" sbverify --cert "$keys/db.crt" "$tmp/token.efi"
+	check "a token that is not there" refused_token
+else
+	check_skip "a key in a PKCS#11 token" "softhsm2 or OpenSSL's engine is not installed"
+fi
+
 # ---- prediction ----
 
 "$mkappliance" pcrs "$tmp/out/reader-plain.raw" | sort >"$tmp/plain.pcrs"
