@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Disk images as bases, as far as no libguestfs is needed: headers, partition tables, commands of package managers. */
+#include "compose_fixture.h"
+
+#include "compose/disk_format.h"
+#include "compose/disk_install.h"
+
+/* An image of @len bytes in memory. */
+static int image_of(const void *bytes, size_t len)
+{
+	int fd = memfd_create("image", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, len), (ssize_t)len);
+	return fd;
+}
+
+static void assert_format(const void *bytes, size_t len, const char *format)
+{
+	_cleanup_close_ int fd = image_of(bytes, len);
+	struct error err = ERROR_INIT;
+	const char *found = NULL;
+
+	if (disk_check_format(fd, "f", &found, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_string_equal(found, format);
+}
+
+static void assert_refused(const void *bytes, size_t len, const char *message)
+{
+	_cleanup_close_ int fd = image_of(bytes, len);
+	struct error err = ERROR_INIT;
+	const char *found = NULL;
+
+	assert_int_equal(disk_check_format(fd, "f", &found, &err), -EMEDIUMTYPE);
+	assert_contains(err.text, message);
+	assert_null(found);
+}
+
+static void test_qcow2(void **state)
+{
+	uint8_t h[512] = "QFI\xfb\0\0\0\3";
+
+	(void)state;
+	assert_format(h, sizeof(h), "qcow2");
+	h[7] = 2;
+	assert_format(h, sizeof(h), "qcow2");
+	assert_refused(h, 50, "is cut off");
+	h[7] = 1;
+	assert_refused(h, sizeof(h), "is a qcow disk of version 1");
+	h[7] = 3;
+	h[15] = 1;
+	assert_refused(h, sizeof(h), "is an overlay over another file");
+	h[15] = 0;
+	h[35] = 2;
+	assert_refused(h, sizeof(h), "is encrypted (qcow2)");
+	h[35] = 0;
+	h[79] = 2;
+	assert_refused(h, sizeof(h), "is marked as corrupt");
+	h[79] = 4;
+	assert_refused(h, sizeof(h), "keeps its data in another file");
+	h[7] = 2; /* the field came with version 3 */
+	assert_format(h, sizeof(h), "qcow2");
+}
+
+#define SPARSE "parentCID=ffffffff\ncreateType=\"monolithicSparse\"\n"
+
+/* A sparse extent with the descriptor @text. */
+static void vmdk_of(uint8_t *h, const char *text)
+{
+	memset(h, 0, 2048);
+	memcpy(h, "KDMV", 4);
+	h[12] = 8; /* capacity */
+	h[28] = 1; /* the descriptor's place */
+	h[36] = 2; /* and size */
+	snprintf((char *)h + 512, 1024, "%s", text);
+}
+
+static void test_vmdk(void **state)
+{
+	uint8_t h[2048];
+
+	(void)state;
+	vmdk_of(h, SPARSE);
+	assert_format(h, sizeof(h), "vmdk");
+	vmdk_of(h, "parentCID=FFFFFFFF\ncreateType=\"streamOptimized\"\n");
+	assert_format(h, sizeof(h), "vmdk");
+	vmdk_of(h, "parentCID=12345678\ncreateType=\"monolithicSparse\"\n");
+	assert_refused(h, sizeof(h), "is a snapshot over another file");
+	vmdk_of(h, SPARSE "parentFileNameHint=\"/etc/shadow\"\n");
+	assert_refused(h, sizeof(h), "is a snapshot over another file");
+	vmdk_of(h, "parentCID=ffffffff\ncreateType=\"twoGbMaxExtentSparse\"\n");
+	assert_refused(h, sizeof(h), "is one of the several files");
+	vmdk_of(h, SPARSE);
+	h[12] = 0; /* then qemu reads the extents that the descriptor names */
+	assert_refused(h, sizeof(h), "is one of the several files");
+	vmdk_of(h, SPARSE);
+	h[38] = 1;
+	assert_refused(h, sizeof(h), "damaged VMDK header");
+	assert_refused(h, 100, "is cut off");
+}
+
+static void test_other_formats(void **state)
+{
+	static uint8_t big[DISK_HEAD];
+
+	(void)state;
+	assert_format("", 0, "raw");
+	assert_format(big, sizeof(big), "raw");
+	assert_refused("\xfd"
+		       "7zXZ\0",
+		       6, "is compressed; unpack it first: xz -d");
+	assert_refused("\x1f\x8b\x08", 3, "is compressed; unpack it first: gzip -d");
+	assert_refused("# Disk DescriptorFile\n", 22, "data is in other files");
+	assert_refused("vhdxfile", 8, "is a VHDX disk");
+	memcpy(big + 32769, "CD001", 5);
+	assert_refused(big, sizeof(big), "is the image of a CD");
+	memset(big, 0, sizeof(big));
+	memcpy(big + 257, "ustar", 5);
+	assert_refused(big, sizeof(big), "use Source=tar");
+	memset(big, 0, sizeof(big));
+}
+
+static void assert_table(const uint8_t *head, size_t len, const char *message)
+{
+	struct error err = ERROR_INIT;
+	int r = disk_check_table(head, len, "f", &err);
+
+	if (!message) {
+		if (r < 0)
+			fail_msg("%s", err.text);
+		return;
+	}
+	assert_int_equal(r, -EMEDIUMTYPE);
+	assert_contains(err.text, message);
+}
+
+static void test_partition_tables(void **state)
+{
+	uint8_t h[8192] = {0};
+
+	(void)state;
+	assert_table(h, sizeof(h), "is empty");
+	assert_table(h, 0, "is empty");
+	assert_table((const uint8_t *)"hello", 5, "is not a disk image (5 bytes)");
+	memcpy(h, "LUKS\xba\xbe", 6);
+	assert_table(h, sizeof(h), "is encrypted (LUKS)");
+	memset(h, 0, sizeof(h));
+	h[1080] = 0x53; /* ext4's magic number: a file system and nothing else */
+	h[1081] = 0xef;
+	assert_table(h, sizeof(h), "has no partition table");
+	h[510] = 0x55;
+	h[511] = 0xaa;
+	assert_table(h, sizeof(h), "has no partition table"); /* no partition in it */
+	h[446 + 4] = 0x83;
+	h[446 + 13] = 8;
+	assert_table(h, sizeof(h), NULL);
+	h[446 + 16] = 'x'; /* text, as in the boot sector of a file system */
+	assert_table(h, sizeof(h), "has no partition table");
+	memcpy(h + 512, "EFI PART", 8);
+	assert_table(h, sizeof(h), NULL);
+	memset(h + 512, 0, 8);
+	memcpy(h + 4096, "EFI PART", 8);
+	assert_table(h, sizeof(h), "sectors of 4096 bytes");
+}
+
+/* The lines for @manager, joined by '|'; NULL: the error is in @err. */
+static char *commands(const char *manager, const char *name, const char *file, enum package_kind kind,
+		      bool network, struct error *err)
+{
+	_cleanup_strlist_ struct strlist names = {0}, files = {0}, lines = {0};
+	_cleanup_buf_ struct buf b = {0};
+
+	if (name)
+		strlist_add(&names, name);
+	if (file)
+		strlist_add(&files, file);
+	if (disk_install_commands(manager, &names, &files, kind, network, &lines, err) < 0)
+		return NULL;
+	for (size_t i = 0; i < lines.len; i++)
+		buf_printf(&b, "%s%s", i ? "|" : "", lines.ptr[i]);
+	return buf_steal(&b);
+}
+
+static const struct {
+	const char *manager, *name, *file;
+	bool network;
+	const char *begins, *ends;
+} installs[] = {
+	{"apt", "a", "/w/0.deb", true, "apt-get ", "--no-install-recommends install -- 'a' '/w/0.deb'"},
+	{"apt", "a", NULL, false, "apt-get ", "install -- 'a'"},
+	{"dnf", "a", "/w/0.rpm", true, "dnf -y ", "install -- 'a' '/w/0.rpm'"},
+	{"dnf", "a", "/w/0.rpm", false, "dnf -y ", "--cacheonly install -- 'a' '/w/0.rpm'"},
+	{"dnf", NULL, "/w/0.rpm", false, "dnf -y ", "--disablerepo='*' install -- '/w/0.rpm'"},
+	{"yum", NULL, "/w/0.rpm", false, "yum -y ", "--disablerepo='*' install -- '/w/0.rpm'"},
+	{"zypper", "a", NULL, true, "zypper --non-interactive refresh|", "--allow-unsigned-rpm -- 'a'"},
+	{"zypper", "a", NULL, false, "zypper --non-interactive --no-refresh ", "--no-recommends -- 'a'"},
+	{"apk", "a", NULL, true, "apk update|apk add", "-- 'a'"},
+	{"apk", "a", NULL, false, "apk add --no-network", "-- 'a'"},
+};
+
+static void test_package_managers(void **state)
+{
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(installs) / sizeof(installs[0]); i++) {
+		enum package_kind kind = strcmp(installs[i].manager, "apt") == 0 ? PACKAGE_DEB : PACKAGE_RPM;
+		_cleanup_free_ char *text = commands(installs[i].manager, installs[i].name, installs[i].file,
+						     kind, installs[i].network, &err);
+		size_t n;
+
+		assert_non_null(text);
+		n = strlen(installs[i].ends);
+		assert_memory_equal(text, installs[i].begins, strlen(installs[i].begins));
+		assert_true(strlen(text) > n);
+		assert_string_equal(text + strlen(text) - n, installs[i].ends);
+		/* The list of packages is fetched before, and only with network. */
+		assert_int_equal(strstr(text, " update|") != NULL || strstr(text, " refresh|") != NULL,
+				 installs[i].network && strcmp(installs[i].manager, "dnf") != 0);
+	}
+}
+
+static void test_package_managers_that_cannot(void **state)
+{
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_null(commands("pacman", "a", NULL, PACKAGE_OTHER, true, &err));
+	assert_contains(err.text, "its package manager (pacman) is none that can be used here");
+	assert_int_equal(err.exit, EXIT_USAGE);
+	assert_null(commands("apt", NULL, "/w/0.rpm", PACKAGE_RPM, true, &err));
+	assert_contains(err.text, "apt cannot install a .rpm file");
+	assert_null(commands("apk", NULL, "/w/0.deb", PACKAGE_DEB, true, &err));
+	assert_contains(err.text, "apk cannot install a .deb file");
+}
+
+static void test_package_files(void **state)
+{
+	(void)state;
+	assert_int_equal(disk_package_kind("!<arch>\ndebian-binary   ", 24), PACKAGE_DEB);
+	assert_int_equal(disk_package_kind("!<arch>\ndebian-bina", 19), PACKAGE_OTHER);
+	assert_int_equal(disk_package_kind("\xed\xab\xee\xdb\3\0", 6), PACKAGE_RPM);
+	assert_int_equal(disk_package_kind("", 0), PACKAGE_OTHER);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_qcow2),
+		cmocka_unit_test(test_vmdk),
+		cmocka_unit_test(test_other_formats),
+		cmocka_unit_test(test_partition_tables),
+		cmocka_unit_test(test_package_managers),
+		cmocka_unit_test(test_package_managers_that_cannot),
+		cmocka_unit_test(test_package_files),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
