@@ -13,6 +13,10 @@ requires mcopy mtools
 
 keys=$tmp/keys
 
+fails() {
+	! "$@"
+}
+
 # ---- keys ----
 
 check "keygen" "$mkappliance" keygen "$keys" --quiet
@@ -60,7 +64,10 @@ check "openssl: db.auth is signed by KEK" auth_verifies
 
 check "uefi-vars" "$mkappliance" uefi-vars "$keys" -o "$tmp/vars.fd" --quiet
 check "uefi-vars for AWS" "$mkappliance" uefi-vars "$keys" -o "$tmp/vars.aws" --format aws --quiet
-check "uefi-vars twice: the same bytes" bash -c '"$1" uefi-vars "$2" -o "$3.2" --quiet && cmp "$3" "$3.2"' _ "$mkappliance" "$keys" "$tmp/vars.fd"
+twice() {
+	"$mkappliance" uefi-vars "$keys" -o "$tmp/vars.again" --quiet && cmp "$tmp/vars.fd" "$tmp/vars.again"
+}
+check "uefi-vars twice: the same bytes" twice
 check "uefi-vars: no keys" fails_with 1 "keygen" "$mkappliance" uefi-vars "$tmp" -o "$tmp/x"
 check "uefi-vars: no such format" fails_with 2 "--format=tar" "$mkappliance" uefi-vars "$keys" -o "$tmp/x" --format tar
 check "uefi-vars: no output" fails_with 2 "--output=FILE" "$mkappliance" uefi-vars "$keys"
@@ -93,7 +100,7 @@ PY
 if other_readers >/dev/null 2>&1; then
 	check "virt-firmware reads the store" "$tmp/venv/bin/virt-fw-vars" -i "$tmp/vars.fd" --output-json "$tmp/fd.json"
 	check "and finds the keys in it" same_variables "$tmp/fd.json"
-	check "AWS's own program reads the blob" bash -c '"$1" -i aws -o json -I "$2" -O "$3"' _ "$tmp/venv/bin/uefivars" "$tmp/vars.aws" "$tmp/aws.json"
+	check "AWS's own program reads the blob" "$tmp/venv/bin/uefivars" -i aws -o json -I "$tmp/vars.aws" -O "$tmp/aws.json"
 	check "and finds the keys in it" same_variables "$tmp/aws.json"
 else
 	check_skip "the variables in the eyes of virt-firmware and uefivars" "pip cannot install them"
@@ -145,7 +152,10 @@ check "verify" "$mkappliance" verify "$tmp/out/reader-signed.raw" --quiet
 uki_of signed "$tmp/signed.efi"
 uki_of plain "$tmp/plain.efi"
 check "sbverify: signed by db" sbverify --cert "$keys/db.crt" "$tmp/signed.efi"
-check "sbverify: by no other key" bash -c '! sbverify --cert "$1" "$2"' _ "$keys/KEK.crt" "$tmp/signed.efi"
+by_another_key() {
+	sbverify --cert "$keys/KEK.crt" "$tmp/signed.efi"
+}
+check "sbverify: by no other key" fails by_another_key
 
 "$mkappliance" keygen "$tmp/foreign" --quiet
 "$mkappliance" keygen "$tmp/old" --days 1 --quiet
@@ -258,10 +268,12 @@ check "a byte of the kernel changes PCR 4 and 11" changes .linux 100000 "4 11"
 check "of the initrd" changes .initrd 5000 "4 11"
 check "of the command line" changes .cmdline 0 "4 11"
 check "of what the stub does not measure, 4 alone" changes .text 100 "4"
-check "another certificate changes PCR 7 alone" bash -c '
-	template=$1; shift
-	"$1" pcrs "$2" --secure-boot "$3" | sort | diff "$4" - | sed -n "s/^> sha256:\([0-9]*\) .*/\1/p" | xargs | grep -qx 7' _ x \
-	"$mkappliance" "$tmp/out/reader-signed.raw" "$(cp -r "$keys" "$tmp/keys2" && cat "$tmp/foreign/db.esl" >>"$tmp/keys2/db.esl" && echo "$tmp/keys2")" "$tmp/signed.pcrs"
+another_certificate() {
+	cp -r "$keys" "$tmp/more" && cat "$tmp/foreign/db.esl" >>"$tmp/more/db.esl" &&
+		"$mkappliance" pcrs "$tmp/out/reader-signed.raw" --secure-boot "$tmp/more" | sort | diff "$tmp/signed.pcrs" - |
+		sed -n 's/^> sha256:\([0-9]*\) .*/\1/p' | xargs | grep -qx 7
+}
+check "another certificate changes PCR 7 alone" another_certificate
 
 # ---- and what machines do ----
 
