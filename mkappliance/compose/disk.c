@@ -92,6 +92,12 @@ static int take_packages(struct disk *d, struct error *err)
 	return 0;
 }
 
+/* As libguestfs and uname(2) call it. */
+static const char *guest_architecture(enum architecture arch)
+{
+	return arch == ARCH_ARM64 ? "aarch64" : "x86_64";
+}
+
 #ifdef WITH_GUESTFS
 
 /* ---- making it ---- */
@@ -106,11 +112,6 @@ static int start(struct disk *d, struct error *err)
 	if (r == 0)
 		r = disk_work_look(&d->work, t->base.image, &o.format, err);
 	return r < 0 ? r : guest_start(&o, &d->guest, err);
-}
-
-static const char *guest_architecture(enum architecture arch)
-{
-	return arch == ARCH_ARM64 ? "aarch64" : "x86_64";
 }
 
 /* The base must be what the template says, and what is to run in it must be able to run here. */
