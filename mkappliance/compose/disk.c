@@ -31,7 +31,9 @@ struct disk {
 
 static void disk_free(struct disk *d)
 {
+#ifdef WITH_GUESTFS
 	guest_free(d->guest); /* before its overlay goes */
+#endif
 	disk_work_close(&d->work);
 	strlist_free(&d->packages);
 	free(d->what);
