@@ -18,7 +18,7 @@ static void platform_free(struct oci_platform *p)
 	free(p->variant);
 }
 
-static void descriptor_free(struct oci_descriptor *d)
+void oci_descriptor_free(struct oci_descriptor *d)
 {
 	free(d->media_type);
 	platform_free(&d->platform);
@@ -30,14 +30,14 @@ static void descriptor_free(struct oci_descriptor *d)
 void oci_index_free(struct oci_index *i)
 {
 	for (size_t n = 0; n < i->len; n++)
-		descriptor_free(&i->list[n]);
+		oci_descriptor_free(&i->list[n]);
 	free(i->list);
 	*i = (struct oci_index){0};
 }
 
 void oci_manifest_free(struct oci_manifest *m)
 {
-	descriptor_free(&m->config);
+	oci_descriptor_free(&m->config);
 	oci_index_free(&m->layers);
 }
 

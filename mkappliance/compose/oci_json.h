@@ -111,6 +111,7 @@ int oci_config_parse(const char *text, size_t len, const char *name, struct oci_
 int docker_archive_parse(const char *text, size_t len, const char *name, struct docker_archive *ret,
 			 struct error *err);
 
+void oci_descriptor_free(struct oci_descriptor *d);
 void oci_index_free(struct oci_index *i);
 void oci_manifest_free(struct oci_manifest *m);
 void oci_config_free(struct oci_config *c);

@@ -19,19 +19,9 @@ struct search {
 	unsigned visits;
 };
 
-static void descriptor_free(struct oci_descriptor *d)
-{
-	free(d->media_type);
-	free(d->platform.os);
-	free(d->platform.architecture);
-	free(d->platform.variant);
-	free(d->names[0]);
-	free(d->names[1]);
-}
-
 void oci_choice_free(struct oci_choice *c)
 {
-	descriptor_free(&c->manifest);
+	oci_descriptor_free(&c->manifest);
 	*c = (struct oci_choice){0};
 }
 
