@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "compose/debian_kernel.h"
+#include "compose/debian_note.h"
 #include "compose/sandbox_ids.h"
 #include "lib/cleanup.h"
 #include "lib/io.h"
@@ -39,6 +40,7 @@ struct bootstrap {
 	const char *variant;
 	const struct strlist *packages;
 	bool installs; /* rather than only unpacks */
+	char *lists;   /* where apt's indexes of packages go; NULL: nowhere */
 	char *failure; /* first error that it printed */
 };
 
@@ -151,6 +153,8 @@ static void make_argv(const struct bootstrap *b, const char *mode, struct strlis
 		strlist_add(argv, DROP_TRACES);
 		if (t->base.keyring)
 			strlist_add(argv, DROP_SIGNED_BY);
+		if (b->lists)
+			strlist_addf(argv, "--customize-hook=copy-out /var/lib/apt/lists '%s'", b->lists);
 	}
 	strlist_add(argv, t->base.suite);
 	strlist_add(argv, "-");
@@ -195,8 +199,25 @@ static int bootstrap(int fd, struct buf *note, void *data, struct error *err)
 {
 	struct bootstrap *b = data;
 
-	(void)note;
-	return run_mmdebstrap(fd, b, err) < 0 ? error_prefix(err, "%s", b->what) : 0;
+	const char *tmp = getenv("TMPDIR");
+	struct error ignored = ERROR_INIT;
+	int r;
+
+	if (!b->installs)
+		return run_mmdebstrap(fd, b, err) < 0 ? error_prefix(err, "%s", b->what) : 0;
+	b->lists = xasprintf("%s/mkappliance-lists-XXXXXX", tmp && tmp[0] == '/' ? tmp : "/tmp");
+	r = mkdtemp(b->lists) ? 0 : error_errno(err, -errno, "%s", b->lists);
+	if (r == 0) {
+		_cleanup_free_ char *lists = xasprintf("%s/lists", b->lists);
+
+		r = run_mmdebstrap(fd, b, err);
+		/* A package manager that is not the real one leaves none. */
+		if (r == 0 && access(lists, R_OK) == 0)
+			r = debian_note(fd, b->what, lists, note, err);
+		(void)io_remove_tree(b->lists, &ignored);
+	}
+	free(steal_pointer(&b->lists));
+	return r < 0 ? error_prefix(err, "%s", b->what) : 0;
 }
 
 /* A keyring by its path, which is in what is made, and its content. */
@@ -254,6 +275,7 @@ int debian_base(const struct template *t, const struct cache *cache, struct cach
 	_cleanup_buf_ struct buf key = {0};
 	int r;
 
+	cache_key_add(&key, "note", "installed"); /* layers from before had none */
 	r = key_of(&b, "debian-base", &key, err);
 	return r < 0 ? r : cache_get(cache, &key, what, true, bootstrap, &b, ret, err);
 }
