@@ -20,7 +20,6 @@ static char page[2048];
 static void on_stop(int signal)
 {
 	static const char bye[] = "hello: stopped\n";
-
 	(void)signal;
 	_exit(write(1, bye, sizeof bye - 1) < 0); /* there is nothing to tidy up */
 }
@@ -91,10 +90,11 @@ static int listen_on(uint16_t port)
 
 int main(int argc, char **argv)
 {
-	unsigned long port = argc == 2 ? strtoul(argv[1], NULL, 10) : 0;
+	char *end = NULL;
+	unsigned long port = argc == 2 ? strtoul(argv[1], &end, 10) : 0;
 	int listener, children = 0;
 
-	if (port < 1 || port > 65535) {
+	if (!end || *end || port < 1 || port > 65535) {
 		dprintf(2, "usage: hello PORT\n");
 		return 2;
 	}
