@@ -454,7 +454,7 @@ static int write_companions(struct build *b, struct error *err)
 /* ---- 8: names ---- */
 
 /* All are on the disk before the first gets its name, and the image is last: who sees it sees its manifest. */
-static int commit(struct build *b, struct error *err)
+static int commit(struct build *b, const struct image_result *paths, struct error *err)
 {
 	struct output *const all[] = {&b->unsigned_out, &b->blocks_out, &b->manifest_out, &b->sha256_out,
 				      &b->image};
@@ -478,11 +478,14 @@ static int commit(struct build *b, struct error *err)
 	for (size_t i = 0; i < count; i++) {
 		if (all[i]->fd < 0)
 			continue;
+		/* The companions' names are on the disk before the image's: after a power cut too. */
+		if (all[i] == &b->image && (r = output_sync_directory(paths->image_path, err)) < 0)
+			return r;
 		r = output_commit(all[i], false, err);
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return output_sync_directory(paths->image_path, err);
 }
 
 int image_build(const struct template *t, struct compose_result *c, const struct image_options *o,
@@ -507,7 +510,8 @@ int image_build(const struct template *t, struct compose_result *c, const struct
 		return r;
 	if ((r = tree_check_sources(c->tree, err)) < 0)
 		return r;
-	if ((r = describe(&b, err)) < 0 || (r = write_companions(&b, err)) < 0 || (r = commit(&b, err)) < 0)
+	if ((r = describe(&b, err)) < 0 || (r = write_companions(&b, err)) < 0 ||
+	    (r = commit(&b, &result, err)) < 0)
 		return r;
 	result.manifest = steal_pointer(&b.manifest);
 	*ret = result;

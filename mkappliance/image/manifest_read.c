@@ -15,7 +15,7 @@
 #include "lib/json.h"
 
 #define MAX_TEXT (64u << 20)
-#define MAX_SIZE (1ll << 50)
+#define MAX_SIZE (1ll << 44) /* 16 TiB, as in blocks.c: what is allocated for an image stays below 2 GiB */
 
 static int need_text(const struct json *j, const char *path, char **ret, struct error *err)
 {

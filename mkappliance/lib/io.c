@@ -31,7 +31,7 @@ int io_pread_full(int fd, const char *name, void *buf, size_t len, uint64_t offs
 	return 0;
 }
 
-static int write_error(const char *name, int code, struct error *err)
+int io_write_error(const char *name, int code, struct error *err)
 {
 	if (code == -ENOSPC || code == -EDQUOT)
 		return error_set(err, code,
@@ -53,7 +53,7 @@ int io_pwrite_full(int fd, const char *name, const void *buf, size_t len, uint64
 		if (n < 0) {
 			if (errno == EINTR)
 				continue;
-			return write_error(name, -errno, err);
+			return io_write_error(name, -errno, err);
 		}
 		p += n;
 		len -= (size_t)n;
@@ -72,7 +72,7 @@ int io_write_full(int fd, const char *name, const void *buf, size_t len, struct 
 		if (n < 0) {
 			if (errno == EINTR)
 				continue;
-			return write_error(name, -errno, err);
+			return io_write_error(name, -errno, err);
 		}
 		p += n;
 		len -= (size_t)n;

@@ -20,6 +20,9 @@ int io_pread_full(int fd, const char *name, void *buf, size_t len, uint64_t offs
 /* Writes exactly @len bytes at @offset. -ENOSPC names the file and says that the disk is full. */
 int io_pwrite_full(int fd, const char *name, const void *buf, size_t len, uint64_t offset, struct error *err);
 
+/* Sets what a write that failed with @code says of the file @name; returns @code. */
+int io_write_error(const char *name, int code, struct error *err);
+
 /* Writes exactly @len bytes at the file position. */
 int io_write_full(int fd, const char *name, const void *buf, size_t len, struct error *err);
 
@@ -64,6 +67,10 @@ int output_sync(struct output *out, struct error *err);
  */
 int output_commit(struct output *out, bool sync, struct error *err);
 void output_abort(struct output *out);
+
+/* Brings the names in the directory of @path to the disk: after this, what was committed there survives a
+ * power cut. */
+int output_sync_directory(const char *path, struct error *err);
 
 #define _cleanup_output_ __attribute__((cleanup(output_abort)))
 

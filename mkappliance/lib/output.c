@@ -78,7 +78,7 @@ static int give_name(struct output *out, struct error *err)
 	if (linkat(AT_FDCWD, proc, AT_FDCWD, out->path, AT_SYMLINK_FOLLOW) == 0)
 		return 0;
 	if (errno != EEXIST)
-		return error_errno(err, -errno, "%s: creating", out->path);
+		return io_write_error(out->path, -errno, err);
 	for (unsigned i = 0; i < TEMP_ATTEMPTS; i++) {
 		_cleanup_free_ char *temp = temp_name(out->path, i);
 
@@ -96,7 +96,20 @@ static int give_name(struct output *out, struct error *err)
 int output_sync(struct output *out, struct error *err)
 {
 	if (fsync(out->fd) < 0)
-		return error_errno(err, -errno, "%s: writing to the disk", out->path);
+		return io_write_error(out->path, -errno, err);
+	return 0;
+}
+
+int output_sync_directory(const char *path, struct error *err)
+{
+	_cleanup_free_ char *dir = directory_of(path);
+	_cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_errno(err, -errno, "%s", dir);
+	/* EINVAL: a file system that knows no such thing. */
+	if (fsync(fd) < 0 && errno != EINVAL)
+		return io_write_error(dir, -errno, err);
 	return 0;
 }
 
@@ -114,7 +127,7 @@ int output_commit(struct output *out, bool sync, struct error *err)
 
 		if (!out->temp)
 			(void)unlink(out->path);
-		return error_errno(err, code, "%s: closing", out->path);
+		return io_write_error(out->path, code, err);
 	}
 	/* Point of no return. */
 	if (out->temp && rename(out->temp, out->path) < 0)
@@ -149,5 +162,6 @@ int output_write_file(const char *path, const void *data, size_t len, struct err
 	r = io_write_full(out.fd, path, data, len, err);
 	if (r < 0)
 		return r;
-	return output_commit(&out, true, err);
+	r = output_commit(&out, true, err);
+	return r < 0 ? r : output_sync_directory(path, err);
 }

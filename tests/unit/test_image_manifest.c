@@ -151,6 +151,7 @@ static void test_every_field_counts(void **state)
 		{"\"size\": 1073741824", "\"size\": 90177536", "disk.size"},
 		{"\"size\": 1073741824", "\"size\": -1", "disk.size"},
 		{"\"size\": 1073741824", "\"size\": 9000000000000000000", "disk.size"},
+		{"\"size\": 1073741824", "\"size\": 17592187092992", "disk.size"}, /* 16 TiB and a bit */
 		{"\"offset\": 1048576", "\"offset\": 1048577", "partition 'esp'"},
 		{"\"offset\": 1048576", "\"offset\": 0", "partition 'esp'"},
 		{"\"offset\": 68157440", "\"offset\": 67108864", "partition 'root'"},
