@@ -167,6 +167,16 @@ int64_t debian_epoch(const struct template *t)
 	return t->appliance.epoch > EPOCH_MIN ? t->appliance.epoch : EPOCH_MIN;
 }
 
+/* What mends an archive whose signature does not fit. */
+static const char *signature_hint(const struct template *t, const char *failure)
+{
+	if (!strstr(failure, "is not signed") && !strstr(failure, "NO_PUBKEY"))
+		return "";
+	return t->base.keyring
+		       ? " Keyring= has no key that signed it: name the file with the keys of that archive"
+		       : " The host has no key that signed it: name a file with the archive's keys in Keyring=";
+}
+
 static int run_mmdebstrap(int fd, struct bootstrap *b, struct error *err)
 {
 	_cleanup_strlist_ struct strlist argv = {0};
@@ -190,7 +200,7 @@ static int run_mmdebstrap(int fd, struct bootstrap *b, struct error *err)
 	failure = steal_pointer(&b->failure);
 	/* Its last line only says that it failed, the first error says why. */
 	if (r == -EPIPE && failure)
-		return error_set(err, r, "mmdebstrap: %s", failure);
+		return error_set(err, r, "mmdebstrap: %s%s", failure, signature_hint(b->t, failure));
 	return r;
 }
 

@@ -89,7 +89,7 @@ check "setting that nothing would read" refuses 2 "$in/bad.conf:*: Suite= works 
 	in_section Base Suite=bookworm
 check "name that is none" refuses 2 "$in/bad.conf:2: Name=: 'An Appliance'*" with 's/^Name=.*/Name=An Appliance/'
 check "no name" refuses 2 "$in/bad.conf: \[Appliance\] Name= is missing" with '/^Name=/d'
-check "no Exec=" refuses 2 "$in/bad.conf: \[Init\] Exec= is missing: the program to run (or choose Mode=system)" with '/^Exec=/d'
+check "no Exec=" refuses 2 "$in/bad.conf: \[Init\] Exec= is missing: the program to run (or name the package's Unit=, or choose Mode=system)" with '/^Exec=/d'
 check "not text" refuses 2 "$in/bad.conf:1: NUL byte in column *; this is not a text file" with '1s/$/\x00/'
 check "no such template" refuses 2 "$tmp/nowhere: No such file or directory; a template is a directory that holds appliance.conf, or *" \
 	build "$tmp/nowhere"
@@ -379,9 +379,39 @@ killed_between() {
 	[ ! -e "$out/synthetic-1.0.raw" ] || "$mkappliance" verify "$out/synthetic-1.0.raw" --quiet || return
 	[ -z "$(find "$out" -name '*.part')" ] && build "$in" && "$mkappliance" verify "$out/synthetic-1.0.raw" --quiet && rm "$out"/*
 }
+# While the files of an older build get their new content, at the N-th: each is the old one or the new one, whole, and those that
+# do not belong together are refused.
+killed_over_old() {
+	local f old=$tmp/old-build new=$tmp/new-build status=0
+	rm -rf "$old" "$new" && printf 'another page\n' >"$in/page" && "$mkappliance" build "$in" -o "$new" --quiet &&
+		printf 'a page\n' >"$in/page" && "$mkappliance" build "$in" -o "$old" --quiet && cp "$old"/* "$out/" || return
+	printf 'another page\n' >"$in/page"
+	strace -f -qq -o /dev/null -e inject=rename:signal=KILL:when="$1" "$mkappliance" build "$in" -o "$out" --quiet
+	printf 'a page\n' >"$in/page"
+	for f in raw blocks manifest.json spdx.json; do
+		cmp -s "$out/synthetic-1.0.$f" "$old/synthetic-1.0.$f" || cmp "$out/synthetic-1.0.$f" "$new/synthetic-1.0.$f" || return
+	done
+	"$mkappliance" verify "$out/synthetic-1.0.raw" >"$tmp/verdict" 2>&1 || status=$?
+	cat "$tmp/verdict"
+	if [ $status -ne "$2" ] || ! grep -q "$3" "$tmp/verdict"; then
+		echo "exit code $status, expected $2 and '$3'"
+		return 1
+	fi
+	"$mkappliance" build "$in" -o "$out" --quiet && "$mkappliance" verify "$out/synthetic-1.0.raw" --quiet && rm "$out"/*
+}
+full_at() {
+	refuses 1 "$out/synthetic-1.0.*: $full" \
+		strace -f -qq -o /dev/null -e "inject=$1:error=ENOSPC:when=$2" "$mkappliance" build "$in" -o "$out" --quiet
+}
 if command -v strace >/dev/null && strace -qq -o /dev/null true 2>/dev/null; then
-	check "killed between manifest and image" killed_between 2
-	check "killed behind the image" killed_between 3
+	check "killed before the manifest" killed_between 3
+	check "killed between manifest and image" killed_between 4
+	check "killed over an older build, at its first file" killed_over_old 1 0 .
+	check "killed over an older build, before the manifest" killed_over_old 3 0 .
+	check "killed over an older build: new manifest, old image" killed_over_old 4 3 'DIFFERS'
+	check "disk full, told by an fsync" full_at fsync 7
+else
+	check_skip "killed over an older build, disk full at fsync: 6 checks" "strace is not installed (apt-get install strace) or not allowed"
 fi
 
 # A package manager of ours that takes its time.
