@@ -10,17 +10,11 @@
 #include <unistd.h>
 
 #include "app.h"
-#include "console.h"
-#include "end.h"
 #include "file.h"
 #include "image/abi.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define DEFAULT_HOME "HOME=/"
-#define OUTPUT_LINE  1000  /* bytes; longer lines are folded */
-#define OUTPUT_READ  512   /* bytes at once: on a slow console even as many empty lines take but a moment */
-#define OUTPUT_MS    250   /* at a time, so that a flood does not keep us from everything else */
-#define REST_MS	     10000 /* for the last words: a full pipe at 115200 baud takes 6 s */
 
 /* What the child tells when it does not get as far as the application. */
 struct app_failure {
@@ -30,7 +24,7 @@ struct app_failure {
 
 static const char *app_env[CONF_LIST_MAX + 3];
 
-static bool env_has(const struct conf *c, const char *assignment)
+static bool env_has(const struct conf_service *c, const char *assignment)
 {
 	size_t len = (size_t)(strchr(assignment, '=') - assignment) + 1;
 
@@ -41,7 +35,7 @@ static bool env_has(const struct conf *c, const char *assignment)
 }
 
 /* Env= and what every program expects. */
-static void make_env(const struct conf *c)
+static void make_env(const struct conf_service *c)
 {
 	size_t n = 0;
 
@@ -54,7 +48,7 @@ static void make_env(const struct conf *c)
 	app_env[n] = NULL;
 }
 
-static int set_groups(const struct conf *c)
+static int set_groups(const struct conf_service *c)
 {
 	gid_t groups[CONF_LIST_MAX];
 
@@ -93,7 +87,7 @@ static int set_limits(void)
 }
 
 /* In the child. Returns the step that failed, with errno. */
-static const char *become_app(const struct conf *c, const struct app_program *program, int output)
+static const char *become_app(const struct conf_service *c, const struct app_program *program, int output)
 {
 	union {
 		const char *const *constant;
@@ -119,7 +113,7 @@ static const char *become_app(const struct conf *c, const struct app_program *pr
 	return "execve";
 }
 
-static _Noreturn void app_child(const struct conf *c, const struct app_program *program, int output,
+static _Noreturn void app_child(const struct conf_service *c, const struct app_program *program, int output,
 				int status)
 {
 	struct app_failure f = {.error = 0};
@@ -133,7 +127,7 @@ static _Noreturn void app_child(const struct conf *c, const struct app_program *
 }
 
 /* Waits for the child to become the application: then the status pipe closes without a word. */
-static void wait_exec(const char *program, pid_t pid, int status)
+static int wait_exec(const struct app_program *program, pid_t pid, int status, struct line *why)
 {
 	struct app_failure f = {.error = 0};
 	ssize_t n;
@@ -143,110 +137,61 @@ static void wait_exec(const char *program, pid_t pid, int status)
 	while (n < 0 && errno == EINTR);
 	close(status);
 	if (n == 0)
-		return;
+		return 0;
 	(void)waitpid(pid, NULL, 0);
 	f.step[sizeof f.step - 1] = '\0';
-	fail(ABI_FAILED_EXEC, "%s: %s: %s", program, f.step, strerror(f.error));
+	line_printf(why, "%s: %s: %s", program->argv[0], f.step, strerror(f.error));
+	return -1;
 }
 
-void app_start(const struct conf *c, const struct app_program *program, struct app *ret)
+/* Two pipes: for the output, whose write end belongs to the program, and for the status. */
+static int make_pipes(const struct conf_service *c, const struct app_program *program, int output[2],
+		      int status[2])
+{
+	if (pipe2(output, O_CLOEXEC) < 0)
+		return -1;
+	if (pipe2(status, O_CLOEXEC) < 0) {
+		close(output[0]);
+		close(output[1]);
+		return -1;
+	}
+	/* So that it can open /dev/stdout as another user than root. */
+	if (fchown(output[1], program->as_root ? 0 : (uid_t)c->uid, program->as_root ? 0 : (gid_t)c->gid) ==
+		    0 &&
+	    fcntl(output[0], F_SETFL, O_NONBLOCK) == 0)
+		return 0;
+	close(output[0]);
+	close(output[1]);
+	close(status[0]);
+	close(status[1]);
+	return -1;
+}
+
+int app_start(const struct conf_service *c, const struct app_program *program, struct child *ret,
+	      struct output *ret_output, struct line *why)
 {
 	int output[2], status[2];
 	pid_t pid;
 
 	make_env(c);
-	if (pipe2(output, O_CLOEXEC) < 0 || pipe2(status, O_CLOEXEC) < 0)
-		fail(ABI_FAILED_EXEC, "pipes: %s", strerror(errno));
-	/* The pipe is the application's, so that it can open /dev/stdout as another user than root. */
-	if (fchown(output[1], program->as_root ? 0 : (uid_t)c->uid, program->as_root ? 0 : (gid_t)c->gid) <
-		    0 ||
-	    fcntl(output[0], F_SETFL, O_NONBLOCK) < 0)
-		fail(ABI_FAILED_EXEC, "the pipe for its output: %s", strerror(errno));
+	if (make_pipes(c, program, output, status) < 0) {
+		line_printf(why, "pipes for its output: %s", strerror(errno));
+		return -1;
+	}
 	pid = fork();
-	if (pid < 0)
-		fail(ABI_FAILED_EXEC, "fork: %s", strerror(errno));
 	if (pid == 0)
 		app_child(c, program, output[1], status[1]);
+	if (pid < 0)
+		line_printf(why, "fork: %s", strerror(errno));
 	close(output[1]);
 	close(status[1]);
-	wait_exec(program->argv[0], pid, status[0]);
-	ret->pid = pid;
-	ret->output_fd = output[0];
-}
-
-static char out_line[sizeof ABI_APP_PREFIX + OUTPUT_LINE + 1] = ABI_APP_PREFIX;
-static size_t out_len = sizeof ABI_APP_PREFIX - 1;
-static unsigned out_lost;
-
-/*
- * The kernel may put a message of its own, with its line end, into the middle of ours; what follows it then
- * begins a line. So the text that begins a record must not occur in ours at all.
- */
-static void out_disarm(void)
-{
-	static const char prefix[] = ABI_RECORD_PREFIX;
-	char *at = out_line;
-
-	while ((at = memmem(at, (size_t)(out_line + out_len - at), prefix, sizeof prefix - 1))) {
-		at += sizeof prefix - 1;
-		at[-2] = '?'; /* its colon */
+	if (pid < 0)
+		close(status[0]);
+	if (pid < 0 || wait_exec(program, pid, status[0], why) < 0) {
+		close(output[0]);
+		return -1;
 	}
-}
-
-static void out_flush(void)
-{
-	struct line lost = {.len = 0};
-
-	out_disarm();
-	out_line[out_len++] = '\n';
-	if (out_lost && console_ready()) {
-		line_printf(&lost, ABI_APP_PREFIX "(%u lines lost: the console is too slow)\n", out_lost);
-		if (console_write(lost.text, lost.len) == 0)
-			out_lost = 0;
-	}
-	/* After one line that found no room the others do not wait for it again. */
-	if ((out_lost && !console_ready()) || console_write(out_line, out_len) < 0)
-		out_lost++;
-	out_len = sizeof ABI_APP_PREFIX - 1;
-}
-
-/* Control characters could move the cursor and so put text where only records begin. */
-static void out_byte(char c)
-{
-	if (c == '\n') {
-		out_flush();
-		return;
-	}
-	if (out_len >= sizeof ABI_APP_PREFIX - 1 + OUTPUT_LINE)
-		out_flush();
-	out_line[out_len++] = ((unsigned char)c < 0x20 && c != '\t') || c == 0x7f ? '?' : c;
-}
-
-void app_forward(struct app *a, bool rest)
-{
-	uint64_t until = clock_ms() + (rest ? REST_MS : OUTPUT_MS);
-	char buf[OUTPUT_READ];
-	ssize_t n = -1;
-
-	while (a->output_fd >= 0 && clock_ms() < until) {
-		n = read(a->output_fd, buf, sizeof buf);
-		if (n <= 0)
-			break;
-		for (ssize_t k = 0; k < n; k++)
-			if (buf[k] != '\r' || k + 1 == n || buf[k + 1] != '\n')
-				out_byte(buf[k]);
-	}
-	if (n == 0 && a->output_fd >= 0) {
-		close(a->output_fd);
-		a->output_fd = -1;
-	}
-	if ((rest || a->output_fd < 0) && out_len > sizeof ABI_APP_PREFIX - 1)
-		out_flush();
-}
-
-void app_close(struct app *a)
-{
-	if (a->output_fd >= 0)
-		close(a->output_fd);
-	a->output_fd = -1;
+	child_add(ret, pid);
+	out_open(ret_output, output[0]);
+	return 0;
 }

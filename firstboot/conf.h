@@ -22,6 +22,26 @@ struct conf_list {
 	size_t len;
 };
 
+/* A program that is supervised. */
+struct conf_service {
+	const char *name;
+	struct conf_list after;
+	uint32_t waits_for; /* the same: bit i is service i */
+	struct conf_list args;
+	struct conf_list before; /* checked: see conf_before() */
+	struct conf_list before_args;
+	uint64_t uid;
+	uint64_t gid;
+	struct conf_list groups; /* decimal, checked */
+	struct conf_list env;
+	const char *working_directory;
+	uint64_t ready_port;
+	const char *ready_path; /* NULL: TCP */
+	uint64_t ready_timeout; /* seconds */
+	uint64_t stop_signal;
+	uint64_t stop_timeout; /* seconds */
+};
+
 struct conf {
 	const char *name;
 	const char *version;
@@ -43,15 +63,6 @@ struct conf {
 	/* Mode=appliance */
 	struct conf_list root_modules;
 	const char *hostname;
-	struct conf_list args;
-	struct conf_list before; /* checked: see conf_before() */
-	struct conf_list before_args;
-	uint64_t uid;
-	uint64_t gid;
-	struct conf_list groups; /* decimal, checked */
-	struct conf_list env;
-	const char *working_directory;
-	struct conf_list writable;
 	unsigned network;	     /* enum conf_network */
 	struct conf_list interfaces; /* names; empty: the first one */
 	struct conf_list addresses;  /* lease_parse_address() takes them */
@@ -59,11 +70,10 @@ struct conf {
 	struct conf_list dns;	 /* addresses */
 	struct conf_list search; /* domains */
 	unsigned ipv6;		 /* enum conf_ipv6 */
-	uint64_t ready_port;
-	const char *ready_path; /* NULL: TCP */
-	uint64_t ready_timeout; /* seconds */
-	uint64_t stop_signal;
-	uint64_t stop_timeout; /* seconds */
+	struct conf_list writable;
+
+	size_t service_count;
+	struct conf_service services[ABI_SERVICES_MAX]; /* each behind those it waits for; the last member */
 };
 
 /*

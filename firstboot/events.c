@@ -8,13 +8,14 @@
 #include <unistd.h>
 
 #include "button.h"
+#include "child.h"
 #include "end.h"
 #include "events.h"
 #include "file.h"
 #include "guard.h"
 #include "image/abi.h"
 
-#define FIXED 4 /* descriptors that are always waited for */
+#define EVENTS_OWN 4 /* descriptors that are always waited for */
 
 void events_open(struct events *e, int uevent_fd)
 {
@@ -33,7 +34,7 @@ void events_open(struct events *e, int uevent_fd)
 	e->uevent_fd = uevent_fd;
 	e->button_fd = button_open();
 	e->stop = NULL;
-	e->child = false;
+	e->sources = NULL;
 }
 
 static void read_signals(struct events *e)
@@ -41,9 +42,7 @@ static void read_signals(struct events *e)
 	struct signalfd_siginfo s;
 
 	while (read(e->signal_fd, &s, sizeof s) == (ssize_t)sizeof s) {
-		if (s.ssi_signo == SIGCHLD)
-			e->child = true;
-		else if (!e->stop)
+		if (s.ssi_signo != SIGCHLD && !e->stop)
 			e->stop = ABI_STOP_SIGNAL;
 	}
 }
@@ -60,30 +59,61 @@ static int poll_timeout(uint64_t deadline)
 	return deadline - now > INT_MAX ? INT_MAX : (int)(deadline - now);
 }
 
-void events_wait(struct events *e, struct pollfd *extra, size_t count, uint64_t deadline)
+/* poll() of @p, whose first EVENTS_OWN are for those of everybody, which are taken care of here. */
+static void wait_for(struct events *e, struct pollfd *p, size_t count, uint64_t deadline)
 {
-	struct pollfd p[FIXED + EVENTS_EXTRA_MAX] = {
-		{.fd = e->signal_fd, .events = POLLIN},
-		{.fd = e->uevent_fd, .events = POLLIN},
-		{.fd = e->button_fd, .events = POLLIN},
-		{.fd = guard_log_fd(), .events = POLLIN},
-	};
+	static bool more; /* children to reap than child_reap() did last time */
 
-	if (count > EVENTS_EXTRA_MAX)
-		count = EVENTS_EXTRA_MAX;
-	if (count)
-		memcpy(p + FIXED, extra, count * sizeof *extra);
-	/* An error here (no memory) is a wait of no length; every fd is asked again below or in the next
-	 * round. */
-	if (poll(p, FIXED + count, poll_timeout(deadline)) <= 0)
-		for (size_t i = 0; i < FIXED + count; i++)
+	p[0] = (struct pollfd){.fd = e->signal_fd, .events = POLLIN};
+	p[1] = (struct pollfd){.fd = e->uevent_fd, .events = POLLIN};
+	p[2] = (struct pollfd){.fd = e->button_fd, .events = POLLIN};
+	p[3] = (struct pollfd){.fd = guard_log_fd(), .events = POLLIN};
+	/* An error here (no memory) is a wait of no length; every fd is asked again in the next round. */
+	if (poll(p, EVENTS_OWN + count, more ? 0 : poll_timeout(deadline)) < 0)
+		for (size_t i = 0; i < EVENTS_OWN + count; i++)
 			p[i].revents = 0;
-	if (count)
-		memcpy(extra, p + FIXED, count * sizeof *extra);
 	if (p[1].revents || p[3].revents)
 		guard_check();
 	if (p[0].revents)
 		read_signals(e);
 	if (p[2].revents && button_pressed(e->button_fd) && !e->stop)
 		e->stop = ABI_STOP_BUTTON;
+	/* Whether or not its signal is there: one signal stands for many. */
+	more = child_reap();
+}
+
+void events_wait(struct events *e, struct pollfd *extra, size_t count, uint64_t deadline)
+{
+	struct pollfd p[EVENTS_OWN + EVENTS_EXTRA_MAX];
+
+	if (count > EVENTS_EXTRA_MAX)
+		count = EVENTS_EXTRA_MAX;
+	if (count)
+		memcpy(p + EVENTS_OWN, extra, count * sizeof *extra);
+	wait_for(e, p, count, deadline);
+	if (count)
+		memcpy(extra, p + EVENTS_OWN, count * sizeof *extra);
+}
+
+void events_add(struct events *e, struct event_source *s)
+{
+	s->next = e->sources;
+	e->sources = s;
+}
+
+void events_round(struct events *e)
+{
+	struct pollfd p[EVENTS_OWN + EVENTS_POLL_MAX];
+	uint64_t deadline = UINT64_MAX;
+	size_t count = 0;
+
+	for (const struct event_source *s = e->sources; s; s = s->next) {
+		uint64_t d = s->deadline();
+
+		deadline = d < deadline ? d : deadline;
+		count += s->poll(p + EVENTS_OWN + count, EVENTS_POLL_MAX - count);
+	}
+	wait_for(e, p, count, deadline);
+	for (const struct event_source *s = e->sources; s; s = s->next)
+		s->step();
 }

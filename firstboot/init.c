@@ -21,7 +21,7 @@
 #include "module.h"
 #include "record.h"
 #include "root.h"
-#include "service.h"
+#include "supervise.h"
 #include "uevent.h"
 #include "verity.h"
 
@@ -155,5 +155,5 @@ int main(int argc, char **argv)
 	/* Stage 2. */
 	if (conf.system)
 		become_system_init(argv, &signals);
-	service_run(&conf, uevent_fd);
+	supervise_run(&conf, uevent_fd);
 }

@@ -239,10 +239,12 @@ static bool step_link(struct link *l)
 
 /* ---- all of them ---- */
 
-size_t network_poll(struct pollfd p[NETWORK_FDS_MAX])
+size_t network_poll(struct pollfd *p, size_t max)
 {
 	size_t n = 0;
 
+	if (max < NETWORK_FDS_MAX)
+		return 0;
 	for (size_t i = 0; i < link_count; i++)
 		if (links[i].dhcp)
 			p[n++] = (struct pollfd){.fd = links[i].client.packet_fd, .events = POLLIN};
@@ -368,7 +370,7 @@ void network_start(const struct conf *c, struct events *e)
 		if ((!missing->found || conf->network == CONF_NETWORK_IPV6) &&
 		    clock_ms() + INTERFACE_MS < until)
 			until = clock_ms() + INTERFACE_MS;
-		events_wait(e, p, network_poll(p), until < deadline ? until : deadline);
+		events_wait(e, p, network_poll(p, NETWORK_FDS_MAX), until < deadline ? until : deadline);
 	}
 	r = e->stop ? 0 : write_resolv();
 	if (r < 0)

@@ -21,8 +21,8 @@
  * shall stop (e->stop). Does nothing with Network=none. */
 void network_start(const struct conf *c, struct events *e);
 
-/* What the loop has to poll for, and until when at the latest. Returns how many of @p it filled. */
-size_t network_poll(struct pollfd p[NETWORK_FDS_MAX]);
+/* What the loop has to poll for, and until when at the latest. Returns how many of @p it filled, none where @max is under NETWORK_FDS_MAX. */
+size_t network_poll(struct pollfd *p, size_t max);
 uint64_t network_deadline(void);
 
 /* Does what is due, without waiting: renews leases, follows routers. An interface that loses its lease loses its

@@ -39,7 +39,7 @@ static bool probe_again(struct probe *p)
 	return false;
 }
 
-static bool probe_connect(struct probe *p, const struct conf *c)
+static bool probe_connect(struct probe *p, const struct conf_service *c)
 {
 	struct sockaddr_in to = {
 		.sin_family = AF_INET,
@@ -70,7 +70,7 @@ static bool is_connected(int fd)
 	       getsockname(fd, (struct sockaddr *)&own, &own_len) == 0 && own.sin_port != peer.sin_port;
 }
 
-static bool probe_send(struct probe *p, const struct conf *c)
+static bool probe_send(struct probe *p, const struct conf_service *c)
 {
 	struct line request = {.len = 0};
 
@@ -123,7 +123,7 @@ static bool probe_read(struct probe *p)
 	return true;
 }
 
-bool probe_step(struct probe *p, const struct conf *c)
+bool probe_step(struct probe *p, const struct conf_service *c)
 {
 	struct pollfd ready = {.fd = p->fd, .events = p->events};
 

@@ -21,7 +21,7 @@ struct probe {
 void probe_init(struct probe *p);
 
 /* To be called when p->fd is ready for p->events or p->deadline is over. True: it answers. */
-bool probe_step(struct probe *p, const struct conf *c);
+bool probe_step(struct probe *p, const struct conf_service *c);
 void probe_close(struct probe *p);
 
 /* The status code in "HTTP/1.x NNN"; 0 when that is not what @text begins with. Pure. */

@@ -1,254 +1,242 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "app.h"
-#include "before.h"
-#include "end.h"
-#include "events.h"
 #include "file.h"
 #include "image/abi.h"
-#include "module.h"
-#include "net.h"
-#include "network.h"
-#include "probe.h"
 #include "record.h"
 #include "service.h"
-#include "writable.h"
 
-#define REAP_MS 2000  /* for processes to go after SIGKILL; one that hangs in the kernel never does */
-#define SYNC_MS 10000 /* for a disk that the application, as root, may have mounted */
+#define KILL_MS 2000 /* for a process to go after SIGKILL; one that hangs in the kernel never does */
 
-static struct events events;
-static struct app app;
-static struct probe probe;
+struct line service_why;
 
-/* Of the application. Times are milliseconds of clock_ms(), UINT64_MAX: never. */
-static struct {
-	uint64_t started;
-	bool ready;
-	bool failed;	      /* never became ready: the record is written, what follows is tidying up */
-	const char *stopping; /* why; NULL: it is not */
-	uint64_t ready_until;
-	uint64_t kill_at;
-	bool killed;
-	bool ended;
-	int status; /* of waitpid(2) */
-} state = {.ready_until = UINT64_MAX, .kill_at = UINT64_MAX};
-
-static void load_root_modules(const struct conf *c)
+void service_init(struct service *s, const struct conf_service *c)
 {
-	for (size_t i = 0; i < c->root_modules.len; i++) {
-		int r = module_load(c->root_modules.ptr[i]);
+	s->conf = c;
+	s->state = SERVICE_WAITING;
+	s->deadline = UINT64_MAX;
+	out_init(&s->output, c->name);
+	probe_init(&s->probe);
+}
 
-		if (r < 0)
-			fail(ABI_FAILED_MODULE, "%s: %s", c->root_modules.ptr[i], strerror(-r));
+void service_fail(struct service *s, const char *reason, const char *format, ...)
+{
+	va_list ap;
+
+	if (s->failed)
+		return;
+	s->failed = reason;
+	line_reset(&service_why);
+	va_start(ap, format);
+	line_vprintf(&service_why, format, ap);
+	va_end(ap);
+}
+
+static void enter(struct service *s, enum service_state state, uint64_t deadline)
+{
+	s->state = state;
+	s->deadline = deadline;
+}
+
+/* ---- start ---- */
+
+/* One that could not be started: nothing of it runs. */
+static void start_failed(struct service *s)
+{
+	struct line why = service_why;
+
+	enter(s, SERVICE_ENDED, UINT64_MAX);
+	service_fail(s, ABI_FAILED_EXEC, "%s", why.text);
+}
+
+static void start_application(struct service *s)
+{
+	const struct conf_service *c = s->conf;
+
+	line_reset(&service_why);
+	if (app_start(c, &(struct app_program){.argv = c->args.ptr}, &s->child, &s->output, &service_why) <
+	    0) {
+		start_failed(s);
+		return;
 	}
-}
-
-static void prepare(const struct conf *c)
-{
-	int r;
-
-	writable_mount_all(c);
-	if (sethostname(c->hostname, strlen(c->hostname)) < 0)
-		fail(ABI_FAILED_SETUP, "hostname '%s': %s", c->hostname, strerror(errno));
-	r = net_loopback();
-	if (r < 0)
-		fail(ABI_FAILED_SETUP, "the loopback interface: %s", strerror(-r));
-	load_root_modules(c);
-}
-
-static void become_ready(void)
-{
-	state.ready = true;
-	state.ready_until = UINT64_MAX;
-	record_begin(ABI_EVENT_READY);
-	record_number("ms", clock_ms() - state.started);
-	record_end();
-}
-
-static void start(const struct conf *c)
-{
-	app_start(c, &(struct app_program){.argv = c->args.ptr}, &app);
-	state.started = clock_ms();
+	s->started = clock_ms();
 	record_begin(ABI_EVENT_STARTED);
-	record_number("pid", (uint64_t)app.pid);
+	record_text("service", c->name);
+	record_number("pid", (uint64_t)s->child.pid);
 	record_end();
-	probe_init(&probe);
+	probe_init(&s->probe);
 	if (c->ready_port == 0)
-		become_ready();
+		enter(s, SERVICE_READY, UINT64_MAX);
 	else
-		state.ready_until = state.started + c->ready_timeout * 1000;
+		enter(s, SERVICE_STARTING, s->started + c->ready_timeout * 1000);
 }
 
-/* Asks the application to end; StopTimeout= later it is not asked any more. */
-static void request_stop(const struct conf *c, const char *why)
+/* The next program of Before=, or the service itself. */
+static void start_next(struct service *s)
 {
-	state.stopping = why;
-	state.kill_at = clock_ms() + c->stop_timeout * 1000;
-	probe_close(&probe);
-	if (!state.failed) {
-		record_begin(ABI_EVENT_STOPPING);
-		record_text("reason", why);
-		record_end();
+	const struct conf_service *c = s->conf;
+	const char *argv[CONF_LIST_MAX + 1];
+	struct conf_before b;
+
+	if (s->before_next == c->before.len) {
+		start_application(s);
+		return;
 	}
+	/* Checked by conf_parse(), as the sum of the counts is. */
+	(void)conf_before(c->before.ptr[s->before_next++], &b);
+	memcpy(argv, c->before_args.ptr + s->before_at, b.count * sizeof argv[0]);
+	argv[b.count] = NULL;
+	s->before_at += b.count;
+	s->before_may_fail = b.may_fail;
+	s->before_program = argv[0];
+	line_reset(&service_why);
+	if (app_start(c, &(struct app_program){.argv = argv, .as_root = b.as_root}, &s->child, &s->output,
+		      &service_why) < 0)
+		start_failed(s);
+}
+
+void service_start(struct service *s)
+{
+	s->before_next = s->before_at = 0;
+	s->killed = false;
+	/* All programs of Before= together have ReadyTimeout=. */
+	enter(s, SERVICE_BEFORE, clock_ms() + s->conf->ready_timeout * 1000);
+	start_next(s);
+}
+
+/* ---- end ---- */
+
+static void end(struct service *s)
+{
+	probe_close(&s->probe);
+	out_forward(&s->output, true);
+	enter(s, SERVICE_ENDED, UINT64_MAX);
+}
+
+/* @who and @which stand before it, @when behind. */
+static void fail_ended(struct service *s, const char *who, const char *which, const char *when)
+{
+	int status = s->child.status;
+
+	if (WIFSIGNALED(status))
+		service_fail(s, ABI_FAILED_EXITED, "%s%ssignal %d ended it%s", who, which, WTERMSIG(status),
+			     when);
+	else
+		service_fail(s, ABI_FAILED_EXITED, "%s%sit ended with status %d%s", who, which,
+			     WEXITSTATUS(status), when);
+}
+
+/* A program of Before= has ended. What it left behind in its session ends with it. */
+static void before_ended(struct service *s)
+{
+	bool good = WIFEXITED(s->child.status) && WEXITSTATUS(s->child.status) == 0;
+
+	(void)kill(-s->child.pid, SIGKILL);
+	if (good || s->before_may_fail) {
+		start_next(s);
+		return;
+	}
+	fail_ended(s, s->before_program, ", which runs before the application, ended badly: ", "");
+	end(s);
+}
+
+/* The service itself has, and nobody asked it to. */
+static void application_ended(struct service *s)
+{
+	s->exited = s->state == SERVICE_READY && !s->failed;
+	fail_ended(s, "", "", s->exited ? "" : " before it was ready");
+	end(s);
+}
+
+static void child_ended(struct service *s)
+{
+	if (s->state == SERVICE_BEFORE)
+		before_ended(s);
+	else if (s->state == SERVICE_STOPPING)
+		end(s);
+	else
+		application_ended(s);
+}
+
+void service_stop(struct service *s)
+{
+	probe_close(&s->probe);
+	if (!s->child.running) {
+		end(s);
+		return;
+	}
+	enter(s, SERVICE_STOPPING, clock_ms() + s->conf->stop_timeout * 1000);
 	/* ESRCH: it ended this moment, and its SIGCHLD is on the way. */
-	(void)kill(app.pid, (int)c->stop_signal);
+	(void)kill(s->child.pid, (int)s->conf->stop_signal);
 }
 
-static void reap(void)
+/* ---- what is due ---- */
+
+static void deadline_over(struct service *s)
 {
-	int status;
-	pid_t pid;
-
-	events.child = false;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (pid == app.pid) {
-			state.ended = true;
-			state.status = status;
-		}
-}
-
-static void check_ready(const struct conf *c)
-{
-	if (state.ready || state.stopping)
-		return;
-	if (probe_step(&probe, c)) {
-		become_ready();
-	} else if (clock_ms() >= state.ready_until) {
-		record_begin(ABI_EVENT_FAILED);
-		record_text("reason", ABI_FAILED_TIMEOUT);
-		record_text("detail", c->ready_path ? "no HTTP answer of 2xx or 3xx in time"
-						    : "nothing accepts connections on its port in time");
-		record_end();
-		state.failed = true;
-		request_stop(c, ABI_FAILED_TIMEOUT);
-	}
-}
-
-/* When the loop must wake at the latest. */
-static uint64_t next_deadline(void)
-{
-	uint64_t next = state.kill_at;
-
-	if (!state.ready && !state.stopping) {
-		next = state.ready_until < next ? state.ready_until : next;
-		next = probe.deadline < next ? probe.deadline : next;
-	}
-	return network_deadline() < next ? network_deadline() : next;
-}
-
-/* Until the application has ended, or does not even after SIGKILL. */
-static void supervise(const struct conf *c)
-{
-	while (!state.ended) {
-		struct pollfd p[2 + NETWORK_FDS_MAX] = {
-			{.fd = app.output_fd, .events = POLLIN},
-			{.fd = probe.fd, .events = probe.events},
-		};
-
-		events_wait(&events, p, 2 + network_poll(p + 2), next_deadline());
-		network_step();
-		if (p[0].revents)
-			app_forward(&app, false);
-		if (events.child)
-			reap();
-		if (state.ended)
+	switch (s->state) {
+	case SERVICE_BEFORE:
+		service_fail(s, ABI_FAILED_TIMEOUT,
+			     "%s, which runs before the application, did not end in time", s->before_program);
+		s->deadline = UINT64_MAX;
+		break;
+	case SERVICE_STARTING:
+		service_fail(s, ABI_FAILED_TIMEOUT,
+			     s->conf->ready_path ? "no HTTP answer of 2xx or 3xx in time"
+						 : "nothing accepts connections on its port in time");
+		s->deadline = UINT64_MAX;
+		break;
+	case SERVICE_STOPPING:
+		if (s->killed) {
+			s->stuck = true;
+			end(s);
 			break;
-		if (events.stop && !state.stopping)
-			request_stop(c, events.stop);
-		if (clock_ms() >= state.kill_at) {
-			if (state.killed)
-				break;
-			(void)kill(app.pid, SIGKILL);
-			state.killed = true;
-			state.kill_at = clock_ms() + REAP_MS;
 		}
-		check_ready(c);
+		(void)kill(s->child.pid, SIGKILL);
+		s->killed = true;
+		s->deadline = clock_ms() + KILL_MS;
+		break;
+	case SERVICE_WAITING:
+	case SERVICE_READY:
+	case SERVICE_ENDED:
+		break;
 	}
 }
 
-/* The processes that the application left behind, and the last of the output. */
-static void clean_up(void)
+void service_step(struct service *s)
 {
-	uint64_t until = clock_ms() + REAP_MS;
+	bool runs = s->state != SERVICE_WAITING && s->state != SERVICE_ENDED;
 
-	(void)kill(-1, SIGKILL);
-	for (;;) {
-		reap();
-		if ((waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD) || clock_ms() >= until)
-			break;
-		events_wait(&events, NULL, 0, until);
-	}
-	app_forward(&app, true);
-}
-
-static void record_stopped(const char *why)
-{
-	record_begin(ABI_EVENT_STOPPED);
-	record_text("reason", why);
-	if (state.ended && WIFEXITED(state.status))
-		record_number("status", (uint64_t)WEXITSTATUS(state.status));
-	else if (state.ended)
-		record_number("signal", (uint64_t)WTERMSIG(state.status));
-	record_end();
-}
-
-/* In a child, since nothing ends a sync(2) that hangs. */
-static void sync_disks(void)
-{
-	uint64_t until = clock_ms() + SYNC_MS;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		sync();
-		_exit(0);
-	}
-	while (pid > 0 && waitpid(pid, NULL, WNOHANG) == 0 && clock_ms() < until)
-		events_wait(&events, NULL, 0, until);
-}
-
-/* Whatever is to be said about the end, and the end. */
-static _Noreturn void finish(void)
-{
-	if (state.stopping) {
-		if (!state.failed)
-			record_stopped(state.stopping);
-	} else if (state.ready) {
-		record_stopped(ABI_STOP_EXITED);
-	} else if (WIFEXITED(state.status)) {
-		fail(ABI_FAILED_EXITED, "it ended with status %d before it was ready",
-		     WEXITSTATUS(state.status));
-	} else {
-		fail(ABI_FAILED_EXITED, "signal %d ended it before it was ready", WTERMSIG(state.status));
-	}
-	sync_disks();
-	end_machine(END_POWEROFF);
-}
-
-/* A request to stop that came before there was anything to stop. */
-static void check_stop(void)
-{
-	if (!events.stop)
+	out_forward(&s->output, false);
+	if (!runs)
 		return;
-	record_stopped(events.stop);
-	end_machine(END_POWEROFF);
+	if (!s->child.running)
+		child_ended(s);
+	else if (s->state == SERVICE_STARTING && !s->failed && probe_step(&s->probe, s->conf))
+		enter(s, SERVICE_READY, UINT64_MAX);
+	else if (clock_ms() >= s->deadline)
+		deadline_over(s);
 }
 
-_Noreturn void service_run(const struct conf *c, int uevent_fd)
+uint64_t service_deadline(const struct service *s)
 {
-	events_open(&events, uevent_fd);
-	prepare(c);
-	network_start(c, &events);
-	check_stop();
-	before_run_all(c, &events);
-	check_stop();
-	start(c);
-	supervise(c);
-	clean_up();
-	finish();
+	if (s->state == SERVICE_STARTING && !s->failed && s->probe.deadline < s->deadline)
+		return s->probe.deadline;
+	return s->deadline;
+}
+
+size_t service_poll(const struct service *s, struct pollfd *p)
+{
+	p[0] = (struct pollfd){.fd = s->output.fd, .events = POLLIN};
+	p[1] = (struct pollfd){.fd = s->probe.fd, .events = s->probe.events};
+	return 2;
+}
+
+bool service_alive(const struct service *s)
+{
+	return s->state != SERVICE_WAITING && s->state != SERVICE_ENDED;
 }

@@ -1,11 +1,71 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mode=appliance, stage 2: PID 1 as the supervisor of one application. */
+/* One service from its start to its end. It never waits: service_step() does what is due. */
 #ifndef FIRSTBOOT_SERVICE_H
 #define FIRSTBOOT_SERVICE_H
 
-#include "conf.h"
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
 
-/* In the new root, all signals blocked. Ends with the machine. */
-_Noreturn void service_run(const struct conf *c, int uevent_fd);
+#include "child.h"
+#include "conf.h"
+#include "line.h"
+#include "out.h"
+#include "probe.h"
+
+enum service_state {
+	SERVICE_WAITING,  /* for its turn */
+	SERVICE_BEFORE,	  /* a program of Before= runs */
+	SERVICE_STARTING, /* it runs and is not ready yet */
+	SERVICE_READY,
+	SERVICE_STOPPING, /* was asked to end, or is being killed */
+	SERVICE_ENDED,	  /* and does not come again */
+};
+
+struct service {
+	const struct conf_service *conf;
+	enum service_state state;
+	struct child child; /* the service, or a program of Before= */
+	struct output output;
+	struct probe probe;
+	size_t before_next; /* of Before=, and of BeforeArg= */
+	size_t before_at;
+	const char *before_program;
+	bool before_may_fail;
+	uint64_t started;  /* ms of clock_ms() */
+	uint64_t deadline; /* of the state; UINT64_MAX: it has none */
+	bool killed;
+	bool stuck; /* not even SIGKILL ended it */
+
+	/*
+	 * Why it cannot go on, a reason of "failed"; NULL: it does. What becomes of the machine is decided elsewhere, service_why
+	 * has the detail.
+	 */
+	const char *failed;
+	bool exited; /* and that is nothing else than that it was ready and ended by itself */
+};
+
+extern struct line service_why;
+
+void service_init(struct service *s, const struct conf_service *c);
+
+/* From SERVICE_WAITING on. */
+void service_start(struct service *s);
+
+/* Asks it to end; StopTimeout= later it is not asked any more. */
+void service_stop(struct service *s);
+
+void service_step(struct service *s);
+uint64_t service_deadline(const struct service *s);
+
+/* At most 2; returns how many. */
+size_t service_poll(const struct service *s, struct pollfd *p);
+
+/* Whether a process of it runs, or will. */
+bool service_alive(const struct service *s);
+
+/* It cannot go on: @reason and the detail, unless there is a reason already. */
+void service_fail(struct service *s, const char *reason, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 #endif

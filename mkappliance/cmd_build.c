@@ -30,6 +30,7 @@ static int print_json(const struct image_result *result, const struct times *tim
 	js_set_string(j, "image", result->image_path);
 	js_set_string(j, "manifest", result->manifest_path);
 	js_set_string(j, "blocks", result->blocks_path);
+	js_set_string(j, "spdx", result->spdx_path);
 	js_set_string(j, "sha256", result->sha256_path);
 	js_set_bytes(j, "root_hash", m->root_hash.b, sizeof(m->root_hash.b));
 	js_set_bytes(j, "blocks_digest", m->blocks_digest.b, sizeof(m->blocks_digest.b));

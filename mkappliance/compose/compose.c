@@ -18,6 +18,7 @@
 #include "compose/merge.h"
 #include "compose/oci.h"
 #include "compose/oci_start.h"
+#include "compose/os_release.h"
 #include "compose/package.h"
 #include "compose/packages.h"
 #include "compose/presets.h"
@@ -72,11 +73,15 @@ void compose_input_free(struct compose_input *i)
 	free(i->version);
 	free(i->arch);
 	free(i->repository);
+	free(i->license);
+	free(i->vendor);
 }
 
 void compose_result_free(struct compose_result *r)
 {
 	tree_free(r->tree);
+	free(r->os_id);
+	free(r->os_version);
 	kernel_free(&r->kernel);
 	for (size_t i = 0; i < r->input_count; i++)
 		compose_input_free(&r->inputs[i]);
@@ -392,8 +397,8 @@ static int add_skeleton(struct compose *c, struct error *err)
 		}
 		/* A runtime makes what WorkingDir of an image names. */
 		if (c->start_name && !template_has(t, "Init.WorkingDirectory") &&
-		    t->init.working_directory[1])
-			add_missing(c->m, &l, t->init.working_directory + 1, S_IFDIR | 0755, NULL);
+		    t->init.app.working_directory[1])
+			add_missing(c->m, &l, t->init.app.working_directory + 1, S_IFDIR | 0755, NULL);
 	}
 	return merge_layer(c->m, &l, c->number, MERGE_KEEP_LINKS | MERGE_KEEP_DIRECTORIES, err);
 }
@@ -419,6 +424,7 @@ static int run(struct compose *c, struct error *err)
 		r = add_skeleton(c, err);
 	if (r == 0)
 		r = packages_list(c->m, &c->result.notes, &c->result.packages, err);
+	os_release_find(c->m, &c->result.os_id, &c->result.os_version);
 	return r < 0 ? r : template_check_start(c->t, err);
 }
 

@@ -41,11 +41,15 @@ struct compose_input {
 	char *package;	  /* the name that it gives itself: "nginx-light", "library/nginx" */
 	char *version;	  /* as it says it itself */
 	char *arch;	  /* as it says it itself: "amd64", "noarch" */
-	char *repository; /* where it was fetched from: URL or image reference */
+	char *repository; /* where it was fetched from: URL or image reference ("docker://...") */
+	char *license;	  /* as it says it itself */
+	char *vendor;	  /* who made it, as it says itself */
 };
 
 struct compose_result {
 	struct tree *tree;
+	char *os_id;	  /* of its os-release: "debian"; NULL: it is no distribution */
+	char *os_version; /* "12"; NULL: it does not say */
 	struct kernel kernel;
 	struct compose_input *inputs;
 	size_t input_count;

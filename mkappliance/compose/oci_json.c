@@ -217,6 +217,8 @@ static int take_descriptors(const struct json *object, const char *name, unsigne
 {
 	const struct json *j = js_member(object, name);
 
+	if (j && js_is_null(j)) /* Go's form of an empty list */
+		return 0;
 	if (!js_is_array(j))
 		return error_set(err, -EINVAL, "'%s' is missing or not an array", name);
 	if (js_array_len(j) > max)

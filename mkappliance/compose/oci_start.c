@@ -125,7 +125,7 @@ char *oci_find_program(const struct merge *m, const char *name, const char *dire
 /* The image's, over which the template's of the same name go. */
 static int fill_environment(const struct start *s, struct error *err)
 {
-	struct strlist *own = &s->t->init.environment;
+	struct strlist *own = &s->t->init.app.environment;
 	struct strlist all = {0};
 
 	for (size_t i = 0; i < s->c->env.len; i++) {
@@ -149,7 +149,7 @@ static int fill_environment(const struct start *s, struct error *err)
 /* Exec= replaces entry point and command, as one word after another. */
 static int fill_exec(const struct start *s, struct error *err)
 {
-	struct strlist *exec = &s->t->init.exec;
+	struct strlist *exec = &s->t->init.app.exec;
 	const struct strlist *first = s->c->entrypoint.len ? &s->c->entrypoint : &s->c->cmd;
 	char *program;
 
@@ -158,8 +158,8 @@ static int fill_exec(const struct start *s, struct error *err)
 	strlist_free(exec);
 	if (first->len == 0)
 		return error_usage(err, "has neither Entrypoint nor Cmd; say what to run with [Init] Exec=");
-	program =
-		oci_find_program(s->m, first->ptr[0], s->t->init.working_directory, &s->t->init.environment);
+	program = oci_find_program(s->m, first->ptr[0], s->t->init.app.working_directory,
+				   &s->t->init.app.environment);
 	if (!program)
 		return error_usage(err,
 				   "its program '%.200s' is not in the image's PATH; say what to run with "
@@ -213,20 +213,20 @@ static int fill_account(const struct start *s, struct error *err)
 		r = oci_user_split(s->c->user, &user, &group, err);
 		if (r < 0)
 			return error_prefix(err, "User '%.100s'", s->c->user);
-		replace(&t->init.user, steal_pointer(&user));
+		replace(&t->init.app.user, steal_pointer(&user));
 		if (!template_has(t, "Init.Group"))
-			replace(&t->init.group, steal_pointer(&group));
+			replace(&t->init.app.group, steal_pointer(&group));
 	}
 	if (merge_find(s->m, PASSWD_PATH))
 		r = merge_read(s->m, PASSWD_PATH, PASSWD_MAX, &text, &len, err);
 	if (r < 0)
 		return r;
-	gid = passwd_field(text ? text : "", t->init.user, GID);
-	home = passwd_field(text ? text : "", t->init.user, HOME);
-	if (!gid && !t->init.group && strspn(t->init.user, "0123456789") == strlen(t->init.user))
-		t->init.group = xstrdup("0");
-	if (home && *home == '/' && !env_value(&t->init.environment, "HOME"))
-		strlist_addf(&t->init.environment, "HOME=%s", home);
+	gid = passwd_field(text ? text : "", t->init.app.user, GID);
+	home = passwd_field(text ? text : "", t->init.app.user, HOME);
+	if (!gid && !t->init.app.group && strspn(t->init.app.user, "0123456789") == strlen(t->init.app.user))
+		t->init.app.group = xstrdup("0");
+	if (home && *home == '/' && !env_value(&t->init.app.environment, "HOME"))
+		strlist_addf(&t->init.app.environment, "HOME=%s", home);
 	return 0;
 }
 
@@ -241,7 +241,7 @@ static int fill_directory(const struct start *s, struct error *err)
 	clean = clean_path("", dir);
 	if (!clean)
 		return error_set(err, -EINVAL, "WorkingDir '%.200s' is no path", dir);
-	replace(&s->t->init.working_directory, clean);
+	replace(&s->t->init.app.working_directory, clean);
 	return 0;
 }
 
@@ -311,11 +311,11 @@ static int fill_all(const struct start *s, const char *name, struct error *err)
 	if (r == 0)
 		r = fill_account(s, err);
 	if (r == 0 && s->c->stop_signal && *s->c->stop_signal && !template_has(t, "Init.StopSignal"))
-		r = oci_signal(s->c->stop_signal, &t->init.stop_signal, err);
+		r = oci_signal(s->c->stop_signal, &t->init.app.stop_signal, err);
 	if (r < 0)
 		return r;
 	if (!template_has(t, "Init.Ready"))
-		t->init.ready_port = only_port(s->c);
+		t->init.app.ready_port = only_port(s->c);
 	fill_writable(s);
 	if (s->c->healthcheck)
 		log_note("%s: its Healthcheck is not used; [Init] Ready= says when it is ready", name);

@@ -169,6 +169,17 @@ static bool is_docker(const struct oci_store *s)
 	       docker_archive_parse(text.ptr, text.len, DOCKER_FILE, &a, &ignored) == 0 && a.len > 0;
 }
 
+/* Docker 25 and later writes both forms, but to the index only what has a name. */
+static bool lists_nothing(const struct oci_store *s)
+{
+	_cleanup_oci_index_ struct oci_index index = {0};
+	_cleanup_buf_ struct buf text = {0};
+	struct error ignored = ERROR_INIT;
+
+	return oci_store_read(s, INDEX_FILE, &text, &ignored) == 0 &&
+	       oci_index_parse(text.ptr, text.len, INDEX_FILE, &index, &ignored) == 0 && index.len == 0;
+}
+
 /* The members as a tree, which knows their links: blobs of old archives are links to each other. */
 static int tree_of_layer(struct layer *l, struct tree **ret, struct error *err)
 {
@@ -192,7 +203,10 @@ int oci_store_of_layer(struct layer *l, struct oci_store *ret, struct error *err
 	r = tree_of_layer(l, &s.tree, err);
 	if (r < 0)
 		return r;
-	s.kind = layout ? STORE_LAYOUT : is_docker(&s) ? STORE_DOCKER : STORE_NOT;
+	if (is_docker(&s) && (!layout || lists_nothing(&s)))
+		s.kind = STORE_DOCKER;
+	else
+		s.kind = layout ? STORE_LAYOUT : STORE_NOT;
 	r = layout ? check_version(&s, err) : 0;
 	if (r < 0)
 		return r;

@@ -62,15 +62,15 @@ static int take_dynamic_user(struct starting *s, struct error *err)
 	if (r < 0)
 		return r;
 	if (r > 0) {
-		replace(&s->t->init.user, s->s.user);
+		replace(&s->t->init.app.user, s->s.user);
 		return 0;
 	}
 	for (const char *p = name; *p; p++)
 		hash = (hash ^ (uint8_t)*p) * 16777619u;
 	s->account.uid = s->account.gid = DYNAMIC_FIRST + hash % DYNAMIC_COUNT;
 	number = xasprintf("%u", s->account.uid);
-	replace(&s->t->init.user, number);
-	replace(&s->t->init.group, number);
+	replace(&s->t->init.app.user, number);
+	replace(&s->t->init.app.group, number);
 	log_note("%s: DynamicUser=: it runs as user and group %s, which have no name", s->id, number);
 	return 0;
 }
@@ -85,20 +85,20 @@ static int take_account(struct starting *s, struct error *err)
 	if (!own && s->s.dynamic_user)
 		return take_dynamic_user(s, err);
 	if (!own && s->s.user)
-		replace(&t->init.user, s->s.user);
+		replace(&t->init.app.user, s->s.user);
 	if (!own && !template_has(t, "Init.Group") && s->s.group)
-		replace(&t->init.group, s->s.group);
-	r = passwd_find(s->m, t->init.user, &s->account, err);
+		replace(&t->init.app.group, s->s.group);
+	r = passwd_find(s->m, t->init.app.user, &s->account, err);
 	if (r < 0)
 		return r;
 	if (r == 0) {
-		r = passwd_id(s->m, "etc/passwd", "User", t->init.user, &s->account.uid, err);
+		r = passwd_id(s->m, "etc/passwd", "User", t->init.app.user, &s->account.uid, err);
 		if (r < 0)
 			return error_prefix(err, "%s", s->id);
 	}
-	if (!t->init.group)
+	if (!t->init.app.group)
 		return 0;
-	r = passwd_id(s->m, "etc/group", "Group", t->init.group, &gid, err);
+	r = passwd_id(s->m, "etc/group", "Group", t->init.app.group, &gid, err);
 	if (r < 0)
 		return error_prefix(err, "%s", s->id);
 	s->account.gid = gid;
@@ -200,7 +200,7 @@ static void unset_variables(struct starting *s)
 /* Later ones win: what every service has, the unit's, its files', the template's. */
 static int take_environment(struct starting *s, struct error *err)
 {
-	struct strlist *own = &s->t->init.environment;
+	struct strlist *own = &s->t->init.app.environment;
 
 	describe_account(s);
 	name_directories(s);
@@ -251,7 +251,7 @@ static int make_argv(struct starting *s, const struct unit_command *c, struct st
 	int r = 0;
 
 	if (!c->no_expansion)
-		r = env_expand(&c->words, &s->t->init.environment, ret, &unset, err);
+		r = env_expand(&c->words, &s->t->init.app.environment, ret, &unset, err);
 	for (size_t i = 0; c->no_expansion && i < c->words.len; i++)
 		strlist_add(ret, c->words.ptr[i]);
 	if (r < 0)
@@ -292,8 +292,8 @@ static int take_before(struct starting *s, struct error *err)
 				return r;
 			continue;
 		}
-		array_grow(t->init.before.ptr, t->init.before.len, t->init.before.cap);
-		t->init.before.ptr[t->init.before.len++] = b;
+		array_grow(t->init.app.before.ptr, t->init.app.before.len, t->init.app.before.cap);
+		t->init.app.before.ptr[t->init.app.before.len++] = b;
 	}
 	return 0;
 }
@@ -311,15 +311,15 @@ static int take_start(struct starting *s, struct error *err)
 			err,
 			"%s: ExecStart=: '+' and '!' start it as root while User= is %s; say User=0 and "
 			"Exec= in the template when that is meant",
-			unit_item_place(&s->file, c->item), s->t->init.user);
+			unit_item_place(&s->file, c->item), s->t->init.app.user);
 	r = make_argv(s, c, &argv, err);
 	if (r == 0)
 		r = error_usage(err, "%s: ExecStart=: the program '%s' is not in the image",
 				unit_item_place(&s->file, c->item), argv.ptr[0]);
 	if (r < 0)
 		return r;
-	strlist_free(&s->t->init.exec); /* a container image may have said one */
-	s->t->init.exec = argv;
+	strlist_free(&s->t->init.app.exec); /* a container image may have said one */
+	s->t->init.app.exec = argv;
 	argv = (struct strlist){0};
 	if (s->s.oneshot)
 		log_note("%s: Type=oneshot: the machine goes off when it has ended", s->id);
@@ -344,7 +344,7 @@ static int take_working_directory(struct starting *s, struct error *err)
 		return error_prefix(err, "%s: WorkingDirectory=", s->id);
 	if (may_miss && !merge_find(s->m, dir + strspn(dir, "/")))
 		dir = "/";
-	replace(&s->t->init.working_directory, dir);
+	replace(&s->t->init.app.working_directory, dir);
 	return 0;
 }
 
@@ -353,11 +353,13 @@ static void take_times(struct starting *s)
 	struct template *t = s->t;
 
 	if (s->s.kill_signal && !template_has(t, "Init.StopSignal"))
-		t->init.stop_signal = s->s.kill_signal;
+		t->init.app.stop_signal = s->s.kill_signal;
 	if (s->s.stop_timeout && !template_has(t, "Init.StopTimeout"))
-		t->init.stop_timeout = s->s.stop_timeout < STOP_LONGEST ? s->s.stop_timeout : STOP_LONGEST;
+		t->init.app.stop_timeout =
+			s->s.stop_timeout < STOP_LONGEST ? s->s.stop_timeout : STOP_LONGEST;
 	if (s->s.start_timeout && !template_has(t, "Init.ReadyTimeout"))
-		t->init.ready_timeout = s->s.start_timeout < STOP_LONGEST ? s->s.start_timeout : STOP_LONGEST;
+		t->init.app.ready_timeout =
+			s->s.start_timeout < STOP_LONGEST ? s->s.start_timeout : STOP_LONGEST;
 }
 
 /* Whether a directory at or above @path is written to in memory already. */

@@ -26,6 +26,20 @@
  *   RootModule=              repeats: absolute path in the root, in loading order. The power button needs the
  *                            kernel's button.ko (where it is a module), and nothing else: no evdev
  *   Hostname=
+ *   Network=                 dhcp | static | ipv6 | none. dhcp: an interface without a fixed IPv4 address gets one by
+ *                            DHCP; ipv6: waits for an address by router advertisement instead. The others only
+ *                            where it is not none:
+ *   Interface=               repeats: names, at most ABI_INTERFACES_MAX; absent: the first Ethernet interface
+ *   Address=                 repeats: "[INTERFACE ]ADDRESS/BITS", IPv4 or IPv6; without a name the first interface's
+ *   Gateway=                 repeats: "[INTERFACE ]ADDRESS"
+ *   DNS= Search=             repeat: addresses of servers, domains
+ *   IPv6=                    auto (absent) | no
+ *   Writable=                repeats: directory of the root that gets a tmpfs with the directories and links, not
+ *                            the files, that the root has there; besides /run /tmp /var/tmp /var/log
+ *   Service=                 repeats: at least one, at most ABI_SERVICES_MAX: a program that is supervised, a name of at most
+ *                            ABI_SERVICE_NAME_MAX bytes; "main" is the one of [Init]. The keys below are those of the Service=
+ *                            before them
+ *   After=                   repeats: a Service= before this one, which must be ready before this one starts
  *   Arg=                     repeats: the argv of the application; the first is an absolute path
  *   Before=                  repeats: a program that runs to its end before the application, as its user: how many of the
  *                            BeforeArg= are its argv, behind '-' when it may fail, behind '+' when it runs as root ("-+2").
@@ -35,16 +49,6 @@
  *   GroupId=                 repeats: supplementary groups
  *   Env=                     repeats: NAME=value
  *   WorkingDirectory=        absolute
- *   Writable=                repeats: directory of the root that gets a tmpfs with the directories and links, not
- *                            the files, that the root has there; besides /run /tmp /var/tmp /var/log
- *   Network=                 dhcp | static | ipv6 | none. dhcp: an interface without a fixed IPv4 address gets one by
- *                            DHCP; ipv6: waits for an address by router advertisement instead. The others only
- *                            where it is not none:
- *   Interface=               repeats: names, at most ABI_INTERFACES_MAX; absent: the first Ethernet interface
- *   Address=                 repeats: "[INTERFACE ]ADDRESS/BITS", IPv4 or IPv6; without a name the first interface's
- *   Gateway=                 repeats: "[INTERFACE ]ADDRESS"
- *   DNS= Search=             repeat: addresses of servers, domains
- *   IPv6=                    auto (absent) | no
  *   ReadyPort=               decimal; 0: ready when started
  *   ReadyPath=               of the HTTP probe, at most ABI_READY_PATH_MAX bytes; absent: TCP
  *   ReadyTimeout=            seconds
@@ -83,16 +87,19 @@
 #ifndef MKAPPLIANCE_IMAGE_ABI_H
 #define MKAPPLIANCE_IMAGE_ABI_H
 
-#define ABI_FORMAT	   1
-#define ABI_CONF_PATH	   "/appliance.conf"
-#define ABI_CONF_MAX	   65536
-#define ABI_CONF_LIST_MAX  96 /* a repeated key comes at most so often */
-#define ABI_READY_PATH_MAX 1024
-#define ABI_INTERFACES_MAX 4
-#define ABI_BLOCK_SIZE	   4096
-#define ABI_SALT_SIZE	   32
-#define ABI_RECORD_PREFIX  "mkappliance: "
-#define ABI_APP_PREFIX	   "app: "
+#define ABI_FORMAT	     1
+#define ABI_CONF_PATH	     "/appliance.conf"
+#define ABI_CONF_MAX	     65536
+#define ABI_CONF_LIST_MAX    96 /* a repeated key comes at most so often */
+#define ABI_READY_PATH_MAX   1024
+#define ABI_INTERFACES_MAX   4
+#define ABI_SERVICES_MAX     16
+#define ABI_SERVICE_NAME_MAX 32
+#define ABI_SERVICE_MAIN     "main"
+#define ABI_BLOCK_SIZE	     4096
+#define ABI_SALT_SIZE	     32
+#define ABI_RECORD_PREFIX    "mkappliance: "
+#define ABI_APP_PREFIX	     "app: "
 
 #define ABI_EVENT_INIT	   "init"
 #define ABI_EVENT_VERIFIED "verified"

@@ -161,11 +161,10 @@ static int resolve_user(const struct tree *tree, const char *user, bool has_grou
 	if (find_user(passwd, user, a, ret_name))
 		return 0;
 	if (!parse_id(user, &a->uid))
-		return error_usage(err, "[Init] User=%s: /etc/passwd of the image has no such user", user);
+		return error_usage(err, "User=%s: /etc/passwd of the image has no such user", user);
 	if (a->uid != 0 && !has_group)
-		return error_usage(
-			err, "[Init] User=%s: /etc/passwd of the image has no such user; say Group= too",
-			user);
+		return error_usage(err, "User=%s: /etc/passwd of the image has no such user; say Group= too",
+				   user);
 	a->gid = 0;
 	return 0;
 }
@@ -185,7 +184,7 @@ int account_find(const struct tree *tree, const char *user, const char *group, s
 		return r;
 	copy = xstrdup(groups);
 	if (group && !parse_id(group, &a.gid) && !find_group(copy, group, &a.gid))
-		return error_usage(err, "[Init] Group=%s: /etc/group of the image has no such group", group);
+		return error_usage(err, "Group=%s: /etc/group of the image has no such group", group);
 	if (name)
 		find_memberships(groups, name, &a);
 	*ret = a;

@@ -13,6 +13,7 @@
 #include "image/ext4.h"
 #include "image/gpt.h"
 #include "image/secure_boot.h"
+#include "image/spdx.h"
 #include "image/writer.h"
 #include "lib/cleanup.h"
 #include "lib/interrupt.h"
@@ -40,7 +41,7 @@ struct build {
 	uint64_t nonzero;
 	struct buf attach; /* the file of o->attach */
 	struct manifest *manifest;
-	struct output unsigned_out, image, manifest_out, blocks_out, sha256_out;
+	struct output unsigned_out, image, manifest_out, blocks_out, spdx_out, sha256_out;
 };
 
 static void build_free(struct build *b)
@@ -56,6 +57,7 @@ static void build_free(struct build *b)
 	output_abort(&b->image);
 	output_abort(&b->manifest_out);
 	output_abort(&b->blocks_out);
+	output_abort(&b->spdx_out);
 	output_abort(&b->sha256_out);
 }
 
@@ -156,6 +158,7 @@ static int open_outputs(struct build *b, struct image_result *paths, struct erro
 	paths->image_path = xasprintf("%s/%s-%s.raw", dir, b->t->appliance.name, b->t->appliance.version);
 	paths->manifest_path = manifest_path_for(paths->image_path);
 	paths->blocks_path = blocks_path_for(paths->image_path);
+	paths->spdx_path = spdx_path_for(paths->image_path);
 	if (b->o->sha256)
 		paths->sha256_path = xasprintf("%s.sha256", paths->image_path);
 
@@ -164,7 +167,8 @@ static int open_outputs(struct build *b, struct image_result *paths, struct erro
 		return r;
 	if ((r = output_open(paths->image_path, &b->image, err)) < 0 ||
 	    (r = output_open(paths->manifest_path, &b->manifest_out, err)) < 0 ||
-	    (r = output_open(paths->blocks_path, &b->blocks_out, err)) < 0)
+	    (r = output_open(paths->blocks_path, &b->blocks_out, err)) < 0 ||
+	    (r = output_open(paths->spdx_path, &b->spdx_out, err)) < 0)
 		return r;
 	if (b->o->unsigned_out && (r = output_open(b->o->unsigned_out, &b->unsigned_out, err)) < 0)
 		return r;
@@ -289,27 +293,16 @@ static int put_table(struct build *b, struct error *err)
 
 /* ---- 7: what stands beside the image ---- */
 
-static struct compose_input *add_input(struct manifest *m, const char *kind, const char *name,
-				       const struct sha256 *digest, uint64_t size)
-{
-	m->inputs[m->input_count] = (struct compose_input){
-		.kind = xstrdup(kind), .name = xstrdup(name), .digest = *digest, .size = size};
-	return &m->inputs[m->input_count++];
-}
-
 static char *copy_of(const char *s)
 {
 	return s ? xstrdup(s) : NULL;
 }
 
-static void copy_input(struct manifest *m, const char *name, const struct compose_input *from)
+static void add_file(struct manifest *m, const char *kind, const char *name, const struct sha256 *digest,
+		     uint64_t size)
 {
-	struct compose_input *to = add_input(m, from->kind, name, &from->digest, from->size);
-
-	to->package = copy_of(from->package);
-	to->version = copy_of(from->version);
-	to->arch = copy_of(from->arch);
-	to->repository = copy_of(from->repository);
+	m->inputs[m->input_count++] = (struct compose_input){
+		.kind = xstrdup(kind), .name = xstrdup(name), .digest = *digest, .size = size};
 }
 
 /* A file below the template's directory as the template says it, so that the manifest is the same wherever that lies. */
@@ -333,15 +326,15 @@ static void list_inputs(const struct build *b, struct manifest *m)
 	struct sha256 init;
 
 	m->inputs = xcalloc(b->c->input_count + 3, sizeof(*m->inputs));
-	add_input(m, "template", without_directory(b->t->path), &b->t->digest, b->t->size);
+	add_file(m, "template", without_directory(b->t->path), &b->t->digest, b->t->size);
 	for (size_t i = 0; i < b->c->input_count; i++) {
 		const struct compose_input *in = &b->c->inputs[i];
 
-		copy_input(m, name_in_template(b->t, in->name), in);
+		manifest_add_input(m, in, name_in_template(b->t, in->name));
 	}
 	sha256_of(b->parts.init.ptr, b->parts.init.len, &init);
-	add_input(m, "init", "mkappliance-init", &init, b->parts.init.len);
-	add_input(m, "stub", without_directory(b->parts.stub_path), &b->boot.stub_digest, b->parts.stub_size);
+	add_file(m, "init", "mkappliance-init", &init, b->parts.init.len);
+	add_file(m, "stub", without_directory(b->parts.stub_path), &b->boot.stub_digest, b->parts.stub_size);
 }
 
 /* What machines will measure. A stub that nobody has looked at is no reason to build nothing. */
@@ -384,6 +377,8 @@ static int describe(struct build *b, struct error *err)
 	m->init_mode = xstrdup(b->t->init.mode == INIT_APPLIANCE ? "appliance" : "system");
 	m->command_line = boot_command_line(b->t);
 	m->kernel_release = xstrdup(b->c->kernel.release);
+	m->os_id = copy_of(b->c->os_id);
+	m->os_version = copy_of(b->c->os_version);
 	m->layout = b->layout;
 	m->data_blocks = b->geometry.data_blocks;
 	m->hash_blocks = b->geometry.hash_blocks;
@@ -437,7 +432,7 @@ static int write_sha256(struct build *b, struct error *err)
 
 static int write_companions(struct build *b, struct error *err)
 {
-	_cleanup_free_ char *text = manifest_text(b->manifest);
+	_cleanup_free_ char *text = manifest_text(b->manifest), *spdx = spdx_text(b->manifest);
 	_cleanup_buf_ struct buf blocks = {0};
 	int r;
 
@@ -448,6 +443,9 @@ static int write_companions(struct build *b, struct error *err)
 	r = io_write_full(b->blocks_out.fd, b->blocks_out.path, blocks.ptr, blocks.len, err);
 	if (r < 0)
 		return r;
+	r = io_write_full(b->spdx_out.fd, b->spdx_out.path, spdx, strlen(spdx), err);
+	if (r < 0)
+		return r;
 	return write_sha256(b, err);
 }
 
@@ -456,8 +454,8 @@ static int write_companions(struct build *b, struct error *err)
 /* All are on the disk before the first gets its name, and the image is last: who sees it sees its manifest. */
 static int commit(struct build *b, const struct image_result *paths, struct error *err)
 {
-	struct output *const all[] = {&b->unsigned_out, &b->blocks_out, &b->manifest_out, &b->sha256_out,
-				      &b->image};
+	struct output *const all[] = {&b->unsigned_out, &b->blocks_out, &b->spdx_out,
+				      &b->manifest_out, &b->sha256_out, &b->image};
 	const size_t count = sizeof(all) / sizeof(all[0]);
 	struct progress progress;
 	int r;
@@ -499,6 +497,7 @@ int image_build(const struct template *t, struct compose_result *c, const struct
 		.image = OUTPUT_INIT,
 		.manifest_out = OUTPUT_INIT,
 		.blocks_out = OUTPUT_INIT,
+		.spdx_out = OUTPUT_INIT,
 		.sha256_out = OUTPUT_INIT,
 	};
 	_cleanup_image_ struct image_result result = {0};
@@ -524,6 +523,7 @@ void image_result_free(struct image_result *r)
 	free(r->image_path);
 	free(r->manifest_path);
 	free(r->blocks_path);
+	free(r->spdx_path);
 	free(r->sha256_path);
 	manifest_free(r->manifest);
 	*r = (struct image_result){0};

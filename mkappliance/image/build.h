@@ -25,6 +25,7 @@ struct image_result {
 	char *image_path;
 	char *manifest_path;
 	char *blocks_path;
+	char *spdx_path;
 	char *sha256_path; /* NULL unless asked for */
 	struct manifest *manifest;
 };

@@ -106,26 +106,6 @@ static void set_if(struct json *object, const char *key, const char *value)
 		js_set_string(object, key, value);
 }
 
-static struct json *inputs_json(const struct manifest *m)
-{
-	struct json *list = js_array_new();
-
-	for (size_t i = 0; i < m->input_count; i++) {
-		struct json *j = js_object_new();
-
-		js_set_string(j, "kind", m->inputs[i].kind);
-		js_set_string(j, "name", m->inputs[i].name);
-		set_digest(j, "sha256", &m->inputs[i].digest);
-		js_set_int(j, "size", (int64_t)m->inputs[i].size);
-		set_if(j, "package", m->inputs[i].package);
-		set_if(j, "version", m->inputs[i].version);
-		set_if(j, "arch", m->inputs[i].arch);
-		set_if(j, "repository", m->inputs[i].repository);
-		js_append(list, j);
-	}
-	return list;
-}
-
 char *manifest_text(const struct manifest *m)
 {
 	_cleanup_json_ struct json *j = js_object_new();
@@ -145,6 +125,8 @@ char *manifest_text(const struct manifest *m)
 	js_set(j, "disk", disk_json(&m->layout));
 	js_set_string(root, "type", "ext4");
 	set_guid(root, "uuid", &m->fs_uuid);
+	set_if(root, "os", m->os_id);
+	set_if(root, "os_version", m->os_version);
 	js_set(j, "root", root);
 	js_set(j, "verity", verity_json(m));
 	js_set(j, "uki", file_json(&m->uki_digest, m->uki_size));
@@ -153,7 +135,7 @@ char *manifest_text(const struct manifest *m)
 		js_set(j, "pcrs", pcrs);
 	js_set(j, "blocks", blocks_json(m));
 	js_set(j, "dont_care", dont_care_json(m));
-	js_set(j, "inputs", inputs_json(m));
+	js_set(j, "inputs", manifest_inputs_json(m));
 	js_set(j, "packages", installed_json(&m->packages));
 	if (test)
 		js_set(j, "test", test);
@@ -206,6 +188,11 @@ char *blocks_path_for(const char *image_path)
 	return path_beside(image_path, ".blocks");
 }
 
+char *spdx_path_for(const char *image_path)
+{
+	return path_beside(image_path, ".spdx.json");
+}
+
 void manifest_free(struct manifest *m)
 {
 	if (!m)
@@ -217,6 +204,8 @@ void manifest_free(struct manifest *m)
 	free(m->init_mode);
 	free(m->command_line);
 	free(m->kernel_release);
+	free(m->os_id);
+	free(m->os_version);
 	free(m->dont_care);
 	for (size_t i = 0; i < m->input_count; i++)
 		compose_input_free(&m->inputs[i]);

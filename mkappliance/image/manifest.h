@@ -60,6 +60,8 @@ struct manifest {
 	char *init_mode;
 	char *command_line;
 	char *kernel_release;
+	char *os_id;	      /* of the root's os-release, NULL where it has none */
+	char *os_version;     /* as well */
 	struct layout layout; /* partition[].name is borrowed from constants */
 	uint64_t data_blocks;
 	uint64_t hash_blocks; /* with the superblock */
@@ -101,9 +103,10 @@ void manifest_free(struct manifest *m);
 void manifest_freep(struct manifest **m);
 #define _cleanup_manifest_ __attribute__((cleanup(manifest_freep)))
 
-/* IMAGE.raw gives IMAGE.manifest.json, IMAGE.blocks; to be freed. */
+/* IMAGE.raw gives IMAGE.manifest.json, IMAGE.blocks, IMAGE.spdx.json; to be freed. */
 char *manifest_path_for(const char *image_path);
 char *blocks_path_for(const char *image_path);
+char *spdx_path_for(const char *image_path);
 
 #define BLOCKS_HEADER_SIZE 64
 
@@ -120,6 +123,11 @@ int blocks_read(const char *path, struct block_digests *ret, struct error *err);
 /* The member "pcrs", likewise; NULL when they are not known. */
 struct json *manifest_pcrs_json(const struct manifest_pcrs *p);
 int manifest_pcrs_read(const struct json *j, struct manifest_pcrs *ret, struct error *err);
+/* The member "inputs": for manifest.c and manifest_read.c only. */
+struct json *manifest_inputs_json(const struct manifest *m);
+int manifest_inputs_read(const struct json *list, struct manifest *m, struct error *err);
+/* Appends a copy under @name; m->inputs has room for it. */
+void manifest_add_input(struct manifest *m, const struct compose_input *from, const char *name);
 
 /* The member "test": for manifest.c and manifest_read.c only; NULL when the builder did not set it. */
 struct json *manifest_test_json(const struct manifest_test *t);

@@ -176,6 +176,8 @@ static int read_verity(const struct json *j, struct manifest *m, struct error *e
 
 	if ((r = need_exact_text(j, "root.type", "ext4", err)) < 0 ||
 	    (r = need_guid(j, "root.uuid", &m->fs_uuid, err)) < 0 ||
+	    (r = may_have_text(j, "root.os", &m->os_id, err)) < 0 ||
+	    (r = may_have_text(j, "root.os_version", &m->os_version, err)) < 0 ||
 	    (r = need_exact_int(j, "verity.format", 1, err)) < 0 ||
 	    (r = need_exact_text(j, "verity.algorithm", "sha256", err)) < 0 ||
 	    (r = need_exact_int(j, "verity.data_block_size", VERITY_BLOCK, err)) < 0 ||
@@ -222,32 +224,6 @@ static int read_dont_care(const struct json *j, struct manifest *m, struct error
 		    (r = need_size(js_array_get(list, i), "length", &range->length, err)) < 0)
 			return error_prefix(err, "dont_care[%zu]", i);
 		m->dont_care_count++;
-	}
-	return 0;
-}
-
-static int read_inputs(const struct json *j, struct manifest *m, struct error *err)
-{
-	const struct json *list = js_get(j, "inputs");
-
-	if (!js_is_array(list))
-		return error_set(err, -EINVAL, "'inputs' is missing or not a list");
-	m->inputs = xcalloc(js_array_len(list) + 1, sizeof(*m->inputs));
-	for (size_t i = 0; i < js_array_len(list); i++) {
-		const struct json *item = js_array_get(list, i);
-		struct compose_input *in = &m->inputs[i];
-		int r;
-
-		m->input_count++;
-		if ((r = need_text(item, "kind", &in->kind, err)) < 0 ||
-		    (r = need_text(item, "name", &in->name, err)) < 0 ||
-		    (r = js_need_bytes(item, "sha256", in->digest.b, sizeof(in->digest.b), err)) < 0 ||
-		    (r = need_size(item, "size", &in->size, err)) < 0 ||
-		    (r = may_have_text(item, "package", &in->package, err)) < 0 ||
-		    (r = may_have_text(item, "version", &in->version, err)) < 0 ||
-		    (r = may_have_text(item, "arch", &in->arch, err)) < 0 ||
-		    (r = may_have_text(item, "repository", &in->repository, err)) < 0)
-			return error_prefix(err, "inputs[%zu]", i);
 	}
 	return 0;
 }
@@ -315,7 +291,7 @@ static int read_document(const struct json *j, struct manifest *m, struct error 
 	if ((r = need_exact_int(j, "format", MANIFEST_FORMAT, err)) < 0 || (r = read_head(j, m, err)) < 0 ||
 	    (r = read_disk(j, m, err)) < 0 || (r = read_verity(j, m, err)) < 0 ||
 	    (r = read_digests(j, m, err)) < 0 || (r = read_dont_care(j, m, err)) < 0 ||
-	    (r = read_inputs(j, m, err)) < 0 ||
+	    (r = manifest_inputs_read(js_get(j, "inputs"), m, err)) < 0 ||
 	    (r = installed_read(js_get(j, "packages"), &m->packages, err)) < 0 ||
 	    (r = manifest_pcrs_read(js_get(j, "pcrs"), &m->pcrs, err)) < 0 ||
 	    (r = manifest_test_read(js_get(j, "test"), &m->test, err)) < 0 || (r = check_sums(m, err)) < 0 ||

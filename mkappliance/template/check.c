@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "template/reference.h"
+#include "template/services.h"
 #include "template/setters.h"
 
 /* "FILE: MESSAGE" for what is missing. */
@@ -31,14 +32,34 @@ static int check_present(const struct parse *p, struct error *err)
 	return 0;
 }
 
+static int check_condition(const struct parse *p, const struct template_service *s, const struct key *k,
+			   struct error *err)
+{
+	unsigned line = key_set_at(p, s, k);
+
+	if (line && k->only && !k->only->holds(p->t))
+		return error_usage(err, "%s:%u: %s= works only with %s; remove the line", p->name, line,
+				   key_short_name(k), k->only->text);
+	if (line && s && k->with && !k->with->holds(p->t, s))
+		return error_usage(err, "%s:%u: %s= works only with %s; remove the line", p->name, line,
+				   key_short_name(k), k->with->text);
+	return 0;
+}
+
 /* A setting that nothing would read is an error: an ignored setting is an outage. */
 static int check_conditions(const struct parse *p, struct error *err)
 {
-	for (size_t i = 0; keys[i].name; i++)
-		if (p->set_at[i] && keys[i].only && !keys[i].only->holds(p->t))
-			return error_usage(err, "%s:%u: %s= works only with %s; remove the line", p->name,
-					   p->set_at[i], key_short_name(&keys[i]), keys[i].only->text);
-	return 0;
+	const struct template_service *s;
+	const struct key *k;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && (k = key_at(i)); i++) {
+		if (!k->service)
+			r = check_condition(p, NULL, k, err);
+		for (size_t j = 0; k->service && r >= 0 && (s = service_at(p->t, j)); j++)
+			r = check_condition(p, s, k, err);
+	}
+	return r;
 }
 
 /* What is needed to fetch from a distribution's archive. */
@@ -177,5 +198,7 @@ int check_template(const struct parse *p, struct error *err)
 		r = check_init(p, err);
 	if (r >= 0)
 		r = check_sign(p, err);
+	if (r >= 0)
+		r = services_check(p, err);
 	return r;
 }

@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "template/services.h"
 #include "template/setters.h"
 #include "template/suggest.h"
+#include "template/table.h"
 
 /* ---- when a key means something ---- */
 
@@ -70,11 +72,6 @@ static bool is_system(const struct template *t)
 	return t->init.mode == INIT_SYSTEM;
 }
 
-static bool has_ready(const struct template *t)
-{
-	return is_appliance(t) && (t->init.ready_port != 0 || template_starts_later(t));
-}
-
 static bool has_network(const struct template *t)
 {
 	return is_system(t) || t->init.dhcp;
@@ -89,9 +86,8 @@ static const struct condition installs = {from_debian_or_disk, "Source=debian or
 static const struct condition scripts = {has_scripts, "[Scripts] Run="};
 static const struct condition kernel_package = {without_kernel, "Source=debian, Source=oci or Source=none"};
 static const struct condition kernel_image = {has_kernel_image, "[Kernel] Image="};
-static const struct condition appliance = {is_appliance, "Mode=appliance"};
-static const struct condition system_mode = {is_system, "Mode=system"};
-static const struct condition ready = {has_ready, "Ready="};
+const struct condition key_only_appliance = {is_appliance, "Mode=appliance"};
+const struct condition key_only_system = {is_system, "Mode=system"};
 static const struct condition network = {has_network, "Network=dhcp"};
 
 /* ---- the names of the enums, in their order ---- */
@@ -104,27 +100,12 @@ static const char *const sources[] = {[BASE_NONE] = "none",
 				      [BASE_OCI] = "oci",
 				      [BASE_DISK] = "disk",
 				      NULL};
-static const char *const modes[] = {[INIT_APPLIANCE] = "appliance", [INIT_SYSTEM] = "system", NULL};
-static const char *const networks[] = {"none", "dhcp", NULL};
 static const char *const answers[] = {"no", "yes", NULL};
-static const char *const corruptions[] = {[ON_CORRUPTION_POWEROFF] = "poweroff",
-					  [ON_CORRUPTION_REBOOT] = "reboot",
-					  [ON_CORRUPTION_PANIC] = "panic",
-					  NULL};
-static const char *const verifies[] = {[VERIFY_LAZY] = "lazy", [VERIFY_FULL] = "full", NULL};
 
-/* ---- the table ---- */
-
-#define KEY(name, member, setter) name, offsetof(struct template, member), setter
-#define STRING(name, member)	  KEY(name, member, set_string), .release = release_string
-#define PATH(name, member)	  KEY(name, member, set_path), .release = release_string
-#define WORDS(name, member)	  KEY(name, member, set_words), .release = release_strlist, .list = true
-#define CHOICE(name, member)	  KEY(name, member, set_choice)
-#define SECONDS(name, member)	  KEY(name, member, set_seconds)
-#define HOUR			  3600
+/* ---- the table, but for keys_init.c ---- */
 
 /* In the order of appliance.conf(5). */
-const struct key keys[] = {
+const struct key keys_image[] = {
 	{STRING("Appliance.Name", appliance.name), .check = name_appliance},
 	{STRING("Appliance.Version", appliance.version), .check = name_version},
 	{CHOICE("Appliance.Architecture", appliance.arch), .choices = architectures},
@@ -158,32 +139,12 @@ const struct key keys[] = {
 	{KEY("Kernel.CommandLine", kernel.command_line, set_command_line), .release = release_string,
 	 .list = true, .check = name_kernel_command_line},
 	{WORDS("Kernel.InitrdModules", kernel.initrd_modules), .check = name_module},
-	{WORDS("Kernel.Modules", kernel.modules), .check = name_module, .only = &appliance},
+	{WORDS("Kernel.Modules", kernel.modules), .check = name_module, .only = &key_only_appliance},
 	{PATH("Kernel.Stub", kernel.stub), .kind = PATH_FILE},
+	{0},
+};
 
-	{CHOICE("Init.Mode", init.mode), .choices = modes},
-	{STRING("Init.Init", init.init), .check = name_image_path, .only = &system_mode},
-	{STRING("Init.Unit", init.unit), .check = name_unit, .only = &appliance},
-	{KEY("Init.Exec", init.exec, set_exec), .release = release_strlist, .only = &appliance},
-	{KEY("Init.ExecStartPre", init.before, set_before), .release = release_before, .list = true,
-	 .only = &appliance},
-	{STRING("Init.User", init.user), .check = name_account, .only = &appliance},
-	{STRING("Init.Group", init.group), .check = name_account, .only = &appliance},
-	{KEY("Init.Environment", init.environment, set_environment), .release = release_strlist, .list = true,
-	 .check = name_environment, .only = &appliance},
-	{STRING("Init.WorkingDirectory", init.working_directory), .check = name_image_path,
-	 .only = &appliance},
-	{STRING("Init.Hostname", init.hostname), .check = name_host, .only = &appliance},
-	{KEY("Init.Network", init.dhcp, set_network), .choices = networks, .only = &appliance},
-	{WORDS("Init.Writable", init.writable), .check = name_writable, .only = &appliance},
-	{KEY("Init.Ready", init.ready_path, set_ready), .release = release_string, .only = &appliance},
-	{SECONDS("Init.ReadyTimeout", init.ready_timeout), .min = 1, .max = HOUR, .only = &ready},
-	{KEY("Init.StopSignal", init.stop_signal, set_signal), .only = &appliance},
-	{SECONDS("Init.StopTimeout", init.stop_timeout), .min = 1, .max = HOUR, .only = &appliance},
-	{SECONDS("Init.DeviceTimeout", init.device_timeout), .min = 1, .max = HOUR},
-	{CHOICE("Init.OnCorruption", init.on_corruption), .choices = corruptions},
-	{CHOICE("Init.Verify", init.verify), .choices = verifies},
-
+const struct key keys_test[] = {
 	{KEY("Sign.SecureBootKey", sign.secure_boot_key, set_private_key), .release = release_string,
 	 .kind = PATH_FILE},
 	{PATH("Sign.SecureBootCertificate", sign.secure_boot_certificate), .kind = PATH_FILE},
@@ -197,15 +158,34 @@ const struct key keys[] = {
 	{0},
 };
 
-#define KEY_COUNT (sizeof(keys) / sizeof(keys[0]) - 1)
-_Static_assert(KEY_COUNT < KEY_LIMIT, "raise KEY_LIMIT");
+static const struct key *const tables[] = {keys_image, keys_init, keys_test};
+
+const struct key *key_at(size_t i)
+{
+	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
+		for (const struct key *k = tables[t]; k->name; k++)
+			if (i-- == 0)
+				return k;
+	return NULL;
+}
+
+size_t key_index(const struct key *key)
+{
+	const struct key *k;
+	size_t i;
+
+	for (i = 0; (k = key_at(i)) != key; i++)
+		if (!k || i + 1 >= KEY_LIMIT)
+			abort(); /* not of the table, or KEY_LIMIT must be raised */
+	return i;
+}
 
 const char *const *template_known_keys(void)
 {
-	static const char *names[KEY_COUNT + 1];
+	static const char *names[KEY_LIMIT + 1];
 
-	for (size_t i = 0; i < KEY_COUNT; i++)
-		names[i] = keys[i].name;
+	for (size_t i = 0; i < KEY_LIMIT && key_at(i); i++)
+		names[i] = key_at(i)->name;
 	return names;
 }
 
@@ -221,10 +201,13 @@ const char *key_short_name(const struct key *key)
 	return strchr(key->name, '.') + 1;
 }
 
+/* Whether [section] takes @key. */
 static bool in_section(const struct key *key, const char *section)
 {
-	size_t len = strlen(section);
+	size_t len = strcspn(section, " ");
 
+	if (section[len])
+		return key->service; /* [Service NAME] */
 	return strncmp(key->name, section, len) == 0 && key->name[len] == '.';
 }
 
@@ -234,16 +217,15 @@ static char *section_of(const struct key *key)
 	return xstrndup(key->name, strcspn(key->name, "."));
 }
 
-int key_find_section(const char *section, struct error *err)
+static int unknown_section(const char *section, struct error *err)
 {
 	_cleanup_free_ char *best = NULL;
 	struct suggestion s = {.word = section};
+	const struct key *k;
 
-	for (const struct key *k = keys; k->name; k++) {
+	for (size_t i = 0; (k = key_at(i)); i++) {
 		_cleanup_free_ char *name = section_of(k);
 
-		if (in_section(k, section))
-			return 0;
 		suggest_offer(&s, name);
 		if (s.best == name) {
 			free(best);
@@ -255,12 +237,27 @@ int key_find_section(const char *section, struct error *err)
 	return error_usage(err, "unknown section [%s]; see appliance.conf(5)", section);
 }
 
+int key_open_section(struct parse *p, const char *section, struct error *err)
+{
+	const struct key *k;
+
+	p->service = NULL;
+	if (strcmp(section, "Service") == 0 || strncmp(section, "Service ", 8) == 0)
+		return service_open(p, section + strcspn(section, " "), err);
+	if (strcmp(section, "Init") == 0)
+		p->service = &p->t->init.app;
+	for (size_t i = 0; (k = key_at(i)); i++)
+		if (!strchr(section, ' ') && in_section(k, section))
+			return 0;
+	return unknown_section(section, err);
+}
+
 int key_find(const char *section, const char *name, const struct key **ret, struct error *err)
 {
 	struct suggestion s = {.word = name};
-	const struct key *elsewhere = NULL;
+	const struct key *elsewhere = NULL, *k;
 
-	for (const struct key *k = keys; k->name; k++) {
+	for (size_t i = 0; (k = key_at(i)); i++) {
 		bool here = in_section(k, section);
 		bool same = strcmp(key_short_name(k), name) == 0;
 
@@ -281,11 +278,18 @@ int key_find(const char *section, const char *name, const struct key **ret, stru
 	return error_usage(err, "unknown key %s= in [%s]; see appliance.conf(5)", name, section);
 }
 
+unsigned key_set_at(const struct parse *p, const struct template_service *s, const struct key *key)
+{
+	return s ? s->set_at[key_index(key)] : p->set_at[key_index(key)];
+}
+
 unsigned key_line(const struct parse *p, const char *name)
 {
-	for (size_t i = 0; i < KEY_COUNT; i++)
-		if (strcmp(keys[i].name, name) == 0)
-			return p->set_at[i];
+	const struct key *k;
+
+	for (size_t i = 0; (k = key_at(i)); i++)
+		if (strcmp(k->name, name) == 0)
+			return key_set_at(p, k->service ? &p->t->init.app : NULL, k);
 	abort(); /* a name that is not in the table is a bug of ours */
 }
 
@@ -303,8 +307,8 @@ static int hint_at_comment(const char *value, struct error *err)
 
 int key_set(struct parse *p, const struct key *key, const char *value, struct error *err)
 {
-	void *field = (char *)p->t + key->field;
-	unsigned *set_at = &p->set_at[key - keys];
+	void *field = setter_field(p, key);
+	unsigned *set_at = &(key->service ? p->service->set_at : p->set_at)[key_index(key)];
 	int r;
 
 	if (key->list && !*value) {

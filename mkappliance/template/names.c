@@ -79,6 +79,25 @@ int name_account(const char *value, struct error *err)
 	return 0;
 }
 
+int name_service(const char *value, struct error *err)
+{
+	size_t len = strlen(value);
+
+	if (!is_made_of(value, LOWER DIGITS, LOWER DIGITS "-", 32) || value[len - 1] == '-')
+		return error_usage(
+			err,
+			"'%s' is not the name of a service: at most 32 of a-z, 0-9 and '-', such as cache",
+			value);
+	if (strcmp(value, "main") == 0)
+		return error_usage(err, "'main' is the program of [Init]; choose another name");
+	return 0;
+}
+
+int name_service_or_main(const char *value, struct error *err)
+{
+	return strcmp(value, "main") == 0 ? 0 : name_service(value, err);
+}
+
 int name_suite(const char *value, struct error *err)
 {
 	if (!is_made_of(value, ALNUM, ALNUM ".+_/-", 64))

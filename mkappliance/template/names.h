@@ -10,10 +10,12 @@
 
 typedef int name_check(const char *value, struct error *err);
 
-name_check name_appliance;   /* [a-z0-9-], at most 63, no '-' at either end: a host name's label */
-name_check name_version;     /* [A-Za-z0-9.+~_-], at most 64, begins with a letter or a digit */
-name_check name_host;	     /* labels parted by dots, at most 64 (HOST_NAME_MAX) */
-name_check name_account;     /* a user or group: a name of at most 32, or a number */
+name_check name_appliance; /* [a-z0-9-], at most 63, no '-' at either end: a host name's label */
+name_check name_version;   /* [A-Za-z0-9.+~_-], at most 64, begins with a letter or a digit */
+name_check name_host;	   /* labels parted by dots, at most 64 (HOST_NAME_MAX) */
+name_check name_account;   /* a user or group: a name of at most 32, or a number */
+name_check name_service;   /* [a-z0-9-], at most 32, no '-' at either end, not "main" */
+name_check name_service_or_main;
 name_check name_suite;	     /* "bookworm", "bookworm-backports" */
 name_check name_unit;	     /* "app.service", "app", "app@blue.service" */
 name_check name_component;   /* "main", "non-free-firmware" */

@@ -11,7 +11,7 @@
 
 void *setter_field(const struct parse *p, const struct key *key)
 {
-	return (char *)p->t + key->field;
+	return key->service ? (char *)p->service + key->field : (char *)p->t + key->field;
 }
 
 int setter_check(const struct key *key, const char *value, struct error *err)

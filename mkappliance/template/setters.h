@@ -21,10 +21,10 @@ key_setter set_signal;	     /* int */
 key_setter set_network;	     /* bool */
 key_setter set_command_line; /* char *, repeats are joined by a space */
 key_setter set_exec;	     /* struct strlist: an argv */
-key_setter set_before;	     /* template.init.before */
+key_setter set_before;	     /* before of the service */
 key_setter set_environment;  /* struct strlist: "NAME=value", each name once */
 key_setter set_copy;	     /* template.files */
-key_setter set_ready;	     /* template.init.ready_* */
+key_setter set_ready;	     /* ready_* of the service */
 key_setter set_probe;	     /* template.test.ptr */
 
 /* Free what a field owns and empty it. Get= and Connect= share a list: each takes its own probes out. */

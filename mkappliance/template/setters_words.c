@@ -38,7 +38,7 @@ int set_exec(struct parse *p, const struct key *key, const char *value, struct e
 int set_before(struct parse *p, const struct key *key, const char *value, struct error *err)
 {
 	struct template_before b = {.may_fail = *value == '-'};
-	struct template *t = p->t;
+	struct template_service *s = p->service;
 	int r;
 
 	(void)key;
@@ -54,8 +54,8 @@ int set_before(struct parse *p, const struct key *key, const char *value, struct
 		strlist_free(&b.argv);
 		return r;
 	}
-	array_grow(t->init.before.ptr, t->init.before.len, t->init.before.cap);
-	t->init.before.ptr[t->init.before.len++] = b;
+	array_grow(s->before.ptr, s->before.len, s->before.cap);
+	s->before.ptr[s->before.len++] = b;
 	return 0;
 }
 
@@ -177,8 +177,8 @@ int set_ready(struct parse *p, const struct key *key, const char *value, struct 
 	(void)key;
 	if (r < 0)
 		return r;
-	p->t->init.ready_port = url.port;
-	p->t->init.ready_path = url.path;
+	p->service->ready_port = url.port;
+	p->service->ready_path = url.path;
 	return 0;
 }
 
@@ -240,16 +240,17 @@ void release_strlist(void *field)
 	strlist_free(field);
 }
 
-/* @field is the first member of template.init.before. */
+/* @field is the first member of template_service.before. */
 void release_before(void *field)
 {
-	struct template *t = (struct template *)((char *)field - offsetof(struct template, init.before));
+	struct template_service *s =
+		(struct template_service *)((char *)field - offsetof(struct template_service, before));
 
-	for (size_t i = 0; i < t->init.before.len; i++)
-		strlist_free(&t->init.before.ptr[i].argv);
-	free(t->init.before.ptr);
-	t->init.before.ptr = NULL;
-	t->init.before.len = t->init.before.cap = 0;
+	for (size_t i = 0; i < s->before.len; i++)
+		strlist_free(&s->before.ptr[i].argv);
+	free(s->before.ptr);
+	s->before.ptr = NULL;
+	s->before.len = s->before.cap = 0;
 }
 
 /* @field is the first member of template.files. */

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -14,6 +13,7 @@
 #include "template/ini.h"
 #include "template/keys.h"
 #include "template/names.h"
+#include "template/services.h"
 #include "template/values.h"
 
 #define FILE_NAME "appliance.conf"
@@ -30,9 +30,7 @@ static struct template *template_new(const char *path, const char *dir)
 	t->appliance.epoch = 1;
 	t->init.mode = INIT_APPLIANCE;
 	t->init.dhcp = true;
-	t->init.ready_timeout = 60;
-	t->init.stop_timeout = 10;
-	t->init.stop_signal = SIGTERM;
+	service_init(&t->init.app, SERVICE_MAIN);
 	t->init.device_timeout = 30;
 	t->init.on_corruption = ON_CORRUPTION_POWEROFF;
 	t->init.verify = VERIFY_LAZY;
@@ -51,13 +49,17 @@ static void set_default(char **field, const char *value)
 /* The defaults of strings and lists, once it is known that the template is whole. */
 static void fill_in(struct template *t)
 {
+	struct template_service *s;
+
 	if (t->base.components.len == 0)
 		strlist_add(&t->base.components, "main");
 	set_default(&t->kernel.command_line, "");
 	if (t->init.mode == INIT_SYSTEM)
 		set_default(&t->init.init, "/sbin/init");
-	set_default(&t->init.user, "0");
-	set_default(&t->init.working_directory, "/");
+	for (size_t i = 0; (s = service_at(t, i)); i++) {
+		set_default(&s->user, "0");
+		set_default(&s->working_directory, "/");
+	}
 	set_default(&t->init.hostname, t->appliance.name);
 }
 
@@ -70,7 +72,7 @@ static int read_items(struct parse *p, const struct ini *ini, struct error *err)
 
 		p->line = item->line;
 		r = item->key ? key_find(item->section, item->key, &key, err)
-			      : key_find_section(item->section, err);
+			      : key_open_section(p, item->section, err);
 		if (r >= 0 && item->key)
 			r = key_set(p, key, item->value, err);
 		if (r < 0)
@@ -131,7 +133,7 @@ static int parse_text(struct parse *p, const char *text, size_t len, const char 
 		return r;
 	fill_in(p->t);
 	for (size_t i = 0; i < KEY_LIMIT; i++)
-		p->t->set[i] = p->set_at[i] != 0;
+		p->t->set[i] = p->set_at[i] || p->t->init.app.set_at[i];
 	return 0;
 }
 
@@ -231,7 +233,8 @@ bool template_starts_later(const struct template *t)
 
 int template_check_start(const struct template *t, struct error *err)
 {
-	if (t->init.mode == INIT_APPLIANCE && t->init.exec.len == 0 && !t->init.unit)
+	if (t->init.mode == INIT_APPLIANCE && t->init.app.exec.len == 0 && t->services.len == 0 &&
+	    !t->init.unit)
 		return error_usage(
 			err,
 			"%s: [Init] Exec= is missing: the program to run (or name the package's Unit=, or "
@@ -242,12 +245,15 @@ int template_check_start(const struct template *t, struct error *err)
 
 void template_free(struct template *t)
 {
+	const struct key *k;
+
 	if (!t)
 		return;
 	free(t->path);
 	free(t->dir);
-	for (const struct key *k = keys; k->name; k++)
-		if (k->release)
+	services_free(t);
+	for (size_t i = 0; (k = key_at(i)); i++)
+		if (k->release && !k->service)
 			k->release((char *)t + k->field);
 	free(t);
 }

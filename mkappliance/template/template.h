@@ -16,7 +16,11 @@
 #include "lib/mem.h"
 
 /* At least the number of keys; keys.c checks. */
-#define KEY_LIMIT 128
+#define KEY_LIMIT 192
+
+/* How many programs the init supervises, [Init]'s among them (ABI_SERVICES_MAX of image/abi.h). */
+#define SERVICE_LIMIT 16
+#define SERVICE_MAIN  "main"
 
 /* In Mirror=: where the time of Snapshot= goes. */
 #define SNAPSHOT_MARK "@SNAPSHOT@"
@@ -53,6 +57,33 @@ struct template_probe {
 	int status;    /* expected, 200 unless said */
 	char *body;    /* text that the body must contain; NULL: anything */
 	unsigned line;
+};
+
+/*
+ * One program that the init supervises: [Init] has one, and each [Service NAME] is another. Keys of it are those with
+ * .service in keys_init.c.
+ */
+struct template_service {
+	char *name;		    /* "main" or [a-z0-9-]{1,32} */
+	unsigned line;		    /* of the [Service NAME]; 0: [Init] */
+	unsigned set_at[KEY_LIMIT]; /* by the key's index: the line that set it last, 0: it has its default */
+
+	struct strlist exec; /* the argv */
+	struct {
+		struct template_before *ptr;
+		size_t len;
+		size_t cap;
+	} before;		    /* ExecStartPre=, in the order of running */
+	char *user;		    /* name or number, "0" */
+	char *group;		    /* NULL: the user's */
+	struct strlist environment; /* "NAME=value" */
+	char *working_directory;    /* "/" */
+	struct strlist after;	/* names of the services that must be ready before; known, without a circle */
+	char *ready_path;	/* Ready=http://:PORT/PATH: path; NULL when tcp or none */
+	uint16_t ready_port;	/* Ready=http or tcp; 0: ready as soon as it was started */
+	unsigned ready_timeout; /* seconds, 60 */
+	unsigned stop_timeout;	/* seconds, 10 */
+	int stop_signal;	/* SIGTERM */
 };
 
 struct template
@@ -110,30 +141,23 @@ struct template
 
 	struct {
 		enum init_mode mode;
-		char *init;	     /* Mode=system: "/sbin/init" */
-		char *unit;	     /* Unit=: "app.service" of the tree, which fills what is not set; NULL */
-		struct strlist exec; /* Mode=appliance: the argv */
-		struct {
-			struct template_before *ptr;
-			size_t len;
-			size_t cap;
-		} before;		    /* ExecStartPre=, in the order of running */
-		char *user;		    /* name or number, "0" */
-		char *group;		    /* NULL: the user's */
-		struct strlist environment; /* "NAME=value" */
-		char *working_directory;    /* "/" */
-		char *hostname;		    /* the name unless said */
-		bool dhcp;		    /* Network=dhcp|none */
-		char *ready_path;	    /* Ready=http://:PORT/PATH: path; NULL when tcp or none */
-		uint16_t ready_port;	    /* Ready=http or tcp; 0: ready as soon as it was started */
-		unsigned ready_timeout;	    /* seconds, 60 */
-		unsigned stop_timeout;	    /* seconds, 10 */
-		int stop_signal;	    /* SIGTERM */
-		unsigned device_timeout;    /* seconds to wait for the disk, 30 */
+		char *init; /* Mode=system: "/sbin/init" */
+		char *unit; /* Unit=: "app.service" of the tree, which fills what [Init] does not set; NULL */
+		struct template_service app; /* Mode=appliance: what [Init] starts; "main" to the others */
+		char *hostname;		     /* the name unless said */
+		bool dhcp;		     /* Network=dhcp|none */
+		unsigned device_timeout;     /* seconds to wait for the disk, 30 */
 		enum on_corruption on_corruption;
 		enum verify_mode verify;
 		struct strlist writable; /* directories that get a tmpfs besides /tmp /run /var/tmp ... */
 	} init;
+
+	/* [Service NAME], in the order of the template; each is allocated. */
+	struct {
+		struct template_service **ptr;
+		size_t len;
+		size_t cap;
+	} services;
 
 	struct {
 		char *secure_boot_key; /* absolute path of a PEM file, or "pkcs11:..."; NULL: the UKI is not signed */
@@ -179,6 +203,12 @@ bool template_starts_later(const struct template *t);
 
 /* After compose: whether there is something to start. Usage error that names the template. */
 int template_check_start(const struct template *t, struct error *err);
+
+/*
+ * The services in the order in which they start, each behind those of its After=, otherwise as the template has them, [Init]'s
+ * first where it has an Exec=. The circle that cannot be was refused by template_load().
+ */
+size_t template_services(const struct template *t, const struct template_service *ret[SERVICE_LIMIT]);
 
 void template_free(struct template *t);
 void template_freep(struct template **t);

@@ -14,6 +14,18 @@ static void check(const char *value, const char *text, size_t len)
 		abort();
 }
 
+static void check_service(const struct conf *c, size_t i, const char *text, size_t len)
+{
+	const struct conf_service *s = &c->services[i];
+
+	check(s->name, text, len);
+	for (size_t k = 0; k < s->args.len; k++)
+		check(s->args.ptr[k], text, len);
+	/* It waits for earlier ones only. */
+	if (s->args.ptr[s->args.len] || s->env.ptr[s->env.len] || !s->args.len || s->waits_for >> i)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct line detail;
@@ -28,9 +40,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (conf_parse(text, len, &c, &detail) == 0) {
 		check(c.root_hash, text, len);
 		check(c.command_line, text, len);
-		for (size_t i = 0; i < c.args.len; i++)
-			check(c.args.ptr[i], text, len);
-		if (c.args.ptr[c.args.len] || c.env.ptr[c.env.len] || (!c.system && !c.args.len))
+		for (size_t i = 0; i < c.service_count; i++)
+			check_service(&c, i, text, len);
+		if (c.system == (c.service_count > 0) || c.service_count > ABI_SERVICES_MAX)
 			abort();
 	} else if (!detail.len || detail.len >= sizeof(detail.text)) {
 		abort();

@@ -47,7 +47,7 @@ static void try_config(const char *text, size_t len)
 	if (template_parse(conf, strlen(conf), "fuzz", "/", &t, &err) < 0)
 		abort();
 	if (oci_start(t, &c, "fuzz", m, &err) == 0)
-		assert(t->init.working_directory[0] == '/' && t->init.exec.len == 1);
+		assert(t->init.app.working_directory[0] == '/' && t->init.app.exec.len == 1);
 }
 
 static void try_archive(const char *text, size_t len)

@@ -24,9 +24,10 @@ static void check(const struct template *t)
 	must((t->base.source != BASE_DIRECTORY && t->base.source != BASE_TAR) || t->base.path);
 	must(t->base.source != BASE_NONE || t->kernel.package || t->kernel.image);
 	must(t->base.components.len > 0);
-	must(t->kernel.command_line && t->init.user && t->init.hostname && t->init.working_directory);
-	must(t->init.mode == INIT_SYSTEM ? t->init.init && !t->init.exec.len
-					 : t->init.exec.len && *t->init.exec.ptr[0] == '/');
+	must(t->kernel.command_line && t->init.app.user && t->init.hostname && t->init.app.working_directory);
+	must(t->init.mode == INIT_SYSTEM
+		     ? t->init.init && !t->init.app.exec.len && !t->services.len
+		     : t->services.len || (t->init.app.exec.len && *t->init.app.exec.ptr[0] == '/'));
 	for (size_t i = 0; i < t->files.len; i++)
 		must(*t->files.ptr[i].source == '/' && *t->files.ptr[i].target == '/' &&
 		     t->files.ptr[i].line > 0);

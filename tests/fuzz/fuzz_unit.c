@@ -43,11 +43,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		assert(err.text[0]);
 		return 0;
 	}
-	assert(t->init.exec.len > 0 && t->init.exec.ptr[0][0] == '/');
-	assert(t->init.working_directory[0] == '/' && t->init.stop_signal > 0 && t->init.stop_signal <= 64);
-	for (size_t i = 0; i < t->init.before.len; i++)
-		assert(t->init.before.ptr[i].argv.ptr[0][0] == '/');
-	for (size_t i = 0; i < t->init.environment.len; i++)
-		assert(strchr(t->init.environment.ptr[i], '='));
+	assert(t->init.app.exec.len > 0 && t->init.app.exec.ptr[0][0] == '/');
+	assert(t->init.app.working_directory[0] == '/' && t->init.app.stop_signal > 0 &&
+	       t->init.app.stop_signal <= 64);
+	for (size_t i = 0; i < t->init.app.before.len; i++)
+		assert(t->init.app.before.ptr[i].argv.ptr[0][0] == '/');
+	for (size_t i = 0; i < t->init.app.environment.len; i++)
+		assert(strchr(t->init.app.environment.ptr[i], '='));
 	return 0;
 }

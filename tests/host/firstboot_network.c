@@ -28,7 +28,7 @@ int main(int argc, char **argv)
 	while (!events.stop) {
 		struct pollfd p[NETWORK_FDS_MAX];
 
-		events_wait(&events, p, network_poll(p), network_deadline());
+		events_wait(&events, p, network_poll(p, NETWORK_FDS_MAX), network_deadline());
 		network_step();
 	}
 	return 0;

@@ -36,9 +36,10 @@ only_these_files() {
 		synthetic-1.0.manifest.json
 		synthetic-1.0.raw
 		synthetic-1.0.raw.sha256
+		synthetic-1.0.spdx.json
 	END
 }
-check "four files and nothing else" only_these_files
+check "five files and nothing else" only_these_files
 
 sha256_agrees() {
 	(cd "$tmp/out" && sha256sum -c --quiet synthetic-1.0.raw.sha256)

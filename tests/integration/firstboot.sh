@@ -148,7 +148,7 @@ machine() {
 }
 
 boot_keys=(DeviceTimeout=3 OnCorruption=poweroff Verify=lazy)
-app_keys=(Mode=appliance Hostname=rig Uid=33 Gid=33 WorkingDirectory=/ Network=none ReadyTimeout=10 StopSignal=15 StopTimeout=3)
+app_keys=(Mode=appliance Hostname=rig Network=none Service=main Uid=33 Gid=33 WorkingDirectory=/ ReadyTimeout=10 StopSignal=15 StopTimeout=3)
 hello=("${app_keys[@]}" Arg=/usr/bin/hello Arg=8080 ReadyPort=8080 ReadyPath=/healthz)
 reader=("${app_keys[@]}" Arg=/usr/bin/reader ReadyPort=0)
 root_keys=("${app_keys[@]/%=33/=0}")

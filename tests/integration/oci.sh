@@ -54,6 +54,7 @@ copy() { skopeo --insecure-policy copy --quiet "$@"; }
 as_archive() { copy "oci:$tmp/layout:test" "oci-archive:$tmp/image.tar:test" && same archive "$tmp/image.tar"; }
 as_docker() { copy "oci:$tmp/layout:test" "docker-archive:$tmp/docker.tar:example.org/test:1.0" && same docker "$tmp/docker.tar:example.org/test:1.0"; }
 as_docker_gzip() { gzip -1 -k "$tmp/docker.tar" && same docker-gzip "$tmp/docker.tar.gz"; }
+as_nameless() { python3 "$layouts" nameless "$tmp/docker.tar" "$tmp/nameless.tar" && same nameless "$tmp/nameless.tar"; }
 as_zstd() {
 	copy --dest-compress-format zstd --dest-compress-level 3 "docker-archive:$tmp/docker.tar" "oci:$tmp/zstd-layout:test" &&
 		grep -q 'tar+zstd' "$tmp/zstd-layout/blobs/sha256/$(json_get "$tmp/zstd-layout/index.json" manifests.0.digest | cut -d: -f2)" && same zstd "$tmp/zstd-layout"
@@ -73,6 +74,7 @@ check "the same by its name" with_name
 check "archive of a layout, by skopeo: the same root" as_archive
 check "docker-archive, plain layers: the same root" as_docker
 check "docker-archive in gzip: the same root" as_docker_gzip
+check "docker-archive of Docker 25 without a name: the same root" as_nameless
 check "layers of zstd: the same root" as_zstd
 check "index of platforms in an index, by name and by digests: the same root" as_index
 check "as a package" as_package

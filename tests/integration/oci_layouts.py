@@ -3,6 +3,7 @@
 
    oci_layouts.py whiteouts DIR          the whiteouts of overlayfs in DIR become those of OCI
    oci_layouts.py platforms LAYOUT OUT   OUT: an index in an index with LAYOUT's image for amd64, one for arm64, and an attestation
+   oci_layouts.py nameless TAR OUT       a docker-archive as Docker 25 saves an image without a name: in two forms, one of them empty
    oci_layouts.py bad DIR                one layout for each thing that can be wrong with one, DIR/NAME
 """
 import gzip, hashlib, io, json, os, shutil, stat, subprocess, sys, tarfile
@@ -177,6 +178,20 @@ def platforms(source, out):
     print(inner["digest"])
 
 
+def nameless(source, out):
+    with tarfile.open(source) as old, tarfile.open(out, "w", format=tarfile.PAX_FORMAT) as new:
+        for m in old:
+            data = old.extractfile(m).read() if m.isfile() else None
+            if m.name == "manifest.json":
+                data = json.dumps([{**i, "RepoTags": None} for i in json.loads(data)]).encode()
+                m.size = len(data)
+            new.addfile(m, io.BytesIO(data) if data is not None else None)
+        for name, text in ("oci-layout", '{"imageLayoutVersion": "1.0.0"}'), ("index.json", '{"schemaVersion": 2, "manifests": null}'):
+            m = tarfile.TarInfo(name)
+            m.size = len(text)
+            new.addfile(m, io.BytesIO(text.encode()))
+
+
 def whiteouts(top):
     for root, dirs, files in os.walk(top, topdown=False):
         st = os.lstat(root)
@@ -192,4 +207,4 @@ def whiteouts(top):
 
 
 if __name__ == "__main__":
-    {"whiteouts": whiteouts, "platforms": platforms, "bad": bad}[sys.argv[1]](*sys.argv[2:])
+    {"whiteouts": whiteouts, "nameless": nameless, "platforms": platforms, "bad": bad}[sys.argv[1]](*sys.argv[2:])

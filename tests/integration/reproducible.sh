@@ -31,7 +31,7 @@ again() {
 	rm -rf "$tmp/again"
 	mkdir -m 777 "$tmp/again"
 	"$@" || return
-	for f in raw manifest.json blocks; do
+	for f in raw manifest.json blocks spdx.json; do
 		cmp "$tmp/first/synthetic-1.0.$f" "$out/synthetic-1.0.$f" || return
 	done
 }

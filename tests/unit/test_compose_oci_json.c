@@ -74,6 +74,18 @@ static void test_index(void **state)
 	assert_null(index.list[1].platform.os);
 }
 
+/* Docker 25 saves an image without a name so. */
+static void test_index_of_nothing(void **state)
+{
+	static const char text[] = "{\"schemaVersion\":2,\"manifests\":null}";
+	_cleanup_oci_index_ struct oci_index index = {0};
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(oci_index_parse(text, strlen(text), "f", &index, &err), 0);
+	assert_int_equal(index.len, 0);
+}
+
 static void test_manifest(void **state)
 {
 	static const char text[] =
@@ -290,15 +302,11 @@ static void test_platforms(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kinds),
-		cmocka_unit_test(test_index),
-		cmocka_unit_test(test_manifest),
-		cmocka_unit_test(test_config),
-		cmocka_unit_test(test_config_without_start),
-		cmocka_unit_test(test_docker_archive),
-		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_expansion),
+		cmocka_unit_test(test_kinds),	       cmocka_unit_test(test_index),
+		cmocka_unit_test(test_manifest),       cmocka_unit_test(test_index_of_nothing),
+		cmocka_unit_test(test_config),	       cmocka_unit_test(test_config_without_start),
+		cmocka_unit_test(test_docker_archive), cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_limits),	       cmocka_unit_test(test_expansion),
 		cmocka_unit_test(test_platforms),
 	};
 

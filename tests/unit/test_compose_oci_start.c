@@ -74,14 +74,14 @@ static void test_everything(void **state)
 		"\"ExposedPorts\":{\"53/udp\":{},\"80/tcp\":{}},\"Volumes\":{\"/data\":{},\"/data/sub\":{},\"/run/x\":{}}");
 
 	(void)state;
-	assert_list(&t->init.exec, "/opt/tool|-f|a b|");
-	assert_list(&t->init.environment, "PATH=/opt|A=1|HOME=/home/app");
-	assert_string_equal(t->init.user, "app");
-	assert_string_equal(t->init.group, "50");
-	assert_string_equal(t->init.working_directory, "/srv/x");
-	assert_int_equal(t->init.stop_signal, SIGQUIT);
-	assert_int_equal(t->init.ready_port, 80);
-	assert_null(t->init.ready_path);
+	assert_list(&t->init.app.exec, "/opt/tool|-f|a b|");
+	assert_list(&t->init.app.environment, "PATH=/opt|A=1|HOME=/home/app");
+	assert_string_equal(t->init.app.user, "app");
+	assert_string_equal(t->init.app.group, "50");
+	assert_string_equal(t->init.app.working_directory, "/srv/x");
+	assert_int_equal(t->init.app.stop_signal, SIGQUIT);
+	assert_int_equal(t->init.app.ready_port, 80);
+	assert_null(t->init.app.ready_path);
 	assert_list(&t->init.writable, "/data");
 }
 
@@ -94,13 +94,13 @@ static void test_template_goes_first(void **state)
 		"\"StopSignal\":\"SIGQUIT\",\"ExposedPorts\":{\"80/tcp\":{}},\"Volumes\":{\"/data\":{}}");
 
 	(void)state;
-	assert_list(&t->init.exec, "/bin/other|x");
-	assert_list(&t->init.environment, "B=1|A=2|HOME=/h");
-	assert_string_equal(t->init.user, "5");
-	assert_string_equal(t->init.group, "6");
-	assert_string_equal(t->init.working_directory, "/w");
-	assert_int_equal(t->init.stop_signal, SIGINT);
-	assert_int_equal(t->init.ready_port, 1);
+	assert_list(&t->init.app.exec, "/bin/other|x");
+	assert_list(&t->init.app.environment, "B=1|A=2|HOME=/h");
+	assert_string_equal(t->init.app.user, "5");
+	assert_string_equal(t->init.app.group, "6");
+	assert_string_equal(t->init.app.working_directory, "/w");
+	assert_int_equal(t->init.app.stop_signal, SIGINT);
+	assert_int_equal(t->init.app.ready_port, 1);
 	assert_list(&t->init.writable, "/w");
 }
 
@@ -111,9 +111,9 @@ static void test_only_exec(void **state)
 		"[Init]\nExec=/bin/tool\n", "\"Entrypoint\":[\"gone\"],\"Cmd\":[\"x\"],\"User\":\"app\"");
 
 	(void)state;
-	assert_list(&t->init.exec, "/bin/tool");
-	assert_string_equal(t->init.user, "app");
-	assert_null(t->init.group);
+	assert_list(&t->init.app.exec, "/bin/tool");
+	assert_string_equal(t->init.app.user, "app");
+	assert_null(t->init.app.group);
 }
 
 static void test_users(void **state)
@@ -124,13 +124,13 @@ static void test_users(void **state)
 	_cleanup_template_ struct template *odd = start_good("", "\"Cmd\":[\"tool\"],\"User\":\"9\"");
 
 	(void)state;
-	assert_string_equal(unknown->init.group, "0");
-	assert_null(known->init.group);
-	assert_list(&known->init.environment, "HOME=/home/app");
-	assert_string_equal(none->init.user, "0");
-	assert_list(&none->init.environment, "HOME=/root");
-	assert_string_equal(odd->init.group, "0");
-	assert_list(&odd->init.environment, "");
+	assert_string_equal(unknown->init.app.group, "0");
+	assert_null(known->init.app.group);
+	assert_list(&known->init.app.environment, "HOME=/home/app");
+	assert_string_equal(none->init.app.user, "0");
+	assert_list(&none->init.app.environment, "HOME=/root");
+	assert_string_equal(odd->init.app.group, "0");
+	assert_list(&odd->init.app.environment, "");
 }
 
 static void test_user_split(void **state)
@@ -212,9 +212,9 @@ static void test_ports(void **state)
 		start_good("", "\"Cmd\":[\"tool\"],\"ExposedPorts\":{\"80-90/tcp\":{}}");
 
 	(void)state;
-	assert_int_equal(two->init.ready_port, 0);
-	assert_int_equal(bare->init.ready_port, 8080);
-	assert_int_equal(odd->init.ready_port, 0);
+	assert_int_equal(two->init.app.ready_port, 0);
+	assert_int_equal(bare->init.app.ready_port, 8080);
+	assert_int_equal(odd->init.app.ready_port, 0);
 }
 
 static void test_refusals(void **state)
@@ -247,7 +247,7 @@ static void test_system(void **state)
 	_cleanup_template_ struct template *t = start_good("[Init]\nMode=system\n", "\"User\":\"a b\"");
 
 	(void)state;
-	assert_int_equal(t->init.exec.len, 0);
+	assert_int_equal(t->init.app.exec.len, 0);
 }
 
 int main(void)

@@ -57,18 +57,18 @@ static char *init_text(const struct template *t)
 {
 	_cleanup_buf_ struct buf b = {0};
 
-	for (size_t i = 0; i < t->init.before.len; i++) {
-		const struct template_before *p = &t->init.before.ptr[i];
+	for (size_t i = 0; i < t->init.app.before.len; i++) {
+		const struct template_before *p = &t->init.app.before.ptr[i];
 
 		buf_printf(&b, "%s%s", p->may_fail ? "may fail " : "", p->as_root ? "as root " : "");
 		put_words(&b, "before", &p->argv);
 	}
-	put_words(&b, "exec", &t->init.exec);
-	put_words(&b, "env", &t->init.environment);
+	put_words(&b, "exec", &t->init.app.exec);
+	put_words(&b, "env", &t->init.app.environment);
 	put_words(&b, "writable", &t->init.writable);
-	buf_printf(&b, "as %s:%s in %s, signal %d, stop %u, ready %u\n", t->init.user,
-		   t->init.group ? t->init.group : "-", t->init.working_directory, t->init.stop_signal,
-		   t->init.stop_timeout, t->init.ready_timeout);
+	buf_printf(&b, "as %s:%s in %s, signal %d, stop %u, ready %u\n", t->init.app.user,
+		   t->init.app.group ? t->init.app.group : "-", t->init.app.working_directory,
+		   t->init.app.stop_signal, t->init.app.stop_timeout, t->init.app.ready_timeout);
 	return buf_steal(&b);
 }
 
@@ -263,9 +263,9 @@ static void test_dynamic_user(void **state)
 	(void)state;
 	if (unit_start(t, m, 2, &err) < 0)
 		fail_msg("%s", err.text);
-	uid = strtoul(t->init.user, NULL, 10);
+	uid = strtoul(t->init.app.user, NULL, 10);
 	assert_true(uid >= 61184 && uid <= 65519);
-	assert_string_equal(t->init.group, t->init.user);
+	assert_string_equal(t->init.app.group, t->init.app.user);
 	assert_int_equal(merge_find(m, "var/lib/a")->uid, uid);
 }
 

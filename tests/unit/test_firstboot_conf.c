@@ -10,11 +10,12 @@
 	"DataBlocks=16384\nHashStart=1\nRoot=01234567-89ab-cdef-0123-456789abcdef\n"   \
 	"Verity=fedcba98-7654-3210-fedc-ba9876543210\nCommandLine=console=ttyS0 a=b\n" \
 	"DeviceTimeout=30\nOnCorruption=panic\nVerify=full\nModule=/m/a.ko\nModule=/m/b.ko\n"
-#define SYSTEM COMMON "Mode=system\nInit=/sbin/init\n"
-#define APPLIANCE                                                                   \
-	COMMON "Mode=appliance\nHostname=hello\nArg=/usr/bin/hello\nArg=\nArg=80\n" \
-	       "Uid=33\nGid=34\nWorkingDirectory=/\nNetwork=dhcp\nReadyPort=80\n"   \
-	       "ReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n"
+#define SYSTEM	COMMON "Mode=system\nInit=/sbin/init\n"
+#define MACHINE COMMON "Mode=appliance\nHostname=hello\nNetwork=dhcp\n"
+#define OF_SERVICE                                                               \
+	"Arg=/usr/bin/hello\nArg=\nArg=80\nUid=33\nGid=34\nWorkingDirectory=/\n" \
+	"ReadyPort=80\nReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n"
+#define APPLIANCE MACHINE "Service=main\n" OF_SERVICE
 
 /* Parses a copy of exactly @len bytes, so that a byte too far is seen by the sanitizer. */
 static int parse(const char *text, size_t len, struct conf *c, struct line *detail, char **ret_copy)
@@ -57,14 +58,14 @@ static void test_appliance(void **state)
 	(void)state;
 	assert_int_equal(parse(all, strlen(all), &c, &detail, &text), 0);
 	assert_int_equal(c.system, 0);
-	assert_int_equal(c.args.len, 3);
-	assert_string_equal(c.args.ptr[1], "");
-	assert_null(c.args.ptr[3]);
-	assert_int_equal(c.uid, 33);
-	assert_int_equal(c.gid, 34);
-	assert_string_equal(c.env.ptr[0], "A=b=c");
-	assert_string_equal(c.groups.ptr[0], "4");
-	assert_string_equal(c.ready_path, "/healthz");
+	assert_int_equal(c.services[0].args.len, 3);
+	assert_string_equal(c.services[0].args.ptr[1], "");
+	assert_null(c.services[0].args.ptr[3]);
+	assert_int_equal(c.services[0].uid, 33);
+	assert_int_equal(c.services[0].gid, 34);
+	assert_string_equal(c.services[0].env.ptr[0], "A=b=c");
+	assert_string_equal(c.services[0].groups.ptr[0], "4");
+	assert_string_equal(c.services[0].ready_path, "/healthz");
 	assert_int_equal(c.network, 1);
 }
 
@@ -78,11 +79,11 @@ static void test_before(void **state)
 
 	(void)state;
 	assert_int_equal(parse(all, strlen(all), &c, &detail, &text), 0);
-	assert_int_equal(c.before.len, 2);
-	assert_string_equal(c.before_args.ptr[2], "/b");
-	assert_true(conf_before(c.before.ptr[0], &b));
+	assert_int_equal(c.services[0].before.len, 2);
+	assert_string_equal(c.services[0].before_args.ptr[2], "/b");
+	assert_true(conf_before(c.services[0].before.ptr[0], &b));
 	assert_true(b.count == 2 && !b.may_fail && !b.as_root);
-	assert_true(conf_before(c.before.ptr[1], &b));
+	assert_true(conf_before(c.services[0].before.ptr[1], &b));
 	assert_true(b.count == 1 && b.may_fail && b.as_root);
 	assert_true(conf_before("+7", &b));
 	assert_true(b.count == 7 && !b.may_fail && b.as_root);
@@ -104,12 +105,24 @@ static void test_refused(void **state)
 		{SYSTEM "name=x\n", "unknown key 'name' (line 18)"},
 		{SYSTEM "Name=x\n", "a second Name="},
 		{SYSTEM "Mode=appliance\n", "a second Mode="},
-		{SYSTEM "Arg=/x\n", "Arg= has no meaning with Mode=system"},
+		{SYSTEM "Arg=/x\n", "Arg= stands before the first Service="},
 		{APPLIANCE "Init=/x\n", "Init= has no meaning with Mode=appliance"},
 		{COMMON "Mode=shell\n", "Mode= does not take 'shell'"},
+		{SYSTEM "Service=x\n" OF_SERVICE, "has no meaning with Mode=system"},
+		{MACHINE, "Service= is missing"},
+		{MACHINE "Arg=/x\n", "Arg= stands before the first Service="},
+		{MACHINE "Service=\n", "Service= does not take ''"},
+		{MACHINE "Service=012345678901234567890123456789012\n", "Service= does not take"},
+		{MACHINE "Service=main\nArg=/x\n", "Uid= is missing (Service=main)"},
+		{MACHINE "Service=main\nArg=/x\nService=b\n" OF_SERVICE, "Uid= is missing (Service=main)"},
+		{APPLIANCE "Service=main\n", "a second Service=main"},
+		{APPLIANCE "Uid=3\n", "a second Uid="},
+		{APPLIANCE "After=main\n", "After=main is no Service= before that of 'main'"},
+		{APPLIANCE "After=b\nService=b\n" OF_SERVICE, "After=b is no Service= before that of 'main'"},
+		{APPLIANCE "Service=b\n" OF_SERVICE "After=c\n", "After=c is no Service= before that of 'b'"},
 		{COMMON "Mode=system\n", "Init= is missing"},
 		{COMMON "Mode=system\nInit=init\n", "Init= does not take"},
-		{COMMON "Mode=appliance\nArg=hello\n", "Hostname= is missing"},
+		{COMMON "Mode=appliance\n", "Hostname= is missing"},
 		{APPLIANCE "Before=0\n", "Before= does not take '0'"},
 		{APPLIANCE "Before=+-1\n", "Before= does not take '+-1'"},
 		{APPLIANCE "Before=97\n", "Before= does not take '97'"},
@@ -146,6 +159,30 @@ static void test_refused(void **state)
 		assert_int_equal(parse(cases[i].text, strlen(cases[i].text), &c, &detail, &text), -EINVAL);
 		assert_contains(detail.text, cases[i].says);
 	}
+}
+
+static void test_services(void **state)
+{
+	_cleanup_free_ char *text = NULL, *text2 = NULL;
+	_cleanup_buf_ struct buf many = {0};
+	struct line detail;
+	struct conf c;
+
+	(void)state;
+	buf_printf(&many, APPLIANCE "Service=b\nAfter=main\nEnv=A=b\n" OF_SERVICE
+				    "Service=c\nAfter=b\n" OF_SERVICE "After=main\n");
+	assert_int_equal(parse(many.ptr, many.len, &c, &detail, &text), 0);
+	assert_int_equal(c.service_count, 3);
+	assert_string_equal(c.services[1].name, "b");
+	assert_int_equal(c.services[0].waits_for, 0);
+	assert_int_equal(c.services[1].waits_for, 1);
+	assert_int_equal(c.services[2].waits_for, 3);
+	assert_int_equal(c.services[0].env.len, 0);
+	assert_int_equal(c.services[1].env.len, 1);
+	for (int i = 0; i < ABI_SERVICES_MAX - 2; i++)
+		buf_printf(&many, "Service=n%d\n" OF_SERVICE, i);
+	assert_int_equal(parse(many.ptr, many.len, &c, &detail, &text2), -EINVAL);
+	assert_contains(detail.text, "more than 16 times Service=");
 }
 
 static void test_ready_path_length(void **state)
@@ -222,10 +259,15 @@ static void test_line_json(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_system),	      cmocka_unit_test(test_appliance),
-		cmocka_unit_test(test_before),	      cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_refused_bytes), cmocka_unit_test(test_line_printf),
-		cmocka_unit_test(test_line_json),     cmocka_unit_test(test_ready_path_length),
+		cmocka_unit_test(test_system),
+		cmocka_unit_test(test_appliance),
+		cmocka_unit_test(test_before),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_refused_bytes),
+		cmocka_unit_test(test_line_printf),
+		cmocka_unit_test(test_line_json),
+		cmocka_unit_test(test_services),
+		cmocka_unit_test(test_ready_path_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -232,9 +232,9 @@ static void test_golden(void **state)
 	hex_encode(m->root_hash.b, sizeof(m->root_hash.b), hex);
 	assert_string_equal(hex, "30d611ab15f24e0d2b07b4e4b3522a2e25cde46fbf47f7f4f5b4826c7c697274");
 	hex_encode(m->uki_digest.b, sizeof(m->uki_digest.b), hex);
-	assert_string_equal(hex, "3590217dbd4dd11c1760c7053033bbb4fb5e84f82b64726c38fa449fdac6dfb1");
+	assert_string_equal(hex, "931ec70f72d7a74080a42ce29d5594486379d689cd80c6697544b86924a8ede9");
 	hex_encode(m->blocks_digest.b, sizeof(m->blocks_digest.b), hex);
-	assert_string_equal(hex, "a8b6e63c4c9302254e96f46352d5b1ec7d49ef745ac2b56f95efe992ce7e2e2d");
+	assert_string_equal(hex, "79aeb93d5419b817eecd6dccfa237b7bd5a3bad7189cc1cc03d4197c2cb61ac1");
 	teardown(&f);
 }
 
@@ -291,7 +291,7 @@ static void test_consistent(void **state)
 	setup(&f, "");
 	o = options_for(&f);
 	build(&f, &o, &result);
-	assert_int_equal(count_files(f.out), 3);
+	assert_int_equal(count_files(f.out), 4);
 	assert_int_equal(manifest_read(result.manifest_path, &m, &err), 0);
 	assert_int_equal(blocks_read(result.blocks_path, &blocks, &err), 0);
 	fd = open(result.image_path, O_RDONLY | O_CLOEXEC);
@@ -349,7 +349,7 @@ static void test_sha256_file(void **state)
 	o = options_for(&f);
 	o.sha256 = true;
 	build(&f, &o, &result);
-	assert_int_equal(count_files(f.out), 4);
+	assert_int_equal(count_files(f.out), 5);
 	assert_int_equal(io_read_file(AT_FDCWD, result.sha256_path, 1000, &line, &err), 0);
 	assert_int_equal(line.len, 64 + strlen("  hello-1.0.raw\n"));
 	assert_string_equal(line.ptr + 64, "  hello-1.0.raw\n");

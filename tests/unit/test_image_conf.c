@@ -12,6 +12,10 @@
 
 /* The other side of the contract. */
 #include "../../firstboot/conf.c"
+#include "../../firstboot/conf_boot.c"
+#undef AT
+#include "../../firstboot/conf_service.c"
+#include "../../firstboot/conf_value.c"
 #include "../../firstboot/line.c"
 
 #define HEAD "[Appliance]\nName=web\nVersion=1.2\n[Base]\nSource=none\n[Kernel]\nImage=k\n"
@@ -154,8 +158,9 @@ static void test_appliance(void **state)
 		"DeviceTimeout=9\nOnCorruption=panic\nVerify=full\n"
 		"Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
 		"Mode=appliance\nRootModule=/usr/lib/modules/6.1/virtio_net.ko\nHostname=h\n"
+		"Network=dhcp\nWritable=/srv\nService=main\n"
 		"Arg=/bin/web\nArg=--port\nArg=80\nArg=\nArg=a b\nUid=101\nGid=102\nGroupId=40\nGroupId=50\n"
-		"Env=B=2\nEnv=A=1 x\nWorkingDirectory=/srv\nWritable=/srv\nNetwork=dhcp\n"
+		"Env=B=2\nEnv=A=1 x\nWorkingDirectory=/srv\n"
 		"ReadyPort=80\nReadyPath=/z?a=b\nReadyTimeout=5\nStopSignal=3\nStopTimeout=7\n");
 }
 
@@ -166,7 +171,8 @@ static void test_appliance_of_defaults(void **state)
 		       ROOT "DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n"
 			    "Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
 			    "Mode=appliance\nRootModule=/usr/lib/modules/6.1/virtio_net.ko\nHostname=web\n"
-			    "Arg=/usr/bin/web\nUid=0\nGid=0\nWorkingDirectory=/\nNetwork=none\nReadyPort=0\n"
+			    "Network=none\nService=main\n"
+			    "Arg=/usr/bin/web\nUid=0\nGid=0\nWorkingDirectory=/\nReadyPort=0\n"
 			    "ReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n");
 }
 
@@ -179,9 +185,10 @@ static void test_programs_before(void **state)
 		       ROOT "DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n"
 			    "Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
 			    "Mode=appliance\nRootModule=/usr/lib/modules/6.1/virtio_net.ko\nHostname=web\n"
+			    "Network=none\nService=main\n"
 			    "Arg=/usr/bin/web\nUid=0\nGid=0\nBefore=3\nBeforeArg=/bin/web\nBeforeArg=-t\n"
 			    "BeforeArg=\nBefore=-+1\nBeforeArg=/bin/own\n"
-			    "WorkingDirectory=/\nNetwork=none\nReadyPort=0\n"
+			    "WorkingDirectory=/\nReadyPort=0\n"
 			    "ReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n");
 	assert_refuses(
 		HEAD "[Init]\nExec=/bin/web\nExecStartPre=/bin/none\n", make_tree(NULL, NULL),
@@ -233,12 +240,12 @@ static void test_accounts(void **state)
 	assert_account("0", NULL, "0:0");
 	assert_account("7", "8", "7:8");
 	assert_account("7", "web", "7:102");
-	assert_account("7", NULL, "[Init] User=7: /etc/passwd of the image has no such user; say Group= too");
-	assert_account("nobody", NULL, "[Init] User=nobody: /etc/passwd of the image has no such user");
-	assert_account("broken", NULL, "[Init] User=broken: /etc/passwd of the image has no such user");
-	assert_account("huge", NULL, "[Init] User=huge: /etc/passwd of the image has no such user");
-	assert_account("web", "none", "[Init] Group=none: /etc/group of the image has no such group");
-	assert_account("web", "broken", "[Init] Group=broken: /etc/group of the image has no such group");
+	assert_account("7", NULL, "User=7: /etc/passwd of the image has no such user; say Group= too");
+	assert_account("nobody", NULL, "User=nobody: /etc/passwd of the image has no such user");
+	assert_account("broken", NULL, "User=broken: /etc/passwd of the image has no such user");
+	assert_account("huge", NULL, "User=huge: /etc/passwd of the image has no such user");
+	assert_account("web", "none", "Group=none: /etc/group of the image has no such group");
+	assert_account("web", "broken", "Group=broken: /etc/group of the image has no such group");
 }
 
 static void test_odd_databases(void **state)

@@ -41,15 +41,15 @@ static void test_defaults(void **state)
 	assert_null(t->kernel.stub);
 	assert_int_equal(t->init.mode, INIT_APPLIANCE);
 	assert_null(t->init.init);
-	assert_string_equal(t->init.user, "0");
-	assert_null(t->init.group);
-	assert_string_equal(t->init.working_directory, "/");
+	assert_string_equal(t->init.app.user, "0");
+	assert_null(t->init.app.group);
+	assert_string_equal(t->init.app.working_directory, "/");
 	assert_string_equal(t->init.hostname, "a");
 	assert_true(t->init.dhcp);
-	assert_int_equal(t->init.ready_port, 0);
-	assert_int_equal(t->init.ready_timeout, 60);
-	assert_int_equal(t->init.stop_signal, SIGTERM);
-	assert_int_equal(t->init.stop_timeout, 10);
+	assert_int_equal(t->init.app.ready_port, 0);
+	assert_int_equal(t->init.app.ready_timeout, 60);
+	assert_int_equal(t->init.app.stop_signal, SIGTERM);
+	assert_int_equal(t->init.app.stop_timeout, 10);
 	assert_int_equal(t->init.device_timeout, 30);
 	assert_int_equal(t->init.on_corruption, ON_CORRUPTION_POWEROFF);
 	assert_int_equal(t->init.verify, VERIFY_LAZY);
@@ -121,20 +121,20 @@ static void test_init_and_probes(void **state)
 		"Memory=1G\nCPUs=2\n");
 
 	(void)state;
-	assert_int_equal(t->init.exec.len, 3);
-	assert_string_equal(t->init.exec.ptr[2], "b c");
-	assert_int_equal(t->init.before.len, 2);
-	assert_string_equal(t->init.before.ptr[0].argv.ptr[1], "d e");
-	assert_false(t->init.before.ptr[0].may_fail || t->init.before.ptr[0].as_root);
-	assert_int_equal(t->init.before.ptr[1].argv.len, 1);
-	assert_true(t->init.before.ptr[1].may_fail && t->init.before.ptr[1].as_root);
-	assert_int_equal(t->init.environment.len, 3);
-	assert_string_equal(t->init.environment.ptr[1], "B=2 3");
+	assert_int_equal(t->init.app.exec.len, 3);
+	assert_string_equal(t->init.app.exec.ptr[2], "b c");
+	assert_int_equal(t->init.app.before.len, 2);
+	assert_string_equal(t->init.app.before.ptr[0].argv.ptr[1], "d e");
+	assert_false(t->init.app.before.ptr[0].may_fail || t->init.app.before.ptr[0].as_root);
+	assert_int_equal(t->init.app.before.ptr[1].argv.len, 1);
+	assert_true(t->init.app.before.ptr[1].may_fail && t->init.app.before.ptr[1].as_root);
+	assert_int_equal(t->init.app.environment.len, 3);
+	assert_string_equal(t->init.app.environment.ptr[1], "B=2 3");
 	assert_string_equal(t->init.hostname, "h.example");
-	assert_int_equal(t->init.ready_port, 80);
-	assert_string_equal(t->init.ready_path, "/z");
-	assert_int_equal(t->init.ready_timeout, 120);
-	assert_int_equal(t->init.stop_signal, SIGQUIT);
+	assert_int_equal(t->init.app.ready_port, 80);
+	assert_string_equal(t->init.app.ready_path, "/z");
+	assert_int_equal(t->init.app.ready_timeout, 120);
+	assert_int_equal(t->init.app.stop_signal, SIGQUIT);
 	assert_int_equal(t->init.on_corruption, ON_CORRUPTION_PANIC);
 	assert_int_equal(t->init.verify, VERIFY_FULL);
 	assert_int_equal(t->init.writable.len, 2);
@@ -156,7 +156,7 @@ static void test_mode_system(void **state)
 	(void)state;
 	assert_int_equal(t->init.mode, INIT_SYSTEM);
 	assert_string_equal(t->init.init, "/sbin/init");
-	assert_int_equal(t->init.exec.len, 0);
+	assert_int_equal(t->init.app.exec.len, 0);
 }
 
 static void test_empty_values_reset_lists(void **state)

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keys of stage 1, and those of the machine in stage 2. */
+#include "conf_internal.h"
+
+static const char *const choices_on_corruption[] = {"poweroff", "reboot", "panic", NULL};
+static const char *const choices_verify[] = {"lazy", "full", NULL};
+static const char *const choices_mode[] = {"appliance", "system", NULL};
+static const char *const choices_network[] = {"none", "dhcp", "static", "ipv6", NULL};
+static const char *const choices_ipv6[] = {"auto", "no", NULL};
+
+#define AT(field) .offset = offsetof(struct conf, field)
+
+const struct conf_key conf_boot_keys[] = {
+	{"Name", KIND_TEXT, MODE_BOTH, AT(name)},
+	{"Version", KIND_TEXT, MODE_BOTH, AT(version)},
+	{"RootHash", KIND_HEX, MODE_BOTH, AT(root_hash)},
+	{"Salt", KIND_HEX, MODE_BOTH, AT(salt)},
+	{"DataBlocks", KIND_NUMBER, MODE_BOTH, AT(data_blocks), .min = 1, .max = (uint64_t)1 << 40},
+	{"HashStart", KIND_NUMBER, MODE_BOTH, AT(hash_start), .min = 0, .max = (uint64_t)1 << 40},
+	{"Root", KIND_UUID, MODE_BOTH, AT(root)},
+	{"Verity", KIND_UUID, MODE_BOTH, AT(verity)},
+	{"CommandLine", KIND_ANY, MODE_BOTH, AT(command_line)},
+	{"DeviceTimeout", KIND_NUMBER, MODE_BOTH, AT(device_timeout), .min = 0, .max = 86400},
+	{"OnCorruption", KIND_CHOICE, MODE_BOTH, AT(on_corruption), .choices = choices_on_corruption},
+	{"Verify", KIND_CHOICE, MODE_BOTH, AT(verify_full), .choices = choices_verify},
+	{"Module", KIND_PATHS, MODE_BOTH, AT(modules), .optional = true},
+	{"Mode", KIND_CHOICE, MODE_BOTH, AT(system), .choices = choices_mode},
+	{"Init", KIND_PATH, MODE_SYSTEM, AT(init)},
+	{0},
+};
+
+const struct conf_key conf_machine_keys[] = {
+	{"RootModule", KIND_PATHS, MODE_APPLIANCE, AT(root_modules), .optional = true},
+	{"Hostname", KIND_TEXT, MODE_APPLIANCE, AT(hostname)},
+	{"Network", KIND_CHOICE, MODE_APPLIANCE, AT(network), .choices = choices_network},
+	{"Interface", KIND_ARGS, MODE_APPLIANCE, AT(interfaces), .optional = true},
+	{"Address", KIND_ARGS, MODE_APPLIANCE, AT(addresses), .optional = true},
+	{"Gateway", KIND_ARGS, MODE_APPLIANCE, AT(gateways), .optional = true},
+	{"DNS", KIND_ARGS, MODE_APPLIANCE, AT(dns), .optional = true},
+	{"Search", KIND_ARGS, MODE_APPLIANCE, AT(search), .optional = true},
+	{"IPv6", KIND_CHOICE, MODE_APPLIANCE, AT(ipv6), .choices = choices_ipv6, .optional = true},
+	{"Writable", KIND_PATHS, MODE_APPLIANCE, AT(writable), .optional = true},
+	{0},
+};

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "end.h"
+#include "events.h"
+#include "file.h"
+#include "image/abi.h"
+#include "module.h"
+#include "net.h"
+#include "network.h"
+#include "record.h"
+#include "service.h"
+#include "supervise.h"
+#include "writable.h"
+
+#define REAP_MS 2000  /* for processes to go after SIGKILL; one that hangs in the kernel never does */
+#define SYNC_MS 10000 /* for a disk that the application, as root, may have mounted */
+
+static struct events events;
+static struct service services[ABI_SERVICES_MAX];
+static size_t service_count;
+
+static struct {
+	enum supervise_phase phase;
+	uint64_t started;	 /* ms; the first service, 0: none */
+	const char *why;	 /* the machine stops; NULL: it does not */
+	bool failed;		 /* the record is written, what follows is tidying up */
+	struct service *culprit; /* that brought the end about; NULL: none of them */
+} life;
+
+enum supervise_phase supervise_phase(void)
+{
+	return life.phase;
+}
+
+/* ---- start ---- */
+
+static void load_root_modules(const struct conf *c)
+{
+	for (size_t i = 0; i < c->root_modules.len; i++) {
+		int r = module_load(c->root_modules.ptr[i]);
+
+		if (r < 0)
+			fail(ABI_FAILED_MODULE, "%s: %s", c->root_modules.ptr[i], strerror(-r));
+	}
+}
+
+static void prepare(const struct conf *c)
+{
+	int r;
+
+	writable_mount_all(c);
+	if (sethostname(c->hostname, strlen(c->hostname)) < 0)
+		fail(ABI_FAILED_SETUP, "hostname '%s': %s", c->hostname, strerror(errno));
+	r = net_loopback();
+	if (r < 0)
+		fail(ABI_FAILED_SETUP, "the loopback interface: %s", strerror(-r));
+	load_root_modules(c);
+	for (size_t i = 0; i < c->service_count; i++)
+		service_init(&services[i], &c->services[i]);
+	service_count = c->service_count;
+}
+
+/* Whether all services of @mask are ready. */
+static bool are_ready(uint32_t mask)
+{
+	for (size_t i = 0; i < service_count; i++)
+		if ((mask >> i & 1) && services[i].state != SERVICE_READY)
+			return false;
+	return true;
+}
+
+static void start_services(void)
+{
+	for (size_t i = 0; i < service_count; i++) {
+		struct service *s = &services[i];
+
+		if (s->state != SERVICE_WAITING || !are_ready(s->conf->waits_for))
+			continue;
+		service_start(s);
+		if (!life.started)
+			life.started = clock_ms();
+	}
+	if (!are_ready((UINT32_C(1) << service_count) - 1))
+		return;
+	life.phase = PHASE_READY;
+	record_begin(ABI_EVENT_READY);
+	record_number("ms", clock_ms() - life.started);
+	record_end();
+}
+
+/* ---- end ---- */
+
+static bool any_alive(void)
+{
+	for (size_t i = 0; i < service_count; i++)
+		if (service_alive(&services[i]))
+			return true;
+	return false;
+}
+
+static void begin_stop(const char *why)
+{
+	life.phase = PHASE_STOPPING;
+	life.why = why;
+	if (life.failed || !any_alive())
+		return;
+	record_begin(ABI_EVENT_STOPPING);
+	record_text("reason", why);
+	record_end();
+}
+
+/* A service cannot go on, and so neither does the machine: nothing limps. */
+static void service_failed(struct service *s)
+{
+	life.culprit = s;
+	if (!s->exited) {
+		record_begin(ABI_EVENT_FAILED);
+		record_text("reason", s->failed);
+		record_text("service", s->conf->name);
+		record_text("detail", service_why.text);
+		record_end();
+		life.failed = true;
+	}
+	begin_stop(s->exited ? ABI_STOP_EXITED : s->failed);
+}
+
+/* Each when those that wait for it have ended: the reverse of the start. True: one of them had ended already. */
+static bool stop_some(void)
+{
+	uint32_t needed = 0;
+	bool ended = false;
+
+	for (size_t i = 0; i < service_count; i++)
+		if (service_alive(&services[i]))
+			needed |= services[i].conf->waits_for;
+	for (size_t i = 0; i < service_count; i++)
+		if (service_alive(&services[i]) && services[i].state != SERVICE_STOPPING &&
+		    !(needed >> i & 1)) {
+			service_stop(&services[i]);
+			ended = ended || !service_alive(&services[i]);
+		}
+	return ended;
+}
+
+/* ---- the loop ---- */
+
+static size_t poll_services(struct pollfd *p, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < service_count && n + 2 <= max; i++)
+		n += service_poll(&services[i], p + n);
+	return n;
+}
+
+static uint64_t next_deadline(void)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (size_t i = 0; i < service_count; i++) {
+		uint64_t d = service_deadline(&services[i]);
+
+		if (services[i].failed && life.phase != PHASE_STOPPING)
+			return 0; /* not looked at yet */
+		next = d < next ? d : next;
+	}
+	return next;
+}
+
+static void step(void)
+{
+	for (size_t i = 0; i < service_count; i++) {
+		service_step(&services[i]);
+		if (services[i].failed && life.phase != PHASE_STOPPING)
+			service_failed(&services[i]);
+	}
+	if (events.stop && life.phase != PHASE_STOPPING)
+		begin_stop(events.stop);
+	if (life.phase == PHASE_STARTING)
+		start_services();
+	while (life.phase == PHASE_STOPPING && stop_some())
+		;
+}
+
+/* ---- the end of the machine ---- */
+
+/* The processes that the services left behind, and the last of the output. */
+static void clean_up(void)
+{
+	uint64_t until = clock_ms() + REAP_MS;
+
+	(void)kill(-1, SIGKILL);
+	while (child_any() && clock_ms() < until)
+		events_wait(&events, NULL, 0, until);
+	for (size_t i = 0; i < service_count; i++)
+		out_forward(&services[i].output, true);
+}
+
+/* With how the service ended that brought the end about, else the last one to be started. */
+static void record_stopped(const char *why)
+{
+	const struct service *s =
+		life.culprit ? life.culprit : &services[service_count ? service_count - 1 : 0];
+
+	record_begin(ABI_EVENT_STOPPED);
+	record_text("reason", why);
+	if (s->child.pid && !s->child.running && WIFEXITED(s->child.status))
+		record_number("status", (uint64_t)WEXITSTATUS(s->child.status));
+	else if (s->child.pid && !s->child.running)
+		record_number("signal", (uint64_t)WTERMSIG(s->child.status));
+	record_end();
+}
+
+/* In a child, since nothing ends a sync(2) that hangs. */
+static void sync_disks(void)
+{
+	uint64_t until = clock_ms() + SYNC_MS;
+	struct child c = {.pid = 0};
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		sync();
+		_exit(0);
+	}
+	if (pid < 0)
+		return;
+	child_add(&c, pid);
+	while (c.running && clock_ms() < until)
+		events_wait(&events, NULL, 0, until);
+}
+
+/* A request to stop that came before there was anything to stop. */
+static void check_stop(void)
+{
+	if (!events.stop)
+		return;
+	record_stopped(events.stop);
+	end_machine(END_POWEROFF);
+}
+
+_Noreturn void supervise_run(const struct conf *c, int uevent_fd)
+{
+	static struct event_source of_services = {
+		.poll = poll_services, .deadline = next_deadline, .step = step};
+	static struct event_source of_network = {
+		.poll = network_poll, .deadline = network_deadline, .step = network_step};
+
+	events_open(&events, uevent_fd);
+	prepare(c);
+	network_start(c, &events);
+	check_stop();
+	events_add(&events, &of_network);
+	events_add(&events, &of_services);
+	start_services();
+	while (life.phase != PHASE_STOPPING || any_alive())
+		events_round(&events);
+	clean_up();
+	if (!life.failed)
+		record_stopped(life.why);
+	sync_disks();
+	end_machine(END_POWEROFF);
+}

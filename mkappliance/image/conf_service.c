@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The services of /appliance.conf. */
+#include <string.h>
+
+#include "image/abi.h"
+#include "image/conf_internal.h"
+#include "lib/cleanup.h"
+
+_Static_assert(SERVICE_LIMIT == ABI_SERVICES_MAX, "the template takes as many as the init");
+
+/* A service on its way. */
+struct service {
+	struct render *r;
+	const struct template *t;
+	const struct template_service *s;
+	const struct tree *tree;
+	char section[48]; /* "[Init]" or "[Service NAME]", for messages */
+	struct account account;
+};
+
+/* "[Service NAME] Key", in a static buffer. */
+static const char *key_of(const struct service *v, const char *key)
+{
+	static char text[96];
+
+	snprintf(text, sizeof(text), "%s %s", v->section, key);
+	return text;
+}
+
+/* ExecStartPre=: their argvs one behind the other, and how many words of them are each's. */
+static int put_before(const struct service *v, struct error *err)
+{
+	const struct account root = {0};
+	size_t words = 0;
+
+	render_limit(v->r, "Before", v->s->before.len);
+	for (size_t i = 0; i < v->s->before.len; i++) {
+		const struct template_before *b = &v->s->before.ptr[i];
+		int e = conf_check_program(v->t, v->tree, key_of(v, "ExecStartPre"), b->argv.ptr[0],
+					   b->as_root ? &root : &v->account, err);
+
+		if (e < 0)
+			return e;
+		render(v->r, "Before", "%s%s%zu", b->may_fail ? "-" : "", b->as_root ? "+" : "", b->argv.len);
+		words += b->argv.len;
+		render_list(v->r, "BeforeArg", &b->argv);
+	}
+	render_limit(v->r, "BeforeArg", words);
+	return 0;
+}
+
+static int put_account(struct service *v, struct error *err)
+{
+	int e = account_find(v->tree, v->s->user, v->s->group, &v->account, err);
+
+	if (e < 0)
+		return error_prefix(err, "%s", v->section);
+	render(v->r, "Uid", "%u", v->account.uid);
+	render(v->r, "Gid", "%u", v->account.gid);
+	render_limit(v->r, "GroupId", v->account.group_count);
+	for (size_t i = 0; i < v->account.group_count; i++)
+		render(v->r, "GroupId", "%u", v->account.groups[i]);
+	return 0;
+}
+
+static int put_ready_and_stop(const struct service *v, struct error *err)
+{
+	const struct template_service *s = v->s;
+
+	if (s->ready_path && strlen(s->ready_path) > ABI_READY_PATH_MAX)
+		return error_usage(err, "%s=: the path is longer than %d bytes", key_of(v, "Ready"),
+				   ABI_READY_PATH_MAX);
+	render(v->r, "ReadyPort", "%u", s->ready_port);
+	if (s->ready_path)
+		render(v->r, "ReadyPath", "%s", s->ready_path);
+	render(v->r, "ReadyTimeout", "%u", s->ready_timeout);
+	render(v->r, "StopSignal", "%d", s->stop_signal);
+	render(v->r, "StopTimeout", "%u", s->stop_timeout);
+	return 0;
+}
+
+static int put_service(struct service *v, struct error *err)
+{
+	const struct template_service *s = v->s;
+	int e;
+
+	render(v->r, "Service", "%s", s->name);
+	render_list(v->r, "After", &s->after);
+	render_list(v->r, "Arg", &s->exec);
+	e = put_account(v, err);
+	if (e >= 0)
+		e = put_before(v, err);
+	if (e >= 0)
+		e = conf_check_program(v->t, v->tree, key_of(v, "Exec"), s->exec.ptr[0], &v->account, err);
+	if (e < 0)
+		return e;
+	render_list(v->r, "Env", &s->environment);
+	e = conf_check_directory(v->tree, key_of(v, "WorkingDirectory"), s->working_directory, err);
+	if (e < 0)
+		return e;
+	render(v->r, "WorkingDirectory", "%s", s->working_directory);
+	return put_ready_and_stop(v, err);
+}
+
+int conf_put_services(struct render *r, const struct template *t, const struct compose_result *c,
+		      struct error *err)
+{
+	const struct template_service *order[SERVICE_LIMIT];
+	size_t len = template_services(t, order);
+
+	for (size_t i = 0; i < len; i++) {
+		struct service v = {.r = r, .t = t, .s = order[i], .tree = c->tree};
+		int e;
+
+		if (order[i]->line)
+			snprintf(v.section, sizeof(v.section), "[Service %s]", order[i]->name);
+		else
+			snprintf(v.section, sizeof(v.section), "[Init]");
+		for (size_t j = 0; j < order[i]->after.len; j++)
+			if (!t->init.app.exec.len && strcmp(order[i]->after.ptr[j], SERVICE_MAIN) == 0)
+				return error_usage(err, "%s=main: [Init] has no Exec=", key_of(&v, "After"));
+		e = put_service(&v, err);
+		account_free(&v.account);
+		if (e < 0)
+			return e;
+	}
+	return 0;
+}
