@@ -90,7 +90,8 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 	struct compose_options compose_options = {0};
 	struct image_options image_options = {.output_dir = "."};
 	struct common_options common;
-	const char *version = NULL, *path = NULL;
+	const char *version = NULL, *path = NULL, *locked_path = NULL;
+	_cleanup_locked_ struct locked locked = {0};
 	const struct option_spec options[] = {
 		{"output", 'o', OPTION_STRING, "DIR", "where the image goes (default: the current directory)",
 		 &image_options.output_dir},
@@ -100,6 +101,8 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 		 &compose_options.offline},
 		{"cache", 0, OPTION_STRING, "DIR", "of the layers (default: ~/.cache/mkappliance)",
 		 &compose_options.cache_dir},
+		{"locked", 0, OPTION_STRING, "MANIFEST", "build exactly what an earlier build was, or refuse",
+		 &locked_path},
 		{"threads", 0, OPTION_NUMBER, "N", "at most N at work (default: one a processor)",
 		 &image_options.threads},
 		{"unsigned-out", 0, OPTION_STRING, "FILE", "also write the UKI, to be signed elsewhere",
@@ -121,8 +124,14 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 	if (r != 0)
 		return r;
 	r = template_load(path, version, &t, err);
+	if (r == 0 && locked_path)
+		r = locked_read(locked_path, &locked, err);
 	if (r < 0)
 		return r;
+	if (locked_path) {
+		image_options.locked = &locked;
+		compose_options.locked = &locked.manifest->packages;
+	}
 	r = build(t, &compose_options, &image_options, &times, &result, err);
 	if (r < 0)
 		return r;

@@ -40,6 +40,7 @@ int cache_open(const struct compose_options *options, struct cache *ret, struct 
 	ret->dir = steal_pointer(&dir);
 	ret->refresh = options->refresh;
 	ret->offline = options->offline;
+	ret->locked = options->locked;
 	return 0;
 }
 

@@ -21,6 +21,7 @@ struct cache {
 	char *dir;
 	bool refresh;
 	bool offline;
+	const struct installed *locked; /* as in compose_options; borrowed */
 };
 
 int cache_open(const struct compose_options *options, struct cache *ret, struct error *err);

@@ -63,7 +63,9 @@ struct compose_result {
 struct compose_options {
 	const char *cache_dir; /* NULL: $XDG_CACHE_HOME/mkappliance or ~/.cache/mkappliance */
 	bool refresh;	       /* do not use cached layers */
-	bool offline;	       /* fail rather than call a package manager */
+	/* Package managers that are asked for a layer anew are to give these versions; NULL: any. */
+	const struct installed *locked;
+	bool offline; /* fail rather than call a package manager */
 };
 
 /*

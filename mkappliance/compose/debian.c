@@ -11,6 +11,7 @@
 
 #include "compose/debian_kernel.h"
 #include "compose/debian_note.h"
+#include "compose/debian_pins.h"
 #include "compose/sandbox_ids.h"
 #include "lib/cleanup.h"
 #include "lib/io.h"
@@ -39,9 +40,11 @@ struct bootstrap {
 	const char *what; /* for messages: "base bookworm" */
 	const char *variant;
 	const struct strlist *packages;
-	bool installs; /* rather than only unpacks */
-	char *lists;   /* where apt's indexes of packages go; NULL: nowhere */
-	char *failure; /* first error that it printed */
+	const struct installed *locked; /* versions that it must be; NULL: any */
+	char *pins;			/* the file that says so to apt; owned while it runs */
+	bool installs;			/* rather than only unpacks */
+	char *lists;			/* where apt's indexes of packages go; NULL: nowhere */
+	char *failure;			/* first error that it printed */
 };
 
 const char *debian_architecture(enum architecture arch)
@@ -156,6 +159,11 @@ static void make_argv(const struct bootstrap *b, const char *mode, struct strlis
 		if (b->lists)
 			strlist_addf(argv, "--customize-hook=copy-out /var/lib/apt/lists '%s'", b->lists);
 	}
+	if (b->pins) {
+		strlist_addf(argv, "--setup-hook=upload %s " DEBIAN_PINS_PATH, b->pins);
+		if (b->installs)
+			strlist_add(argv, "--customize-hook=rm \"$1" DEBIAN_PINS_PATH "\"");
+	}
 	strlist_add(argv, t->base.suite);
 	strlist_add(argv, "-");
 	if (archive)
@@ -192,11 +200,18 @@ static int run_mmdebstrap(int fd, struct bootstrap *b, struct error *err)
 	r = choose_mode(&mode, err);
 	if (r < 0)
 		return r;
+	r = b->locked ? debian_pins_write(b->locked, &b->pins, err) : 0;
+	if (r < 0)
+		return r;
 	make_argv(b, mode, &argv);
 	env[0] = epoch = xasprintf("SOURCE_DATE_EPOCH=%" PRId64, debian_epoch(b->t));
 	s.argv = (const char *const *)argv.ptr;
 	s.env = env;
 	r = spawn_run(&s, err);
+	if (b->pins)
+		(void)unlink(b->pins);
+	free(b->pins);
+	b->pins = NULL;
 	failure = steal_pointer(&b->failure);
 	/* Its last line only says that it failed, the first error says why. */
 	if (r == -EPIPE && failure)
@@ -280,8 +295,12 @@ static int key_of(const struct bootstrap *b, const char *kind, struct buf *key, 
 int debian_base(const struct template *t, const struct cache *cache, struct cached *ret, struct error *err)
 {
 	_cleanup_free_ char *what = xasprintf("base %s", t->base.suite);
-	struct bootstrap b = {
-		.t = t, .what = what, .variant = "minbase", .packages = &t->base.packages, .installs = true};
+	struct bootstrap b = {.t = t,
+			      .locked = cache->locked,
+			      .what = what,
+			      .variant = "minbase",
+			      .packages = &t->base.packages,
+			      .installs = true};
 	_cleanup_buf_ struct buf key = {0};
 	int r;
 
@@ -324,7 +343,8 @@ int debian_kernel(const struct template *t, const struct cache *cache, struct ca
 {
 	_cleanup_strlist_ struct strlist packages = {0};
 	_cleanup_free_ char *what = xasprintf("kernel %s", t->kernel.package);
-	struct bootstrap b = {.t = t, .what = what, .variant = "extract", .packages = &packages};
+	struct bootstrap b = {
+		.t = t, .locked = cache->locked, .what = what, .variant = "extract", .packages = &packages};
 	_cleanup_buf_ struct buf key = {0};
 	int r;
 

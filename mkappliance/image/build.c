@@ -365,9 +365,10 @@ static int predict(const struct build *b, struct manifest_pcrs *ret, struct erro
 	return 0;
 }
 
-static int describe(struct build *b, struct error *err)
+/* What is known before a byte is written. */
+static int describe_inputs(struct build *b, struct error *err)
 {
-	struct manifest *m = xcalloc(1, sizeof(*m));
+	struct manifest *m = b->manifest = xcalloc(1, sizeof(*m));
 
 	m->name = xstrdup(b->t->appliance.name);
 	m->version = xstrdup(b->t->appliance.version);
@@ -379,6 +380,18 @@ static int describe(struct build *b, struct error *err)
 	m->kernel_release = xstrdup(b->c->kernel.release);
 	m->os_id = copy_of(b->c->os_id);
 	m->os_version = copy_of(b->c->os_version);
+	list_inputs(b, m);
+	/* Nothing of the build asks for them again. */
+	m->packages = b->c->packages;
+	b->c->packages = (struct installed){0};
+	return b->o->locked ? locked_check_inputs(b->o->locked, m, err) : 0;
+}
+
+static int describe(struct build *b, struct error *err)
+{
+	struct manifest *m = b->manifest;
+	int r;
+
 	m->layout = b->layout;
 	m->data_blocks = b->geometry.data_blocks;
 	m->hash_blocks = b->geometry.hash_blocks;
@@ -395,12 +408,10 @@ static int describe(struct build *b, struct error *err)
 	m->nonzero_bytes = b->nonzero;
 	manifest_set_dont_care(m);
 	manifest_set_test(m, b->t);
-	list_inputs(b, m);
-	/* Nothing of the build asks for them again. */
-	m->packages = b->c->packages;
-	b->c->packages = (struct installed){0};
-	b->manifest = m;
-	return predict(b, &m->pcrs, err);
+	r = predict(b, &m->pcrs, err);
+	if (r < 0 || !b->o->locked)
+		return r;
+	return locked_check_image(b->o->locked, m, &b->blocks, b->image.fd, err);
 }
 
 /* In the format of sha256sum, beside the image: a pass over the whole file, holes and all. */
@@ -504,8 +515,9 @@ int image_build(const struct template *t, struct compose_result *c, const struct
 	int r;
 
 	if ((r = boot_parts_load(t, o->init_path, &b.parts, err)) < 0 || (r = plan_root(&b, err)) < 0 ||
-	    (r = plan_disk(&b, err)) < 0 || (r = open_outputs(&b, &result, err)) < 0 ||
-	    (r = put_root(&b, err)) < 0 || (r = put_esp(&b, err)) < 0 || (r = put_table(&b, err)) < 0)
+	    (r = plan_disk(&b, err)) < 0 || (r = describe_inputs(&b, err)) < 0 ||
+	    (r = open_outputs(&b, &result, err)) < 0 || (r = put_root(&b, err)) < 0 ||
+	    (r = put_esp(&b, err)) < 0 || (r = put_table(&b, err)) < 0)
 		return r;
 	if ((r = tree_check_sources(c->tree, err)) < 0)
 		return r;

@@ -147,3 +147,43 @@ if [ -x "$validator" ]; then
 else
 	check_skip "SPDX's validator: 2 checks" "spdx-tools is not installed (scripts/setup)"
 fi
+
+# ---- locked to a manifest ----
+
+same_bytes() {
+	local f
+	synthetic_build "$tmp/in" "$tmp/locked" --locked "$manifest" || return
+	for f in raw manifest.json blocks spdx.json; do
+		cmp "$tmp/out/synthetic-1.0.$f" "$tmp/locked/synthetic-1.0.$f" || return
+	done
+}
+check "locked: the same inputs give the same bytes" same_bytes
+
+# refuses TEXT COMMAND...: changes the copy of the inputs by the command; nothing may be written.
+refuses() {
+	local text=$1
+	shift
+	rm -rf "$tmp/changed" "$tmp/none" && cp -a "$tmp/in" "$tmp/changed" && (cd "$tmp/changed" && "$@") || return
+	fails_with 3 "$text" env MKAPPLIANCE_INIT="$tmp/changed/init" "$mkappliance" build "$tmp/changed" -o "$tmp/none" --locked "$manifest" &&
+		[ -z "$(ls -A "$tmp/none" 2>/dev/null)" ]
+}
+append() { echo "$2" >>"$1"; }
+keep_size() { printf 'P' | dd of="$1" bs=1 seek=700000 conv=notrunc status=none && touch -d @1600000000 "$1"; }
+check "locked: another template" refuses "input template 'appliance.conf' has the SHA-256" append appliance.conf "# a comment"
+check "locked: another command line" refuses "command line is 'loglevel=4 console=ttyS1" sed -i s/ttyS0/ttyS1/ appliance.conf
+check "locked: another file" refuses "input file 'page' has the SHA-256" append page more
+check "locked: another kernel" refuses "input kernel 'vmlinuz' has the SHA-256" append vmlinuz more
+check "locked: another init" refuses "input init 'mkappliance-init' has the SHA-256" append init more
+check "locked: another stub" refuses "input stub 'stub.efi' has the SHA-256" append stub.efi more
+check "locked: another version of a package" refuses "package bash (amd64) is version 1:5.2.16, the manifest says 1:5.2.15-2+b13" \
+	sed -i 's/^Version: 1:5.2.15.*/Version: 1:5.2.16/' base/var/lib/dpkg/status
+check "locked: a package that is gone" refuses "package tzdata 2024a-0+deb12u1 (all) of the manifest is not there" \
+	rm base/var/lib/dpkg/status.d/tzdata
+check "locked: one package more" refuses "package extra 1 (noarch) is not in the manifest" \
+	append base/lib/apk/db/installed $'P:extra\nV:1'
+check "locked: a file of the base that was resized" refuses "input base 'base' has the SHA-256" append base/usr/bin/application more
+check "locked: a byte in a file of the base" refuses "partition 'root' differs, first in or near /usr/bin/application" \
+	keep_size base/usr/bin/application
+check "locked: another version" fails_with 3 "the version is '2.0', the manifest says '1.0'" \
+	synthetic_build "$tmp/in" "$tmp/none" --locked "$manifest" --version 2.0
+check "locked: no manifest at all" fails_with 3 "appliance.conf" synthetic_build "$tmp/in" "$tmp/none" --locked "$tmp/in/appliance.conf"

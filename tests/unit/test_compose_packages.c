@@ -4,6 +4,7 @@
 
 #include "compose/apk.h"
 #include "compose/copyright.h"
+#include "compose/debian_pins.h"
 #include "compose/packages.h"
 #include "compose/rpmdb.h"
 
@@ -214,13 +215,29 @@ static void test_rpm_missing(void **state)
 	assert_contains(err.text, "apt-get install rpm");
 }
 
+/* Only what apt may read: a manifest comes from anywhere. */
+static void test_pins(void **state)
+{
+	_cleanup_installed_ struct installed l = {0};
+	_cleanup_buf_ struct buf b = {0};
+
+	(void)state;
+	installed_add(&l, "deb", "libstdc++6", "1:2.3~rc1-4+b1", "amd64");
+	installed_add(&l, "rpm", "bash", "5", "x86_64");
+	installed_add(&l, "deb", "a\nPackage: *", "1", "all");
+	installed_add(&l, "deb", "a", "1*", "all");
+	debian_pins(&l, &b);
+	assert_string_equal(b.ptr,
+			    "Package: libstdc++6\nPin: version 1:2.3~rc1-4+b1\nPin-Priority: 1001\n\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_apk),	    cmocka_unit_test(test_copyright),
 		cmocka_unit_test(test_rpm_records), cmocka_unit_test(test_tree),
 		cmocka_unit_test(test_refuses),	    cmocka_unit_test(test_rpm_database),
-		cmocka_unit_test(test_rpm_missing),
+		cmocka_unit_test(test_rpm_missing), cmocka_unit_test(test_pins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
