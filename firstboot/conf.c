@@ -137,6 +137,13 @@ static int conf_line(struct conf_reader *r, char *text)
 	return conf_service_line(r, text, equals + 1);
 }
 
+/* The data volume's keys: all that are needed, or none. */
+static bool conf_data_whole(const struct conf *c)
+{
+	return c->data_mount ? c->data_label && c->data_check
+			     : !c->data_label && !c->data_check && !c->data_make;
+}
+
 /* What no single line shows. */
 static int conf_end(struct conf_reader *r)
 {
@@ -146,6 +153,10 @@ static int conf_end(struct conf_reader *r)
 		e = conf_complete(r, conf_tables[t], r->seen[t]);
 	if (e == 0)
 		e = conf_end_service(r);
+	if (e == 0 && !conf_data_whole(r->conf)) {
+		line_printf(r->detail, "DataMount=, DataLabel= and DataCheck= go together");
+		return -EINVAL;
+	}
 	if (e == 0 && r->conf->system == (r->conf->service_count > 0)) {
 		line_printf(r->detail, r->conf->system ? "Service= has no meaning with Mode=system"
 						       : "Service= is missing");

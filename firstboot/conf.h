@@ -70,6 +70,11 @@ struct conf {
 	struct conf_list dns;	 /* addresses */
 	struct conf_list search; /* domains */
 	unsigned ipv6;		 /* enum conf_ipv6 */
+	uint64_t status_port;	 /* 0: none */
+	const char *data_mount;	 /* NULL: no data volume; else data_label and data_check are there too */
+	const char *data_label;
+	const char *data_check; /* e2fsck */
+	const char *data_make;	/* mke2fs; NULL: nothing is ever formatted */
 	struct conf_list writable;
 
 	size_t service_count;

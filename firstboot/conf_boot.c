@@ -39,6 +39,12 @@ const struct conf_key conf_machine_keys[] = {
 	{"DNS", KIND_ARGS, MODE_APPLIANCE, AT(dns), .optional = true},
 	{"Search", KIND_ARGS, MODE_APPLIANCE, AT(search), .optional = true},
 	{"IPv6", KIND_CHOICE, MODE_APPLIANCE, AT(ipv6), .choices = choices_ipv6, .optional = true},
+	{"StatusPort", KIND_NUMBER, MODE_APPLIANCE, AT(status_port), .optional = true, .min = 1,
+	 .max = 65535},
+	{"DataMount", KIND_PATH, MODE_APPLIANCE, AT(data_mount), .optional = true},
+	{"DataLabel", KIND_TEXT, MODE_APPLIANCE, AT(data_label), .optional = true},
+	{"DataCheck", KIND_PATH, MODE_APPLIANCE, AT(data_check), .optional = true},
+	{"DataMake", KIND_PATH, MODE_APPLIANCE, AT(data_make), .optional = true},
 	{"Writable", KIND_PATHS, MODE_APPLIANCE, AT(writable), .optional = true},
 	{0},
 };

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "data.h"
 #include "end.h"
 #include "events.h"
 #include "file.h"
@@ -15,6 +16,7 @@
 #include "network.h"
 #include "record.h"
 #include "service.h"
+#include "status.h"
 #include "supervise.h"
 #include "writable.h"
 
@@ -22,6 +24,7 @@
 #define SYNC_MS 10000 /* for a disk that the application, as root, may have mounted */
 
 static struct events events;
+static const struct conf *machine;
 static struct service services[ABI_SERVICES_MAX];
 static size_t service_count;
 
@@ -225,6 +228,7 @@ static void sync_disks(void)
 	pid_t pid = fork();
 
 	if (pid == 0) {
+		data_end(machine);
 		sync();
 		_exit(0);
 	}
@@ -233,6 +237,13 @@ static void sync_disks(void)
 	child_add(&c, pid);
 	while (c.running && clock_ms() < until)
 		events_wait(&events, NULL, 0, until);
+}
+
+static enum status_state status_now(void)
+{
+	return life.phase == PHASE_STARTING ? STATUS_STARTING
+	       : life.phase == PHASE_READY  ? STATUS_READY
+					    : STATUS_STOPPING;
 }
 
 /* A request to stop that came before there was anything to stop. */
@@ -252,9 +263,13 @@ _Noreturn void supervise_run(const struct conf *c, int uevent_fd)
 		.poll = network_poll, .deadline = network_deadline, .step = network_step};
 
 	events_open(&events, uevent_fd);
+	machine = c;
 	prepare(c);
-	network_start(c, &events);
+	data_start(c, &events);
+	if (!events.stop)
+		network_start(c, &events);
 	check_stop();
+	status_start(c, &events, status_now);
 	events_add(&events, &of_network);
 	events_add(&events, &of_services);
 	start_services();

@@ -34,6 +34,11 @@
  *   Gateway=                 repeats: "[INTERFACE ]ADDRESS"
  *   DNS= Search=             repeat: addresses of servers, domains
  *   IPv6=                    auto (absent) | no
+ *   StatusPort=              optional: decimal, where the state is told over HTTP
+ *   DataMount=               optional: directory of the root where the data volume goes; then also
+ *   DataLabel=               of its ext4 file system,
+ *   DataCheck=               path of e2fsck in the root, and
+ *   DataMake=                optional: path of mke2fs; absent: nothing is ever formatted
  *   Writable=                repeats: directory of the root that gets a tmpfs with the directories and links, not
  *                            the files, that the root has there; besides /run /tmp /var/tmp /var/log
  *   Service=                 repeats: at least one, at most ABI_SERVICES_MAX: a program that is supervised, a name of at most
@@ -61,6 +66,7 @@
  *
  *   init      the init runs: "name", "version"
  *   verified  root is mounted through dm-verity: "root_hash", "ms" since init, "verify" ("lazy"|"full")
+ *   data      the data volume is mounted: "device", "state" ("clean"|"repaired"|"formatted")
  *   network   an interface has got or lost an address: "interface", "state" ("up"|"lost"), with "up" "address" (with
  *             its bits). A lease that is renewed as it was makes no record
  *   started   the application runs: "pid"
@@ -103,6 +109,7 @@
 
 #define ABI_EVENT_INIT	   "init"
 #define ABI_EVENT_VERIFIED "verified"
+#define ABI_EVENT_DATA	   "data"
 #define ABI_EVENT_NETWORK  "network"
 #define ABI_EVENT_STARTED  "started"
 #define ABI_EVENT_READY	   "ready"
@@ -135,6 +142,7 @@
 #define ABI_FAILED_SETUP   "setup"   /* a mount, the hostname or another preparation */
 #define ABI_FAILED_MODULE  "module"  /* a RootModule= does not load */
 #define ABI_FAILED_NETWORK "network" /* no interface, or no address in time */
+#define ABI_FAILED_DATA	   "data"    /* no data volume, or more than one, or a damaged one */
 #define ABI_FAILED_EXEC	   "exec"    /* the application, or Init=, cannot be executed */
 #define ABI_FAILED_EXITED \
 	"exited" /* the application ended before it was ready, or a program of Before= failed */

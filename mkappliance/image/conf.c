@@ -120,10 +120,12 @@ static int put_appliance(struct render *r, const struct template *t, const struc
 	for (size_t i = 0; i < c->kernel.root_len; i++)
 		render(r, "RootModule", "/%s", c->kernel.root[i].path);
 	render(r, "Hostname", "%s", t->init.hostname);
-	render(r, "Network", "%s", t->init.dhcp ? "dhcp" : "none");
+	conf_put_network(r, t);
 	for (size_t i = 0; e >= 0 && i < t->init.writable.len; i++)
 		e = conf_check_directory(c->tree, "[Init] Writable", t->init.writable.ptr[i], err);
 	render_list(r, "Writable", &t->init.writable);
+	if (e >= 0)
+		e = conf_put_data(r, t, c->tree, err);
 	return e < 0 ? e : conf_put_services(r, t, c, err);
 }
 

@@ -29,6 +29,10 @@ int conf_check_program(const struct template *t, const struct tree *tree, const 
 /* The same for a directory. */
 int conf_check_directory(const struct tree *tree, const char *what, const char *path, struct error *err);
 
+/* What the machine has beside its root. */
+void conf_put_network(struct render *r, const struct template *t);
+int conf_put_data(struct render *r, const struct template *t, const struct tree *tree, struct error *err);
+
 /* The services, each behind those that it waits for. */
 int conf_put_services(struct render *r, const struct template *t, const struct compose_result *c,
 		      struct error *err);

@@ -166,6 +166,37 @@ static int check_kernel(const struct parse *p, struct error *err)
 	return 0;
 }
 
+/* The interface that a line of Address= or Gateway= is for must be one that is used. */
+static int check_interface(const struct parse *p, const char *key, const char *line, struct error *err)
+{
+	const struct strlist *known = &p->t->network.interfaces;
+	size_t len = strcspn(line, " ");
+
+	if (!line[len])
+		return 0;
+	for (size_t i = 0; i < known->len; i++)
+		if (strlen(known->ptr[i]) == len && strncmp(known->ptr[i], line, len) == 0)
+			return 0;
+	return error_usage(err, "%s:%u: '%.*s' is not among [Network] Interfaces=; add it there", p->name,
+			   key_line(p, key), (int)len, line);
+}
+
+static int check_network(const struct parse *p, struct error *err)
+{
+	const struct template *t = p->t;
+	int r = 0;
+
+	if (t->network.interfaces.len > INTERFACE_LIMIT)
+		return wrong(p, "Network.Interfaces", "Interfaces=: the init looks after 4 at most", err);
+	for (size_t i = 0; r >= 0 && i < t->network.addresses.len; i++)
+		r = check_interface(p, "Network.Address", t->network.addresses.ptr[i], err);
+	for (size_t i = 0; r >= 0 && i < t->network.gateways.len; i++)
+		r = check_interface(p, "Network.Gateway", t->network.gateways.ptr[i], err);
+	if (r >= 0 && t->init.network == NETWORK_STATIC && t->network.addresses.len == 0)
+		return wrong(p, "Init.Network", "Network=static needs [Network] Address=", err);
+	return r;
+}
+
 static int check_init(const struct parse *p, struct error *err)
 {
 	/* What an OCI image or a unit says of it is known only after compose. */
@@ -194,6 +225,8 @@ int check_template(const struct parse *p, struct error *err)
 		r = check_base(p, err);
 	if (r >= 0)
 		r = check_kernel(p, err);
+	if (r >= 0)
+		r = check_network(p, err);
 	if (r >= 0)
 		r = check_init(p, err);
 	if (r >= 0)

@@ -74,7 +74,7 @@ static bool is_system(const struct template *t)
 
 static bool has_network(const struct template *t)
 {
-	return is_system(t) || t->init.dhcp;
+	return is_system(t) || t->init.network != NETWORK_NONE;
 }
 
 static const struct condition archive = {from_archive, "Source=debian, Source=oci or [Kernel] Package="};
@@ -88,7 +88,7 @@ static const struct condition kernel_package = {without_kernel, "Source=debian, 
 static const struct condition kernel_image = {has_kernel_image, "[Kernel] Image="};
 const struct condition key_only_appliance = {is_appliance, "Mode=appliance"};
 const struct condition key_only_system = {is_system, "Mode=system"};
-static const struct condition network = {has_network, "Network=dhcp"};
+static const struct condition network = {has_network, "a Network= that is not none"};
 
 /* ---- the names of the enums, in their order ---- */
 
@@ -158,7 +158,7 @@ const struct key keys_test[] = {
 	{0},
 };
 
-static const struct key *const tables[] = {keys_image, keys_init, keys_test};
+static const struct key *const tables[] = {keys_image, keys_init, keys_machine, keys_test};
 
 const struct key *key_at(size_t i)
 {

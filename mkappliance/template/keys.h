@@ -58,6 +58,7 @@ struct key {
 /* The parts of the table, in the order of appliance.conf(5); each ends in a NULL name. */
 extern const struct key keys_image[]; /* keys.c */
 extern const struct key keys_init[];
+extern const struct key keys_machine[];
 extern const struct key keys_test[]; /* keys.c */
 
 /* The whole of it: key @i, NULL behind the last. */

@@ -10,7 +10,11 @@ static bool has_ready(const struct template *t, const struct template_service *s
 static const struct service_condition ready = {has_ready, "Ready="};
 
 static const char *const modes[] = {[INIT_APPLIANCE] = "appliance", [INIT_SYSTEM] = "system", NULL};
-static const char *const networks[] = {"none", "dhcp", NULL};
+static const char *const networks[] = {[NETWORK_NONE] = "none",
+				       [NETWORK_DHCP] = "dhcp",
+				       [NETWORK_STATIC] = "static",
+				       [NETWORK_IPV6] = "ipv6",
+				       NULL};
 static const char *const corruptions[] = {[ON_CORRUPTION_POWEROFF] = "poweroff",
 					  [ON_CORRUPTION_REBOOT] = "reboot",
 					  [ON_CORRUPTION_PANIC] = "panic",
@@ -38,8 +42,9 @@ const struct key keys_init[] = {
 
 	/* Of the machine. */
 	{STRING("Init.Hostname", init.hostname), .check = name_host, .only = &key_only_appliance},
-	{KEY("Init.Network", init.dhcp, set_network), .choices = networks, .only = &key_only_appliance},
+	{CHOICE("Init.Network", init.network), .choices = networks, .only = &key_only_appliance},
 	{WORDS("Init.Writable", init.writable), .check = name_writable, .only = &key_only_appliance},
+	{KEY("Init.Status", init.status_port, set_status), .only = &key_only_appliance},
 	{SECONDS("Init.DeviceTimeout", init.device_timeout), .min = 1, .max = HOUR},
 	{CHOICE("Init.OnCorruption", init.on_corruption), .choices = corruptions},
 	{CHOICE("Init.Verify", init.verify), .choices = verifies},

@@ -27,6 +27,12 @@ name_check name_checksum;    /* sha256:HEX */
 name_check name_environment; /* NAME=value */
 name_check name_kernel_command_line;
 
+name_check name_interface;    /* "eth0" */
+name_check name_ip;	      /* IPv4 or IPv6, without bits */
+name_check name_address_line; /* "[INTERFACE ]ADDRESS/BITS" */
+name_check name_gateway_line; /* "[INTERFACE ]ADDRESS" */
+name_check name_label;	      /* of an ext4 file system */
+
 /* A path in the image: absolute, no "." nor "..", no double and no closing '/'. "/" is one. */
 name_check name_image_path;
 

@@ -41,6 +41,16 @@ int set_words(struct parse *p, const struct key *key, const char *value, struct 
 	return r;
 }
 
+int set_line(struct parse *p, const struct key *key, const char *value, struct error *err)
+{
+	int r = setter_check(key, value, err);
+
+	if (r < 0)
+		return r;
+	strlist_add(setter_field(p, key), value);
+	return 0;
+}
+
 /* ---- paths of the host ---- */
 
 static char *absolute_path(const struct parse *p, const char *value)
@@ -178,13 +188,14 @@ int set_signal(struct parse *p, const struct key *key, const char *value, struct
 	return value_signal(value, setter_field(p, key), err);
 }
 
-int set_network(struct parse *p, const struct key *key, const char *value, struct error *err)
+int set_status(struct parse *p, const struct key *key, const char *value, struct error *err)
 {
-	unsigned i;
-	int r = value_choice(value, key->choices, &i, err);
+	uint64_t port;
+	int r = *value == ':' ? value_number(value + 1, 1, 65535, &port, err)
+			      : error_usage(err, "'%s' is not :PORT, such as :9000", value);
 
 	if (r < 0)
 		return r;
-	*(bool *)setter_field(p, key) = i != 0;
+	*(unsigned *)setter_field(p, key) = (unsigned)port;
 	return 0;
 }

@@ -18,7 +18,8 @@ key_setter set_seconds;	     /* unsigned */
 key_setter set_mebibytes;    /* unsigned */
 key_setter set_epoch;	     /* int64_t */
 key_setter set_signal;	     /* int */
-key_setter set_network;	     /* bool */
+key_setter set_line;	     /* struct strlist: one string a line */
+key_setter set_status;	     /* unsigned: the port of ":PORT" */
 key_setter set_command_line; /* char *, repeats are joined by a space */
 key_setter set_exec;	     /* struct strlist: an argv */
 key_setter set_before;	     /* before of the service */

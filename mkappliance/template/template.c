@@ -29,7 +29,7 @@ static struct template *template_new(const char *path, const char *dir)
 		ARCH_X86_64; /* not the host's: the same template gives the same bytes everywhere */
 	t->appliance.epoch = 1;
 	t->init.mode = INIT_APPLIANCE;
-	t->init.dhcp = true;
+	t->init.network = NETWORK_DHCP;
 	service_init(&t->init.app, SERVICE_MAIN);
 	t->init.device_timeout = 30;
 	t->init.on_corruption = ON_CORRUPTION_POWEROFF;
@@ -61,6 +61,8 @@ static void fill_in(struct template *t)
 		set_default(&s->working_directory, "/");
 	}
 	set_default(&t->init.hostname, t->appliance.name);
+	if (t->data.mount)
+		set_default(&t->data.label, "data");
 }
 
 static int read_items(struct parse *p, const struct ini *ini, struct error *err)

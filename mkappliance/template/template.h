@@ -15,6 +15,9 @@
 #include "lib/hash.h"
 #include "lib/mem.h"
 
+/* [Network] Interfaces= and the init (ABI_INTERFACES_MAX). */
+#define INTERFACE_LIMIT 4
+
 /* At least the number of keys; keys.c checks. */
 #define KEY_LIMIT 192
 
@@ -28,6 +31,9 @@
 enum base_source { BASE_NONE, BASE_DEBIAN, BASE_DIRECTORY, BASE_TAR, BASE_OCI, BASE_DISK };
 enum init_mode { INIT_APPLIANCE, INIT_SYSTEM };
 enum on_corruption { ON_CORRUPTION_POWEROFF, ON_CORRUPTION_REBOOT, ON_CORRUPTION_PANIC };
+enum network_mode { NETWORK_NONE, NETWORK_DHCP, NETWORK_STATIC, NETWORK_IPV6 };
+enum ipv6_mode { IPV6_AUTO, IPV6_NO };
+enum data_format { FORMAT_NONE, FORMAT_BLANK };
 enum verify_mode { VERIFY_LAZY, VERIFY_FULL };
 enum architecture { ARCH_X86_64, ARCH_ARM64 };
 
@@ -145,8 +151,9 @@ struct template
 		char *unit; /* Unit=: "app.service" of the tree, which fills what [Init] does not set; NULL */
 		struct template_service app; /* Mode=appliance: what [Init] starts; "main" to the others */
 		char *hostname;		     /* the name unless said */
-		bool dhcp;		     /* Network=dhcp|none */
-		unsigned device_timeout;     /* seconds to wait for the disk, 30 */
+		enum network_mode network;
+		unsigned status_port;	 /* Status=:PORT; 0: none */
+		unsigned device_timeout; /* seconds to wait for the disk, 30 */
 		enum on_corruption on_corruption;
 		enum verify_mode verify;
 		struct strlist writable; /* directories that get a tmpfs besides /tmp /run /var/tmp ... */
@@ -158,6 +165,21 @@ struct template
 		size_t len;
 		size_t cap;
 	} services;
+
+	struct {
+		struct strlist interfaces; /* empty: the first one */
+		struct strlist addresses;  /* "[INTERFACE ]ADDRESS/BITS" */
+		struct strlist gateways;   /* "[INTERFACE ]ADDRESS" */
+		struct strlist dns;
+		struct strlist search;
+		enum ipv6_mode ipv6;
+	} network;
+
+	struct {
+		char *mount; /* a directory of the image; NULL: there is no data volume */
+		char *label; /* "data" unless said */
+		enum data_format format;
+	} data;
 
 	struct {
 		char *secure_boot_key; /* absolute path of a PEM file, or "pkcs11:..."; NULL: the UKI is not signed */

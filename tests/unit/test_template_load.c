@@ -45,7 +45,7 @@ static void test_defaults(void **state)
 	assert_null(t->init.app.group);
 	assert_string_equal(t->init.app.working_directory, "/");
 	assert_string_equal(t->init.hostname, "a");
-	assert_true(t->init.dhcp);
+	assert_int_equal(t->init.network, NETWORK_DHCP);
 	assert_int_equal(t->init.app.ready_port, 0);
 	assert_int_equal(t->init.app.ready_timeout, 60);
 	assert_int_equal(t->init.app.stop_signal, SIGTERM);
@@ -277,7 +277,22 @@ static const struct {
 	 "f:10: Modules= works only with Mode=appliance; remove the line"},
 	{HEAD DEBIAN EXEC "ReadyTimeout=5\n", "f:9: ReadyTimeout= works only with Ready=; remove the line"},
 	{HEAD DEBIAN EXEC "Network=none\n[Test]\nGet=http://:1/\n",
-	 "f:11: Get= works only with Network=dhcp; remove the line"},
+	 "f:11: Get= works only with a Network= that is not none; remove the line"},
+	{HEAD DEBIAN EXEC "Network=none\n[Network]\nDNS=::1\n",
+	 "f:11: DNS= works only with Mode=appliance and a Network= that is not none; remove the line"},
+	{HEAD DEBIAN EXEC "Network=static\n", "f:9: Network=static needs [Network] Address="},
+	{HEAD DEBIAN EXEC "[Network]\nAddress=10.0.0.1\n",
+	 "f:10: Address=: '10.0.0.1' is not [INTERFACE] ADDRESS/BITS, such as 10.0.0.5/24 or eth1 2001:db8::5/64"},
+	{HEAD DEBIAN EXEC "[Network]\nAddress=eth1 10.0.0.1/8\n",
+	 "f:10: 'eth1' is not among [Network] Interfaces=; add it there"},
+	{HEAD DEBIAN EXEC "[Network]\nGateway=fe80::1/64\n",
+	 "f:10: Gateway=: 'fe80::1/64' is not [INTERFACE] ADDRESS, such as 10.0.0.1 or eth1 fe80::1"},
+	{HEAD DEBIAN EXEC "[Network]\nInterfaces=a b c d e\n",
+	 "f:10: Interfaces=: the init looks after 4 at most"},
+	{HEAD DEBIAN EXEC "Status=9000\n", "f:9: Status=: '9000' is not :PORT, such as :9000"},
+	{HEAD DEBIAN EXEC "[Data]\nFormat=blank\n", "f:10: Format= works only with Mount=; remove the line"},
+	{HEAD DEBIAN EXEC "[Data]\nMount=/d\nLabel=seventeen-letters\n",
+	 "f:11: Label=: 'seventeen-letters' is not a label: letters, digits, '_', '-' and '.', at most 16"},
 
 	/* settings that contradict each other */
 	{HEAD DEBIAN "[Kernel]\nPackage=k\nImage=i\n" EXEC,

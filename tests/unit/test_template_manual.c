@@ -47,8 +47,8 @@ static void list_keys(const struct strlist *manual, struct strlist *ret)
 
 		if (sscanf(line, ".Ss [%31[A-Za-z]]", section) == 1)
 			continue;
-		if (sscanf(line, ".It Cm %31[A-Za-z]=", key) == 1 ||
-		    (of_item && sscanf(line, ".Cm %31[A-Za-z]=", key) == 1))
+		if (sscanf(line, ".It Cm %31[A-Za-z0-9]=", key) == 1 ||
+		    (of_item && sscanf(line, ".Cm %31[A-Za-z0-9]=", key) == 1))
 			strlist_addf(ret, "%s.%s", section, key);
 	}
 }
@@ -129,7 +129,7 @@ static void test_defaults_are_said(void **state)
 			if (!said)
 				fail_msg("%s has neither 'Default:' nor 'Required'", name);
 			said = end;
-			(void)sscanf(line, ".It Cm %31[A-Za-z]=", key);
+			(void)sscanf(line, ".It Cm %31[A-Za-z0-9]=", key);
 		}
 		if (strncmp(line, ".Sh ", 4) == 0)
 			break;
