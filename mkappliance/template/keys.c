@@ -122,11 +122,11 @@ const struct key keys_image[] = {
 	{PATH("Base.Path", base.path), .kind = PATH_ANY, .only = &base_path},
 	{STRING("Base.Image", base.image), .only = &image},
 	{STRING("Base.Checksum", base.checksum), .check = name_checksum, .only = &checksum},
-	{KEY("Base.Network", base.network, set_network), .choices = answers, .only = &disk},
+	{KEY("Base.Network", base.network, set_answer), .choices = answers, .only = &disk},
 
 	{KEY("Scripts.Run", scripts.run, set_path_list), .release = release_strlist, .list = true,
 	 .kind = PATH_FILE, .only = &disk},
-	{KEY("Scripts.Network", scripts.network, set_network), .choices = answers, .only = &scripts},
+	{KEY("Scripts.Network", scripts.network, set_answer), .choices = answers, .only = &scripts},
 
 	{KEY("Package.Path", package_paths, set_path_list), .release = release_strlist, .list = true,
 	 .kind = PATH_PACKAGE},

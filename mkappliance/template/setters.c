@@ -188,6 +188,17 @@ int set_signal(struct parse *p, const struct key *key, const char *value, struct
 	return value_signal(value, setter_field(p, key), err);
 }
 
+int set_answer(struct parse *p, const struct key *key, const char *value, struct error *err)
+{
+	unsigned i;
+	int r = value_choice(value, key->choices, &i, err);
+
+	if (r < 0)
+		return r;
+	*(bool *)setter_field(p, key) = i != 0;
+	return 0;
+}
+
 int set_status(struct parse *p, const struct key *key, const char *value, struct error *err)
 {
 	uint64_t port;

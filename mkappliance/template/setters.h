@@ -19,6 +19,7 @@ key_setter set_mebibytes;    /* unsigned */
 key_setter set_epoch;	     /* int64_t */
 key_setter set_signal;	     /* int */
 key_setter set_line;	     /* struct strlist: one string a line */
+key_setter set_answer;	     /* bool: the second of two choices is true */
 key_setter set_status;	     /* unsigned: the port of ":PORT" */
 key_setter set_command_line; /* char *, repeats are joined by a space */
 key_setter set_exec;	     /* struct strlist: an argv */
