@@ -19,6 +19,7 @@
 #include "guard.h"
 #include "image/abi.h"
 #include "module.h"
+#include "read_all.h"
 #include "record.h"
 #include "root.h"
 #include "supervise.h"
@@ -28,6 +29,11 @@
 static struct conf conf;
 static char conf_text[ABI_CONF_MAX + 1];
 static uint64_t init_started; /* ms */
+static uint64_t step_started; /* ms */
+
+/* How long each step of stage 1 took, for the record. */
+enum step { STEP_MODULES, STEP_DISK, STEP_VERITY, STEP_READ, STEP_MOUNT, STEP_COUNT };
+static uint64_t step_ms[STEP_COUNT];
 static int uevent_fd = -1;
 
 /* No signal may end or interrupt us; those that matter are read from a signalfd in stage 2. */
@@ -76,6 +82,14 @@ static void record_init(void)
 	record_end();
 }
 
+static void step_end(enum step step)
+{
+	uint64_t now = clock_ms();
+
+	step_ms[step] = now - step_started;
+	step_started = now;
+}
+
 static void load_modules(void)
 {
 	for (size_t i = 0; i < conf.modules.len; i++) {
@@ -84,6 +98,7 @@ static void load_modules(void)
 		if (r < 0)
 			refuse(ABI_REFUSED_MODULE, "%s: %s", conf.modules.ptr[i], strerror(-r));
 	}
+	step_end(STEP_MODULES);
 }
 
 static void open_root(void)
@@ -92,11 +107,15 @@ static void open_root(void)
 	struct verity_device device;
 
 	disk_wait(conf.root, conf.verity, conf.device_timeout, uevent_fd, &data, &hash);
+	step_end(STEP_DISK);
 	verity_open(&conf, &data, &hash, &device);
 	guard_start(uevent_fd, &device, &data, &hash);
+	step_end(STEP_VERITY);
 	if (conf.verify_full)
-		verity_read_all(&conf, &device);
+		read_all(device.path, conf.data_blocks * ABI_BLOCK_SIZE);
+	step_end(STEP_READ);
 	root_mount(device.path);
+	step_end(STEP_MOUNT);
 }
 
 static void record_verified(void)
@@ -105,6 +124,12 @@ static void record_verified(void)
 	record_text("root_hash", conf.root_hash);
 	record_number("ms", clock_ms() - init_started);
 	record_text("verify", conf.verify_full ? "full" : "lazy");
+	record_number("modules_ms", step_ms[STEP_MODULES]);
+	record_number("disk_ms", step_ms[STEP_DISK]);
+	record_number("verity_ms", step_ms[STEP_VERITY]);
+	if (conf.verify_full)
+		record_number("read_ms", step_ms[STEP_READ]);
+	record_number("mount_ms", step_ms[STEP_MOUNT]);
 	record_end();
 }
 
@@ -132,7 +157,7 @@ int main(int argc, char **argv)
 	block_signals(&signals);
 	if (getpid() != 1)
 		return 1;
-	init_started = clock_ms();
+	init_started = step_started = clock_ms();
 	(void)umask(022);
 
 	/* Stage 1, in the initrd: whatever fails ends in refuse(). */

@@ -16,7 +16,6 @@
 
 #define DM_NAME		 "root"
 #define HASHES_PER_BLOCK (ABI_BLOCK_SIZE / 32)
-#define READ_SIZE	 ((size_t)1 << 20)
 
 /* The ioctl's header and what comes behind it, in and out. */
 static union {
@@ -176,22 +175,4 @@ int verity_is_corrupted(void)
 		return -EIO;
 	/* "V" or "C" behind the specification. */
 	return dm.bytes[sizeof dm.head + sizeof *spec] == 'C';
-}
-
-void verity_read_all(const struct conf *c, const struct verity_device *v)
-{
-	static _Alignas(4096) char buf[READ_SIZE];
-	uint64_t size = c->data_blocks * ABI_BLOCK_SIZE; /* 2^52 at most */
-	int fd = open(v->path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		refuse(ABI_REFUSED_VERITY, "%s: %s", v->path, strerror(errno));
-	for (uint64_t at = 0; at < size; at += READ_SIZE) {
-		int r = file_pread(fd, buf, size - at < READ_SIZE ? (size_t)(size - at) : READ_SIZE, at);
-
-		if (r < 0)
-			refuse(ABI_REFUSED_CORRUPTION, "reading the root at byte %llu: %s",
-			       (unsigned long long)at, strerror(-r));
-	}
-	close(fd);
 }

@@ -27,9 +27,6 @@ void verity_open(const struct conf *c, const struct disk_partition *data, const 
  */
 bool verity_ends_by_itself(unsigned on_corruption);
 
-/* Verify=full: reads every data block once, and so checks each. Refuses at the first bad one. */
-void verity_read_all(const struct conf *c, const struct verity_device *v);
-
 /* Whether the kernel has seen a corrupted block since the device was made: 1, 0 or -errno. */
 int verity_is_corrupted(void);
 

@@ -65,7 +65,8 @@
  *   "t"      seconds since the kernel started (CLOCK_MONOTONIC), three decimals.
  *
  *   init      the init runs: "name", "version"
- *   verified  root is mounted through dm-verity: "root_hash", "ms" since init, "verify" ("lazy"|"full")
+ *   verified  root is mounted through dm-verity: "root_hash", "ms" since init, "verify" ("lazy"|"full"), and of these ms
+ *             "modules_ms", "disk_ms" (until both partitions were there), "verity_ms", with "full" "read_ms", "mount_ms"
  *   data      the data volume is mounted: "device", "state" ("clean"|"repaired"|"formatted")
  *   network   an interface has got or lost an address: "interface", "state" ("up"|"lost"), with "up" "address" (with
  *             its bits). A lease that is renewed as it was makes no record
