@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "compose/apt.h"
 #include "compose/cache.h"
@@ -22,6 +23,7 @@
 #include "compose/package.h"
 #include "compose/packages.h"
 #include "compose/presets.h"
+#include "compose/rpm.h"
 #include "compose/tar.h"
 #include "compose/unit_start.h"
 #include "lib/cleanup.h"
@@ -34,7 +36,7 @@ struct compose {
 	struct template *t;
 	struct cache cache;
 	struct merge *m;
-	struct cached base;	 /* Source=debian: what packages are installed on */
+	struct cached base;	 /* Source=debian and rpm: what packages are installed on */
 	unsigned number;	 /* of the layer that comes next */
 	struct oci_config start; /* of the last container image */
 	char *start_name;	 /* NULL: there is none */
@@ -92,26 +94,44 @@ void compose_result_free(struct compose_result *r)
 	*r = (struct compose_result){0};
 }
 
-static int add_debian(struct compose *c, struct error *err)
+/* A layer that a package manager made. Takes over what it noted. */
+static int add_cached(struct compose *c, const struct cached *cached, const char *name, unsigned number,
+		      unsigned flags, struct error *err)
 {
 	_cleanup_layer_ struct layer l = LAYER_INIT;
 	int r;
 
-	r = debian_base(c->t, &c->cache, &c->base, err);
-	if (r < 0)
-		return r;
-	l.name = xasprintf("base %s", c->t->base.suite);
-	l.fd = fcntl(c->base.fd, F_DUPFD_CLOEXEC, 3);
+	l.name = xstrdup(name);
+	l.fd = fcntl(cached->fd, F_DUPFD_CLOEXEC, 3);
 	if (l.fd < 0)
-		return error_errno(err, -errno, "%s", c->base.path);
+		return error_errno(err, -errno, "%s", cached->path);
 	r = tar_index(l.fd, l.name, &l, err);
 	if (r < 0)
-		return error_prefix(err, "%s", c->base.path);
-	r = compose_take_note(&c->result, &c->base, err);
+		return error_prefix(err, "%s", cached->path);
+	r = compose_take_note(&c->result, cached, err);
+	return r < 0 ? r : merge_layer(c->m, &l, number, flags, err);
+}
+
+static int add_debian(struct compose *c, struct error *err)
+{
+	_cleanup_free_ char *name = xasprintf("base %s", c->t->base.suite);
+	int r = debian_base(c->t, &c->cache, &c->base, err);
+
 	if (r < 0)
 		return r;
 	compose_add_input(&c->result, "base", c->t->base.suite, &c->base.digest, c->base.size);
-	return merge_layer(c->m, &l, LAYER_BASE, MERGE_NO_WHITEOUTS, err);
+	return add_cached(c, &c->base, name, LAYER_BASE, MERGE_NO_WHITEOUTS, err);
+}
+
+static int add_rpm_base(struct compose *c, struct error *err)
+{
+	const char *name = c->t->base.release ? c->t->base.release : c->t->base.repositories.ptr[0].name;
+	int r = rpm_base(c->t, &c->cache, &c->base, err);
+
+	if (r < 0)
+		return r;
+	compose_add_input(&c->result, "base", name, &c->base.digest, c->base.size);
+	return add_cached(c, &c->base, "base", LAYER_BASE, MERGE_NO_WHITEOUTS, err);
 }
 
 int compose_check_base(const struct template *t, const char *path, const struct sha256 *digest,
@@ -201,6 +221,8 @@ static int add_base(struct compose *c, struct error *err)
 		return 0;
 	case BASE_DEBIAN:
 		return add_debian(c, err);
+	case BASE_RPM:
+		return add_rpm_base(c, err);
 	case BASE_DIRECTORY:
 	case BASE_TAR:
 		return add_file_base(c, err);
@@ -284,6 +306,47 @@ static int add_package(struct compose *c, const char *path, struct error *err)
 	return merge_layer(c->m, &p.layer, c->number++, flags, err);
 }
 
+/* All .rpms are one transaction: they may need each other. */
+static int add_rpms(struct compose *c, const struct rpm_file *files, size_t count, struct error *err)
+{
+	_cleanup_cached_ struct cached cached = CACHED_INIT;
+	int r;
+
+	if (c->t->base.source != BASE_RPM)
+		return error_usage(err,
+				   "%s: an .rpm is installed, with its scripts, on a base of RPMs: it needs "
+				   "[Base] Source=rpm",
+				   files[0].path);
+	r = rpm_packages(c->t, &c->cache, &c->base, files, count, &cached, err);
+	return r < 0 ? r : add_cached(c, &cached, "packages", c->number++, 0, err);
+}
+
+/* Whether the file at @path is an RPM; then *@ret is it. */
+static int take_rpm(struct compose *c, const char *path, struct rpm_file *ret, bool *ret_is,
+		    struct error *err)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char head[4];
+	uint64_t size;
+	int r;
+
+	*ret_is = false;
+	if (fd < 0 || pread(fd, head, sizeof(head), 0) != sizeof(head) || !rpm_begins(head, sizeof(head))) {
+		size_t len = strlen(path);
+
+		if (fd < 0 || len < 4 || strcmp(path + len - 4, ".rpm") != 0)
+			return 0;
+		return error_usage(err, "%s: is not an RPM: its first bytes are not those of one", path);
+	}
+	r = sha256_of_fd(fd, path, &ret->digest, &size, err);
+	if (r < 0)
+		return r;
+	ret->path = path;
+	*ret_is = true;
+	compose_add_input(&c->result, "package", path, &ret->digest, size);
+	return 0;
+}
+
 /* The .debs among the packages, for apt. @is_deb has an element for each package. */
 static int collect_debs(struct compose *c, struct apt_job *job, bool *is_deb, struct error *err)
 {
@@ -316,7 +379,6 @@ static int collect_debs(struct compose *c, struct apt_job *job, bool *is_deb, st
 static int install_debs(struct compose *c, struct apt_job *job, struct error *err)
 {
 	_cleanup_cached_ struct cached cached = CACHED_INIT;
-	_cleanup_layer_ struct layer l = LAYER_INIT;
 	_cleanup_dpkg_ struct dpkg d = {0};
 	int r = packages_read_dpkg(c->m, &d, err);
 
@@ -325,30 +387,38 @@ static int install_debs(struct compose *c, struct apt_job *job, struct error *er
 		r = apt_job_read(job, c->m, err);
 	if (r == 0)
 		r = apt_install(job, &cached, err);
-	if (r == 0)
-		r = compose_take_note(&c->result, &cached, err);
-	if (r < 0)
-		return r;
-	l.name = xstrdup("packages on the base");
-	l.fd = steal_fd(&cached.fd);
-	r = tar_index(l.fd, l.name, &l, err);
-	return r < 0 ? error_prefix(err, "%s", cached.path) : merge_layer(c->m, &l, c->number++, 0, err);
+	return r < 0 ? r : add_cached(c, &cached, "packages on the base", c->number++, 0, err);
 }
 
-/* On Source=debian .debs are installed by apt, all at once, and before the others: they may need one another. */
+/*
+ * On Source=debian .debs are installed by apt, .rpms by dnf, all at once, and before the others: they may need one
+ * another.
+ */
 static int add_packages(struct compose *c, struct error *err)
 {
 	const struct strlist *paths = &c->t->package_paths;
-	_cleanup_free_ bool *is_deb = xcalloc(paths->len + 1, sizeof(*is_deb));
+	_cleanup_free_ struct rpm_file *rpms = xcalloc(paths->len + 1, sizeof(*rpms));
+	_cleanup_free_ bool *done = xcalloc(paths->len + 1, sizeof(*done));
 	_cleanup_(apt_job_free) struct apt_job job = {.t = c->t, .cache = &c->cache, .base = &c->base};
+	size_t count = 0;
 	int r = 0;
 
 	if (c->t->base.source == BASE_DEBIAN)
-		r = collect_debs(c, &job, is_deb, err);
+		r = collect_debs(c, &job, done, err);
 	if (r == 0 && job.count)
 		r = install_debs(c, &job, err);
+	/* A disk image's own package manager takes them itself. */
+	for (size_t i = 0; r == 0 && c->t->base.source != BASE_DISK && i < paths->len; i++) {
+		bool is = false;
+
+		r = take_rpm(c, paths->ptr[i], &rpms[count], &is, err);
+		done[i] |= is;
+		count += is;
+	}
+	if (r == 0 && count)
+		r = add_rpms(c, rpms, count, err);
 	for (size_t i = 0; r == 0 && i < paths->len; i++)
-		if (!is_deb[i])
+		if (!done[i])
 			r = add_package(c, paths->ptr[i], err);
 	return r;
 }

@@ -445,7 +445,7 @@ int kernel_compose(const struct template *t, const struct cache *cache, struct m
 
 	if (t->base.source == BASE_DISK && !t->kernel.image)
 		keep_newest(m, root);
-	if (t->kernel.package)
+	if (t->kernel.package && !(t->base.source == BASE_RPM && !t->base.suite)) /* else it is in the base */
 		r = find_package(t, cache, &s, &layer, result, err);
 	else if (t->kernel.image)
 		r = find_files(t, &s, &layer, result, err);

@@ -20,8 +20,8 @@
  * run, and what has changed since (inode, ctime) is the difference.
  *
  * In the root /proc, /sys (read only), /dev (null, zero, full, random, urandom, tty, pts, shm), /run and /tmp are mounted
- * over and come out as they went in. The host's files can be read, but nothing outside of DIR and the file systems of
- * the sandbox can be written, devices cannot be opened through nodes that are made in the root, and modules,
+ * over and come out as they went in. The host's files can be read, but nothing outside of DIR, the host's /tmp and the file
+ * systems of the sandbox can be written, devices cannot be opened through nodes that are made in the root, and modules,
  * clock and raw devices are out of reach for root in there.
  */
 #ifndef MKAPPLIANCE_COMPOSE_SANDBOX_H

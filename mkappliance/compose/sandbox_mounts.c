@@ -42,15 +42,22 @@ static int set_read_only(const char *path, unsigned flags, bool on)
 
 int sandbox_mounts_begin(const char *writable, struct error *err)
 {
+	const char *const kept[] = {"/tmp", writable};
+
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return error_errno(err, -errno, "mounts of the sandbox");
-	if (mount(writable, writable, NULL, MS_BIND, NULL) < 0)
-		return error_errno(err, -errno, "%s: mounting it onto itself", writable);
+	/* First the one that may hold the other. */
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		if (mount(kept[i], kept[i], NULL, MS_BIND, NULL) < 0)
+			return error_errno(err, -errno, "%s: mounting it onto itself", kept[i]);
 	/* The second wall behind chroot(2): an older kernel has only that. */
-	if (set_read_only("/", AT_RECURSIVE, true) < 0)
+	if (set_read_only("/", AT_RECURSIVE, true) < 0) {
 		log_debug("the host's files stay writable in the sandbox: %s", strerror(errno));
-	else if (set_read_only(writable, 0, false) < 0)
-		return error_errno(err, -errno, "%s: mounting it writable", writable);
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		if (set_read_only(kept[i], 0, false) < 0)
+			return error_errno(err, -errno, "%s: mounting it writable", kept[i]);
 	return 0;
 }
 

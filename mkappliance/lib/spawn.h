@@ -23,6 +23,7 @@ struct spawn {
 	int stdin_fd;		 /* 0: /dev/null */
 	int stdout_fd;		 /* 0: collected into @output, or /dev/null when that is NULL */
 	struct buf *output;	 /* standard output (at most 16 MiB), freed by the caller */
+	bool join;		 /* standard output goes where standard error goes: lines in their order */
 	struct buf *log;	 /* standard error, its last 64 KiB at least; may be NULL */
 	uint64_t timeout_ns;	 /* 0: none */
 	/* Called for each line of standard error as it comes (no newline); may be NULL. */

@@ -175,7 +175,8 @@ int child_start(struct child *c, struct error *err)
 	if (c->pid == 0)
 		child_exec(s,
 			   (struct child_fds){.in = s->stdin_fd > 0 ? s->stdin_fd : null,
-					      .out = s->stdout_fd > 0 ? s->stdout_fd
+					      .out = s->join		? err_w
+						     : s->stdout_fd > 0 ? s->stdout_fd
 						     : out_w >= 0     ? out_w
 								      : null,
 					      .err = err_w,

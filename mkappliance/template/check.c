@@ -27,7 +27,7 @@ static int check_present(const struct parse *p, struct error *err)
 	if (!p->t->appliance.version)
 		return missing(p, "[Appliance] Version= is missing (or give --version)", err);
 	if (!key_line(p, "Base.Source"))
-		return missing(p, "[Base] Source= is missing: debian, disk, directory, tar, oci or none",
+		return missing(p, "[Base] Source= is missing: debian, rpm, disk, directory, tar, oci or none",
 			       err);
 	return 0;
 }
@@ -62,6 +62,19 @@ static int check_conditions(const struct parse *p, struct error *err)
 	return r;
 }
 
+/* The names that apt knows are fewer than those of other package managers. */
+static int check_debian_names(const struct parse *p, struct error *err)
+{
+	const struct template *t = p->t;
+	int r = t->kernel.package ? name_package(t->kernel.package, err) : 0;
+
+	if (r < 0)
+		return error_prefix(err, "%s:%u: Package=", p->name, key_line(p, "Kernel.Package"));
+	for (size_t i = 0; r >= 0 && i < t->base.packages.len; i++)
+		r = name_package(t->base.packages.ptr[i], err);
+	return r < 0 ? error_prefix(err, "%s:%u: Packages=", p->name, key_line(p, "Base.Packages")) : 0;
+}
+
 /* What is needed to fetch from a distribution's archive. */
 static int check_archive(const struct parse *p, struct error *err)
 {
@@ -89,7 +102,25 @@ static int check_archive(const struct parse *p, struct error *err)
 	if (marked && !t->base.snapshot)
 		return wrong(p, "Base.Mirror",
 			     "Mirror= holds " SNAPSHOT_MARK ", but there is no Snapshot=", err);
-	return 0;
+	return check_debian_names(p, err);
+}
+
+/* Suite= says that the kernel is Debian's; else it is a package of the repositories like any other. */
+static int check_rpm(const struct parse *p, struct error *err)
+{
+	const struct template *t = p->t;
+
+	if (!t->base.repositories.len)
+		return missing(p, "[Base] Repository= is missing: NAME URL gpgkey=KEY", err);
+	if (!t->base.packages.len)
+		return missing(p, "[Base] Packages= is missing: what to install", err);
+	for (size_t i = 0; i < t->base.repositories.len && !t->base.release; i++)
+		if (strstr(t->base.repositories.ptr[i].url, "$releasever"))
+			return error_usage(err,
+					   "%s:%u: Repository= asks for $releasever: [Base] Release= is "
+					   "missing, such as 9",
+					   p->name, t->base.repositories.ptr[i].line);
+	return t->base.suite ? check_archive(p, err) : 0;
 }
 
 /* Source=oci. The archive is for the kernel. */
@@ -138,6 +169,8 @@ static int check_base(const struct parse *p, struct error *err)
 
 	if (t->base.source == BASE_OCI)
 		return check_image(p, err);
+	if (t->base.source == BASE_RPM)
+		return check_rpm(p, err);
 	if (t->base.source == BASE_DEBIAN || t->kernel.package)
 		return check_archive(p, err);
 	if (t->base.source == BASE_NONE)

@@ -17,6 +17,11 @@ static bool from_debian(const struct template *t)
 	return t->base.source == BASE_DEBIAN;
 }
 
+static bool from_rpm(const struct template *t)
+{
+	return t->base.source == BASE_RPM;
+}
+
 static bool from_archive(const struct template *t)
 {
 	return t->base.source == BASE_DEBIAN || t->base.source == BASE_OCI || t->kernel.package;
@@ -42,9 +47,9 @@ static bool from_disk(const struct template *t)
 	return t->base.source == BASE_DISK;
 }
 
-static bool from_debian_or_disk(const struct template *t)
+static bool from_manager(const struct template *t)
 {
-	return from_debian(t) || from_disk(t);
+	return from_debian(t) || from_rpm(t) || from_disk(t);
 }
 
 static bool without_kernel(const struct template *t)
@@ -77,14 +82,16 @@ static bool has_network(const struct template *t)
 	return is_system(t) || t->init.network != NETWORK_NONE;
 }
 
+static const struct condition rpm = {from_rpm, "Source=rpm"};
 static const struct condition archive = {from_archive, "Source=debian, Source=oci or [Kernel] Package="};
 static const struct condition base_path = {from_path, "Source=directory or Source=tar"};
 static const struct condition image = {from_image, "Source=oci or Source=disk"};
 static const struct condition checksum = {has_checksum, "Source=tar, Source=disk or Source=oci"};
 static const struct condition disk = {from_disk, "Source=disk"};
-static const struct condition installs = {from_debian_or_disk, "Source=debian or Source=disk"};
+static const struct condition installs = {from_manager, "Source=debian, Source=rpm or Source=disk"};
 static const struct condition scripts = {has_scripts, "[Scripts] Run="};
-static const struct condition kernel_package = {without_kernel, "Source=debian, Source=oci or Source=none"};
+static const struct condition kernel_package = {without_kernel,
+						"Source=debian, Source=rpm, Source=oci or Source=none"};
 static const struct condition kernel_image = {has_kernel_image, "[Kernel] Image="};
 const struct condition key_only_appliance = {is_appliance, "Mode=appliance"};
 const struct condition key_only_system = {is_system, "Mode=system"};
@@ -93,13 +100,9 @@ static const struct condition network = {has_network, "a Network= that is not no
 /* ---- the names of the enums, in their order ---- */
 
 static const char *const architectures[] = {[ARCH_X86_64] = "x86_64", [ARCH_ARM64] = "arm64", NULL};
-static const char *const sources[] = {[BASE_NONE] = "none",
-				      [BASE_DEBIAN] = "debian",
-				      [BASE_DIRECTORY] = "directory",
-				      [BASE_TAR] = "tar",
-				      [BASE_OCI] = "oci",
-				      [BASE_DISK] = "disk",
-				      NULL};
+static const char *const sources[] = {
+	[BASE_NONE] = "none", [BASE_DEBIAN] = "debian", [BASE_RPM] = "rpm",   [BASE_DIRECTORY] = "directory",
+	[BASE_TAR] = "tar",   [BASE_OCI] = "oci",	[BASE_DISK] = "disk", NULL};
 static const char *const answers[] = {"no", "yes", NULL};
 
 /* ---- the table, but for keys_init.c ---- */
@@ -118,7 +121,11 @@ const struct key keys_image[] = {
 	{STRING("Base.Snapshot", base.snapshot), .check = name_snapshot, .only = &archive},
 	{PATH("Base.Keyring", base.keyring), .kind = PATH_FILE, .only = &archive},
 	{WORDS("Base.Components", base.components), .check = name_component, .only = &archive},
-	{WORDS("Base.Packages", base.packages), .check = name_package, .only = &installs},
+	{STRING("Base.Release", base.release), .check = name_release, .only = &rpm},
+	{KEY("Base.Repository", base.repositories, set_repository), .release = release_repositories,
+	 .list = true, .only = &rpm},
+	{KEY("Base.WeakDependencies", base.weak_dependencies, set_answer), .choices = answers, .only = &rpm},
+	{WORDS("Base.Packages", base.packages), .check = name_any_package, .only = &installs},
 	{PATH("Base.Path", base.path), .kind = PATH_ANY, .only = &base_path},
 	{STRING("Base.Image", base.image), .only = &image},
 	{STRING("Base.Checksum", base.checksum), .check = name_checksum, .only = &checksum},
@@ -130,10 +137,12 @@ const struct key keys_image[] = {
 
 	{KEY("Package.Path", package_paths, set_path_list), .release = release_strlist, .list = true,
 	 .kind = PATH_PACKAGE},
+	{KEY("Package.GPGKey", package_keys, set_key_list), .release = release_strlist, .list = true,
+	 .only = &rpm},
 
 	{KEY("Files.Copy", files, set_copy), .release = release_files, .list = true, .kind = PATH_ANY},
 
-	{STRING("Kernel.Package", kernel.package), .check = name_package, .only = &kernel_package},
+	{STRING("Kernel.Package", kernel.package), .check = name_any_package, .only = &kernel_package},
 	{PATH("Kernel.Image", kernel.image), .kind = PATH_FILE},
 	{PATH("Kernel.ModulesDirectory", kernel.modules_dir), .kind = PATH_DIRECTORY, .only = &kernel_image},
 	{KEY("Kernel.CommandLine", kernel.command_line, set_command_line), .release = release_string,

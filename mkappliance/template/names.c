@@ -128,6 +128,28 @@ int name_package(const char *value, struct error *err)
 	return 0;
 }
 
+int name_any_package(const char *value, struct error *err)
+{
+	if (!is_made_of(value, ALNUM "@/_", ALNUM "+.:=~^@/_-", 255) || value[strlen(value) - 1] == '-')
+		return error_usage(err, "'%s' is not the name of a package; several are parted by blanks",
+				   value);
+	return 0;
+}
+
+int name_release(const char *value, struct error *err)
+{
+	if (!is_made_of(value, ALNUM, ALNUM "._-", 63))
+		return error_usage(err, "'%s' is not the release of a distribution, such as 9", value);
+	return 0;
+}
+
+int name_repository(const char *value, struct error *err)
+{
+	if (!is_made_of(value, ALNUM, ALNUM "._-", 63))
+		return error_usage(err, "'%s' is not a name for a repository (A-Z a-z 0-9 . _ -)", value);
+	return 0;
+}
+
 int name_module(const char *value, struct error *err)
 {
 	if (!is_made_of(value, ALNUM "_", ALNUM "_-", 55))

@@ -20,6 +20,9 @@ name_check name_suite;	     /* "bookworm", "bookworm-backports" */
 name_check name_unit;	     /* "app.service", "app", "app@blue.service" */
 name_check name_component;   /* "main", "non-free-firmware" */
 name_check name_package;     /* "nginx-light", "nginx=1.22.1-9", "libc6:amd64" */
+name_check name_any_package; /* of any distribution: also "ImageMagick", "@core", "/usr/bin/vi" */
+name_check name_release;     /* "9", "40", "9-stream" */
+name_check name_repository;  /* "baseos", "updates-testing" */
 name_check name_module;	     /* of the kernel, without ".ko" */
 name_check name_mirror;	     /* http://, https:// or file:/// */
 name_check name_snapshot;    /* YYYYMMDDTHHMMSSZ */

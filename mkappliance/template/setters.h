@@ -25,6 +25,8 @@ key_setter set_command_line; /* char *, repeats are joined by a space */
 key_setter set_exec;	     /* struct strlist: an argv */
 key_setter set_before;	     /* before of the service */
 key_setter set_environment;  /* struct strlist: "NAME=value", each name once */
+key_setter set_repository;   /* template.base.repositories */
+key_setter set_key_list;     /* struct strlist: one key of signatures a line, path or URL */
 key_setter set_copy;	     /* template.files */
 key_setter set_ready;	     /* ready_* of the service */
 key_setter set_probe;	     /* template.test.ptr */
@@ -34,6 +36,7 @@ void release_string(void *field);
 void release_strlist(void *field);
 void release_before(void *field);
 void release_files(void *field);
+void release_repositories(void *field);
 void release_http_probes(void *field);
 void release_tcp_probes(void *field);
 

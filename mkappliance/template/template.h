@@ -28,7 +28,7 @@
 /* In Mirror=: where the time of Snapshot= goes. */
 #define SNAPSHOT_MARK "@SNAPSHOT@"
 
-enum base_source { BASE_NONE, BASE_DEBIAN, BASE_DIRECTORY, BASE_TAR, BASE_OCI, BASE_DISK };
+enum base_source { BASE_NONE, BASE_DEBIAN, BASE_RPM, BASE_DIRECTORY, BASE_TAR, BASE_OCI, BASE_DISK };
 enum init_mode { INIT_APPLIANCE, INIT_SYSTEM };
 enum on_corruption { ON_CORRUPTION_POWEROFF, ON_CORRUPTION_REBOOT, ON_CORRUPTION_PANIC };
 enum network_mode { NETWORK_NONE, NETWORK_DHCP, NETWORK_STATIC, NETWORK_IPV6 };
@@ -53,6 +53,17 @@ struct template_before {
 	struct strlist argv;
 	bool may_fail; /* "-" in front */
 	bool as_root;  /* "+" in front */
+};
+
+/* One Repository= of [Base]: "NAME URL [gpgkey=KEY]... [gpgcheck=yes|no] [priority=N]". */
+struct template_repository {
+	char *name;
+	enum { REPOSITORY_BASEURL, REPOSITORY_METALINK, REPOSITORY_MIRRORLIST } kind;
+	char *url;	     /* http, https or file; may hold $releasever and $basearch */
+	struct strlist keys; /* of those who sign its packages: absolute paths, or URLs */
+	bool check;	     /* refuse packages without a good signature */
+	unsigned priority;   /* 1 is taken first, 99 unless said */
+	unsigned line;
 };
 
 /* One probe of [Test]. */
@@ -113,6 +124,13 @@ struct template
 		char *mirror;	/* NULL: what the host's package manager uses */
 		char *snapshot; /* YYYYMMDDTHHMMSSZ; NULL: none. Needs mirror with @SNAPSHOT@ in it */
 		char *keyring;	/* absolute path; NULL: the host's */
+		char *release;	/* rpm: $releasever; NULL: none */
+		struct {
+			struct template_repository *ptr;
+			size_t len;
+			size_t cap;
+		} repositories;		/* rpm */
+		bool weak_dependencies; /* rpm: what packages merely recommend */
 		struct strlist packages;
 		struct strlist components; /* "main" */
 		char *path;		   /* directory, tar */
@@ -127,7 +145,10 @@ struct template
 		bool network; /* they may use the network */
 	} scripts;
 
-	struct strlist package_paths; /* [Package] Path=, absolute: .deb, .tar(.gz|.zst|.xz), directory */
+	struct strlist
+		package_paths; /* [Package] Path=, absolute: .rpm, .deb, .tar(.gz|.zst|.xz), directory */
+	struct strlist
+		package_keys; /* [Package] GPGKey=: absolute paths or URLs; the .rpms must be signed by one of them */
 
 	struct {
 		struct template_file *ptr;

@@ -338,7 +338,7 @@ static int look_around(const struct sandbox *s, struct buf *note, void *data, st
 
 static void walls(void **state)
 {
-	_cleanup_free_ char *outside = xasprintf("%s-outside", dir);
+	_cleanup_free_ char *outside = xasprintf("/var%s-outside", dir);
 	struct error err = ERROR_INIT;
 	struct cached c = CACHED_INIT;
 	int r;

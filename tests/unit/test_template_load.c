@@ -185,7 +185,7 @@ static const struct {
 	/* presence */
 	{"", "f: [Appliance] Name= is missing"},
 	{"[Appliance]\nName=a\n", "f: [Appliance] Version= is missing (or give --version)"},
-	{HEAD, "f: [Base] Source= is missing: debian, disk, directory, tar, oci or none"},
+	{HEAD, "f: [Base] Source= is missing: debian, rpm, disk, directory, tar, oci or none"},
 	{HEAD "[Base]\nSource=debian\n" EXEC, "f: [Base] Suite= is missing: which Debian, such as bookworm"},
 	{HEAD "[Base]\nSource=none\n[Kernel]\nPackage=k\n" EXEC,
 	 "f: [Base] Suite= is missing: which Debian [Kernel] Package= comes from"},
@@ -213,7 +213,7 @@ static const struct {
 	{"[Appliance]\nEpoch=0\n", "f:2: Epoch=: 0 is not within 1 and 4294967295"},
 	{"[Appliance]\nEpoch=yesterday\n", "f:2: Epoch=: 'yesterday' is not a number from 1 to 4294967295"},
 	{"[Base]\nSource=debian ; the stable one\n",
-	 "f:2: Source=: 'debian ; the stable one' is not none, debian, directory, tar, oci or disk (a comment needs a line of its own)"},
+	 "f:2: Source=: 'debian ; the stable one' is not none, debian, rpm, directory, tar, oci or disk (a comment needs a line of its own)"},
 	{"[Base]\nPackages=a, b\n",
 	 "f:2: Packages=: 'a,' is not the name of a package; several are parted by blanks"},
 	{"[Files]\nCopy=a\n", "f:2: Copy=: 'a' is not SOURCE:TARGET"},
@@ -244,7 +244,7 @@ static const struct {
 
 	/* settings that nothing would read */
 	{HEAD NONE EXEC "[Base]\nPackages=x\n",
-	 "f:11: Packages= works only with Source=debian or Source=disk; remove the line"},
+	 "f:11: Packages= works only with Source=debian, Source=rpm or Source=disk; remove the line"},
 	{HEAD NONE EXEC "[Base]\nSuite=x\n",
 	 "f:11: Suite= works only with Source=debian, Source=oci or [Kernel] Package=; remove the line"},
 	{HEAD DEBIAN EXEC "[Base]\nImage=x\n",
@@ -259,14 +259,14 @@ static const struct {
 	{HEAD "[Base]\nSource=oci\n",
 	 "f: [Base] Image= is missing: an OCI layout or archive of the host, or docker://NAME:TAG"},
 	{HEAD "[Base]\nSource=oci\nImage=x\nPackages=y\n",
-	 "f:7: Packages= works only with Source=debian or Source=disk; remove the line"},
+	 "f:7: Packages= works only with Source=debian, Source=rpm or Source=disk; remove the line"},
 	{HEAD DEBIAN EXEC "[Base]\nPath=x\n",
 	 "f:10: Path= works only with Source=directory or Source=tar; remove the line"},
 	{HEAD "[Base]\nSource=directory\nPath=x\nChecksum=sha256:"
 	      "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n" EXEC,
 	 "f:7: Checksum= works only with Source=tar, Source=disk or Source=oci; remove the line"},
 	{HEAD "[Base]\nSource=tar\nPath=x\n[Kernel]\nPackage=k\n" EXEC,
-	 "f:8: Package= works only with Source=debian, Source=oci or Source=none; remove the line"},
+	 "f:8: Package= works only with Source=debian, Source=rpm, Source=oci or Source=none; remove the line"},
 	{HEAD DEBIAN EXEC "[Kernel]\nModulesDirectory=m\n",
 	 "f:10: ModulesDirectory= works only with [Kernel] Image=; remove the line"},
 	{HEAD DEBIAN EXEC "[Init]\nInit=/sbin/init\n",

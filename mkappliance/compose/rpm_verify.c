@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where packages come from, and who signed them; declared in rpm_internal.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "compose/layer.h"
+#include "compose/rpm_internal.h"
+#include "lib/cleanup.h"
+#include "lib/io.h"
+
+#define HEX (SHA256_HEX_SIZE - 1)
+
+/* For glob(3): dnf's directory of a repository is its name and 16 hexadecimal digits. */
+#define HEX4  "[0-9a-f][0-9a-f][0-9a-f][0-9a-f]"
+#define HEX16 HEX4 HEX4 HEX4 HEX4
+
+/* ---- origins ---- */
+
+static int compare_digests(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void rpm_scan_primary(const char *text, size_t len, const char *const *wanted, size_t count,
+		      void (*found)(const char *sha256, void *data), void *data)
+{
+	/* <checksum type="sha256" pkgid="YES">HEX</checksum> */
+	static const char mark[] = "pkgid=\"YES\">";
+	const char *end = text + len;
+
+	while (count && (text = memmem(text, (size_t)(end - text), mark, sizeof(mark) - 1))) {
+		char hex[SHA256_HEX_SIZE] = "";
+		const char *key = hex;
+
+		text += sizeof(mark) - 1;
+		if ((size_t)(end - text) <= HEX || text[HEX] != '<')
+			continue;
+		memcpy(hex, text, HEX);
+		if (bsearch(&key, wanted, count, sizeof(*wanted), compare_digests))
+			found(hex, data);
+	}
+}
+
+/* For rpm_scan_primary(). */
+struct scan {
+	const struct template_repository *repository;
+	struct rpm_origin *origins;
+	size_t count;
+};
+
+/* Of two repositories that have the same package the one that wants a signature counts, then the preferred one. */
+static bool is_better(const struct template_repository *a, const struct template_repository *b)
+{
+	return !b || a->check > b->check || (a->check == b->check && a->priority < b->priority);
+}
+
+static void take_origin(const char *sha256, void *data)
+{
+	const struct scan *s = data;
+
+	for (size_t i = 0; i < s->count; i++)
+		if (strcmp(s->origins[i].sha256, sha256) == 0 &&
+		    is_better(s->repository, s->origins[i].repository))
+			s->origins[i].repository = s->repository;
+}
+
+/* The text of @path, decompressed where it is compressed, mapped: it may be of hundreds of MB. */
+static int map_text(const struct rpm_job *job, const char *path, void **ret, size_t *ret_len,
+		    struct error *err)
+{
+	_cleanup_close_ int in = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int out = open(job->s->scratch, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	char head[512];
+	struct stat st;
+	ssize_t n;
+	void *p;
+	int fd = in;
+
+	if (in < 0 || out < 0)
+		return error_errno(err, -errno, "%s", path);
+	n = pread(in, head, sizeof(head), 0);
+	if (n > 0 && archive_kind_of(head, (size_t)n) == ARCHIVE_COMPRESSED) {
+		int r = archive_decompress(in, path, out, err);
+
+		if (r < 0)
+			return r;
+		fd = out;
+	}
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, -errno, "%s", path);
+	*ret_len = (size_t)st.st_size;
+	if (st.st_size == 0)
+		return 0;
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return error_errno(err, -errno, "%s", path);
+	*ret = p;
+	return 0;
+}
+
+static int scan_repository(const struct rpm_job *job, const char *const *wanted, size_t count,
+			   struct scan *scan, struct error *err)
+{
+	_cleanup_free_ char *pattern =
+		xasprintf("%s/%s-" HEX16 "/repodata/*primary.xml*", job->metadata, scan->repository->name);
+	glob_t g = {0};
+	int r = 0;
+
+	(void)glob(pattern, 0, NULL, &g); /* none: then where its packages come from is not known */
+	for (size_t i = 0; r == 0 && i < g.gl_pathc; i++) {
+		void *text = NULL;
+		size_t len = 0;
+
+		r = map_text(job, g.gl_pathv[i], &text, &len, err);
+		if (r == 0 && text) {
+			rpm_scan_primary(text, len, wanted, count, take_origin, scan);
+			(void)munmap(text, len);
+		}
+	}
+	globfree(&g);
+	return r;
+}
+
+int rpm_origins(const struct rpm_job *job, struct rpm_origin *ret, struct error *err)
+{
+	size_t count = job->downloads.len - job->file_count;
+	const char **wanted = xcalloc(count + 1, sizeof(*wanted));
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < job->downloads.len; i++) {
+		_cleanup_close_ int fd = open(job->downloads.ptr[i], O_RDONLY | O_CLOEXEC);
+		struct sha256 digest;
+
+		if (fd < 0)
+			r = error_errno(err, -errno, "%s", job->downloads.ptr[i]);
+		if (r == 0)
+			r = sha256_of_fd(fd, job->downloads.ptr[i], &digest, NULL, err);
+		if (r < 0)
+			break;
+		hex_encode(digest.b, sizeof(digest.b), ret[i].sha256);
+		if (i >= job->file_count)
+			wanted[i - job->file_count] = ret[i].sha256;
+	}
+	if (count)
+		qsort(wanted, count, sizeof(*wanted), compare_digests);
+	for (size_t i = 0; r == 0 && i < job->t->base.repositories.len; i++) {
+		struct scan scan = {.repository = &job->t->base.repositories.ptr[i],
+				    .origins = ret + job->file_count,
+				    .count = count};
+
+		r = scan_repository(job, wanted, count, &scan, err);
+	}
+	free(wanted);
+	return r;
+}
+
+/* ---- signatures ---- */
+
+/* Packages that are to be signed by the same keys. */
+struct group {
+	const char *name;	    /* of a repository */
+	const char *setting;	    /* where its keys are named */
+	const struct strlist *keys; /* borrowed */
+	bool check;		    /* a signature is wanted; else only digests */
+	struct strlist files;
+	char *dbpath; /* its keyring */
+};
+
+static int import_key(const struct rpm_job *job, const struct group *g, const char *key, struct error *err)
+{
+	_cleanup_strlist_ struct strlist argv = {0};
+
+	strlist_add(&argv, "rpmkeys");
+	strlist_addf(&argv, "--dbpath=%s", g->dbpath);
+	strlist_addf(&argv, "--define=_keyringpath %s/pubkeys", g->dbpath);
+	strlist_add(&argv, "--import");
+	strlist_add(&argv, key);
+	if (rpm_run(job, &argv, "rpm", NULL, err) < 0)
+		return error_prefix(err, "%s: the key %s cannot be read", g->setting, key);
+	return 0;
+}
+
+static bool begins(const char *line, const char *prefix)
+{
+	return strncmp(line, prefix, strlen(prefix)) == 0;
+}
+
+/* What is wrong with the package that @lines[@at...] are about; NULL: nothing. */
+static const char *wrong_with(const struct strlist *lines, size_t at, const char **ret_line)
+{
+	const char *wrong = NULL;
+
+	for (size_t i = at; i < lines->len && begins(lines->ptr[i], "    "); i++) {
+		const char *line = lines->ptr[i] + 4;
+
+		*ret_line = line;
+		if (strstr(line, ": BAD"))
+			return "is damaged";
+		if (strstr(line, ": NOTTRUSTED"))
+			return "is signed by a key that is not trusted";
+		if (strstr(line, ": NOKEY"))
+			return "is signed by a foreign key";
+		if (strstr(line, "signature: NOTFOUND"))
+			wrong = "is not signed";
+	}
+	return wrong;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* rpmkeys -Kv: "PATH:", then "    Header V4 RSA/SHA256 Signature, key ID 01234567: NOKEY" and so on for each. */
+static int explain(const struct group *g, const struct strlist *lines, struct error *err)
+{
+	for (size_t i = 0; i < lines->len; i++) {
+		size_t len = strlen(lines->ptr[i]);
+		const char *line = "", *wrong;
+		bool key;
+
+		if (lines->ptr[i][0] != '/' || lines->ptr[i][len - 1] != ':')
+			continue;
+		wrong = wrong_with(lines, i + 1, &line);
+		if (!wrong || (!g->check && strcmp(wrong, "is damaged") != 0))
+			continue;
+		lines->ptr[i][len - 1] = 0;
+		key = strcmp(wrong, "is damaged") != 0;
+		return error_refuse(err, "%s: %s (%.200s)%s%s", base_name(lines->ptr[i]), wrong, line,
+				    key ? "; it must be signed by a key of " : "", key ? g->setting : "");
+	}
+	return err->code; /* in rpmkeys' own words */
+}
+
+static int verify_group(const struct rpm_job *job, struct group *g, unsigned number, struct error *err)
+{
+	_cleanup_strlist_ struct strlist argv = {0}, lines = {0};
+	int r;
+
+	if (!g->files.len)
+		return 0;
+	g->dbpath = xasprintf("%s/keys-%u", job->s->scratch, number);
+	r = io_make_dirs(g->dbpath, 0755, err);
+	for (size_t i = 0; r == 0 && g->check && i < g->keys->len; i++)
+		r = import_key(job, g, g->keys->ptr[i], err);
+	if (r < 0)
+		return r;
+	strlist_add(&argv, "rpmkeys");
+	strlist_addf(&argv, "--dbpath=%s", g->dbpath);
+	strlist_addf(&argv, "--define=_keyringpath %s/pubkeys", g->dbpath);
+	strlist_addf(&argv, "--define=_pkgverify_level %s", g->check ? "all" : "digest");
+	strlist_add(&argv, "-Kv");
+	for (size_t i = 0; i < g->files.len; i++)
+		strlist_add(&argv, g->files.ptr[i]);
+	r = rpm_check(job, &argv, &lines, err);
+	return r == -EPIPE ? explain(g, &lines, err) : r;
+}
+
+/* One group a repository, one for the application, one for packages of which it is not known whose they are. */
+static void make_groups(const struct rpm_job *job, const struct rpm_origin *origins, struct group *groups,
+			struct strlist *all_keys)
+{
+	const struct template *t = job->t;
+	size_t n = t->base.repositories.len;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct template_repository *repo = &t->base.repositories.ptr[i];
+
+		groups[i] = (struct group){.name = repo->name, .keys = &repo->keys, .check = repo->check};
+		groups[n + 1].check |= repo->check;
+		for (size_t k = 0; k < repo->keys.len; k++)
+			strlist_add(all_keys, repo->keys.ptr[k]);
+	}
+	groups[n].keys = &t->package_keys;
+	groups[n].check = t->package_keys.len > 0;
+	groups[n + 1].keys = all_keys;
+	for (size_t i = 0; i < job->downloads.len; i++) {
+		const struct template_repository *repo = origins[i].repository;
+		size_t at = i < job->file_count ? n
+			    : repo		? (size_t)(repo - t->base.repositories.ptr)
+						: n + 1;
+
+		strlist_add(&groups[at].files, job->downloads.ptr[i]);
+	}
+}
+
+int rpm_verify(const struct rpm_job *job, const struct rpm_origin *origins, struct error *err)
+{
+	size_t n = job->t->base.repositories.len;
+	_cleanup_free_ struct group *groups = xcalloc(n + 2, sizeof(*groups));
+	_cleanup_strlist_ struct strlist all_keys = {0};
+	int r = 0;
+
+	make_groups(job, origins, groups, &all_keys);
+	for (size_t i = 0; i < n + 2; i++) {
+		_cleanup_free_ char *setting = i < n	? xasprintf("Repository=%s", groups[i].name)
+					       : i == n ? xstrdup("[Package] GPGKey=")
+							: xstrdup("a repository");
+
+		groups[i].setting = setting;
+		if (r == 0)
+			r = verify_group(job, &groups[i], (unsigned)i, err);
+		strlist_free(&groups[i].files);
+		free(groups[i].dbpath);
+	}
+	return r;
+}
