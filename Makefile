@@ -179,6 +179,7 @@ install: all
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 755 $(B)/mkappliance $(DESTDIR)$(BINDIR)/mkappliance
 	$(INSTALL) -m 755 $(B)/mkappliance-init $(DESTDIR)$(LIBEXECDIR)/mkappliance-init
+	$(INSTALL) -m 755 $(B)/hello $(DESTDIR)$(LIBEXECDIR)/hello
 	$(INSTALL) -m 644 mkappliance/image/manifest.schema.json $(DESTDIR)$(DATADIR)/manifest.schema.json
 	$(INSTALL) -m 644 mkappliance/man/mkappliance.1 $(DESTDIR)$(MANDIR)/man1/mkappliance.1
 	$(INSTALL) -m 644 mkappliance/man/appliance.conf.5 $(DESTDIR)$(MANDIR)/man5/appliance.conf.5

@@ -55,6 +55,7 @@ int cmd_parse(const struct command *self, const struct option_spec *options, int
 /* Prints @j to standard output with a newline. -EIO with a message when standard output is full or closed. */
 int cmd_print_json(const struct json *j, struct error *err);
 
+extern const struct command cmd_new;
 extern const struct command cmd_build;
 extern const struct command cmd_verify;
 extern const struct command cmd_pcrs;

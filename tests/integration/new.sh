@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# mkappliance new: every template that it writes is one, and builds as it stands; what it is not told it asks for, and it overwrites nothing.
+. "$(dirname "$0")/functions.sh"
+. tests/integration/synthetic.sh
+requires python3
+
+cd "$tmp" || exit 1
+new() { "$mkappliance" new "$@"; }
+
+files_of() { (cd "$1" && echo *); }
+none_is_written() {
+	[ "$(new tiny --source none --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["files"])')" = "['hello', 'appliance.conf']" ] &&
+		[ "$(files_of tiny)" = "appliance.conf hello" ] && [ -x tiny/hello ]
+}
+check "none: a static program and its template" none_is_written
+debian_is_written() {
+	[ "$(new web)" = "web/nginx.conf"$'\n'"web/index.html"$'\n'"web/appliance.conf" ] && [ -z "$(new other --quiet)" ] &&
+		[ "$(files_of web)" = "appliance.conf index.html nginx.conf" ] && grep -qx Name=web web/appliance.conf
+}
+check "debian, the default: nginx with a page" debian_is_written
+
+# ---- what it refuses; nothing is left ----
+
+refused() {
+	fails_with 2 "$@" && [ "$(echo *)" = "$before" ]
+}
+touch image.qcow2
+mkdir layout full
+echo mine >full/file
+before=$(echo *)
+check "a directory that holds something" refused "is not empty" "$mkappliance" new web
+check "a file of the user's" refused "is not empty ('file' is in it)" "$mkappliance" new full --source none
+check "an unknown source" refused "Source=: 'debain'" "$mkappliance" new x --source debain --exec /bin/x
+check "oci without an image" refused "--image= must say which" "$mkappliance" new x --source oci
+check "rpm without a repository" refused "--repository= must name one" "$mkappliance" new x --source rpm --exec /bin/x
+check "an image for debian" refused "--image=: goes with" "$mkappliance" new x --image image.qcow2
+check "an image that is not there" refused "--image=gone.qcow2" "$mkappliance" new x --source disk --image gone.qcow2
+check "a package that nothing starts" refused "--exec=COMMAND or --unit=" "$mkappliance" new x --package image.qcow2
+check "two ways to start" refused "one of the two" "$mkappliance" new x --exec /bin/x --unit x.service
+check "a value that would be another line" refused "control character" "$mkappliance" new x --exec $'/bin/x\nUser=0'
+check "a name that is none" refused "Name=" "$mkappliance" new x --name "A b"
+into_nowhere() { fails_with 1 "no/where" "$mkappliance" new no/where/x && [ "$(echo *)" = "$before" ]; }
+check "no directory to write to" into_nowhere
+
+# ---- each parses, and an empty directory may be there already ----
+
+mkdir empty
+check "oci: by reference, into an empty directory" new empty --source oci --image docker://registry.example.org/library/app:1
+check "oci: a layout, with its tag" new oci --source oci --image layout:latest
+check "disk" new disk --source disk --image image.qcow2
+# shellcheck disable=SC2016 # a path, not a variable
+paths_are_absolute() {
+	grep -qx "Image=$tmp/layout:latest" oci/appliance.conf && grep -qx "Image=$tmp/image.qcow2" disk/appliance.conf &&
+		grep -qx 'Image=docker://registry.example.org/library/app:1' empty/appliance.conf
+}
+check "paths lead there from anywhere, references stay" paths_are_absolute
+
+# ---- each builds ----
+
+# The synthetic base with its kernel inside.
+synthetic_base() {
+	(cd "$OLDPWD" && synthetic_inputs "$tmp/in") && mkdir -p in/base/boot in/base/usr/lib/modules &&
+		cp in/vmlinuz in/base/boot/vmlinuz-6.1.0-test && cp -r in/modules/6.1.0-test in/base/usr/lib/modules/ &&
+		tar -C in/base --owner=0 --group=0 -cf base.tar .
+}
+build() { "$mkappliance" build "$1" -o out --quiet && [ -e "out/$1-1.0.0.raw" ]; }
+stub_of_ours() { sed -i "s|^CommandLine=.*|&\nStub=$tmp/in/stub.efi|" "$1/appliance.conf"; }
+directory_builds() {
+	new dir --source directory --image in/base --exec "/usr/bin/application --flag" && stub_of_ours dir && build dir
+}
+tar_builds() {
+	new tar --source tar --image base.tar --package in/page.tar --exec /usr/bin/application && stub_of_ours tar && build tar
+}
+synthetic_base && tar -C in -cf in/page.tar page
+check "directory: builds" directory_builds
+check "tar, with a package: builds" tar_builds
+
+# These fetch a kernel, and Debian.
+check "none: builds" build tiny && check "none: boots and answers" "$mkappliance" test out/tiny-1.0.0.raw
+check "debian: builds" build web && check "debian: boots and answers" "$mkappliance" test out/web-1.0.0.raw
