@@ -261,6 +261,28 @@ static void report_blocks_differ(struct verify *v, const struct block_digests *g
 	block_digests_free(&want);
 }
 
+/* The list beside the image, of which the next upload will believe what has not changed. */
+static void report_list(struct verify *v)
+{
+	struct block_digests list = {0};
+	struct error bad = ERROR_INIT;
+	struct sha256 digest;
+
+	if (!v->blocks_path)
+		return;
+	if (blocks_read(v->blocks_path, &list, &bad) < 0) {
+		report_bad(v, "block list", "%s", bad.text);
+		return;
+	}
+	sha256_of(list.ptr, list.count * SHA256_SIZE, &digest);
+	if (memcmp(&digest, &v->m->blocks_digest, sizeof(digest)) == 0)
+		report_ok(v, "block list", "the digests of %ju blocks that the manifest commits to",
+			  (uintmax_t)list.count);
+	else
+		report_bad(v, "block list", "%s is of another build", v->blocks_path);
+	block_digests_free(&list);
+}
+
 static void report_blocks(struct content *c)
 {
 	struct sha256 digest;
@@ -271,6 +293,7 @@ static void report_blocks(struct content *c)
 			  (uintmax_t)c->got.count);
 	else
 		report_blocks_differ(c->v, &c->got);
+	report_list(c->v);
 }
 
 int verify_content(struct verify *v, const struct verity_geometry *g, bool tree_trusted, struct error *err)

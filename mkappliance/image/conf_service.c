@@ -53,8 +53,11 @@ static int put_account(struct service *v, struct error *err)
 {
 	int e = account_find(v->tree, v->s->user, v->s->group, &v->account, err);
 
-	if (e < 0)
-		return error_prefix(err, "%s", v->section);
+	if (e < 0) {
+		_cleanup_free_ char *why = xstrdup(err->text);
+
+		return error_usage(err, "%s %s", v->section, why);
+	}
 	render(v->r, "Uid", "%u", v->account.uid);
 	render(v->r, "Gid", "%u", v->account.gid);
 	render_limit(v->r, "GroupId", v->account.group_count);
