@@ -90,7 +90,6 @@ static const char *const removed[] = {
 	"/tmp/.[!.]*",
 	"/var/tmp/*",
 	"/var/tmp/.[!.]*",
-	"/mkappliance-??????",
 	NULL,
 };
 

@@ -50,6 +50,29 @@ static bool disk_is_full(const char *dir)
 	return statvfs(dir, &s) == 0 && (uint64_t)s.f_bavail * s.f_frsize < SPACE_MIN;
 }
 
+/* Until guestfs_launch() returns libguestfs does not say it: the child of our thread that became a qemu. 0: none yet. */
+static pid_t find_qemu(pid_t thread)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/self/task/%d/children", (int)thread);
+	_cleanup_buf_ struct buf children = {0};
+	struct error ignored = ERROR_INIT;
+	char *p, *end;
+
+	if (io_read_file(AT_FDCWD, path, 65536, &children, &ignored) < 0 || !children.ptr)
+		return 0;
+	for (p = children.ptr;; p = end) {
+		long pid = strtol(p, &end, 10);
+		_cleanup_free_ char *comm = xasprintf("/proc/%ld/comm", pid);
+		_cleanup_buf_ struct buf name = {0};
+
+		if (end == p)
+			return 0;
+		if (io_read_file(AT_FDCWD, comm, 256, &name, &ignored) == 0 && name.ptr &&
+		    strncmp(name.ptr, "qemu", 4) == 0)
+			return (pid_t)pid;
+	}
+}
+
 /* Without its qemu every call of libguestfs returns at once. */
 static void *watch(void *data)
 {
@@ -64,24 +87,17 @@ static void *watch(void *data)
 			return NULL;
 		if (disk_is_full(g->dir))
 			atomic_store(&g->full, true);
-		pid = atomic_load(&g->pid);
-		if (pid > 0 && (interrupt_pending() || atomic_load(&g->full)))
-			(void)kill(pid, SIGKILL);
+		if (interrupt_pending() || atomic_load(&g->full)) {
+			pid = atomic_load(&g->pid);
+			if (pid <= 0)
+				pid = find_qemu(g->caller);
+			if (pid > 0)
+				(void)kill(pid, SIGKILL);
+		}
 		/* The signal stays readable. */
 		if (interrupt_pending())
 			(void)poll(p, 1, WATCH_MS);
 	}
-}
-
-/* The first words of the appliance's kernel come while guestfs_launch() waits for it. */
-static void on_event(guestfs_h *handle, void *data, uint64_t event, int event_handle, int flags,
-		     const char *text, size_t len, const uint64_t *array, size_t array_len)
-{
-	struct guest *g = data;
-
-	(void)event, (void)event_handle, (void)flags, (void)text, (void)len, (void)array, (void)array_len;
-	if (atomic_load(&g->pid) == 0)
-		atomic_store(&g->pid, guestfs_get_pid(handle));
 }
 
 /* ---- start ---- */
@@ -157,9 +173,6 @@ static int configure(struct guest *g, const struct guest_options *o, struct erro
 	if (guestfs_add_drive_opts(h, o->image, GUESTFS_ADD_DRIVE_OPTS_READONLY, 1,
 				   GUESTFS_ADD_DRIVE_OPTS_FORMAT, o->format, -1) < 0)
 		return guest_error(g, o->image, err);
-	if (guestfs_set_event_callback(h, on_event, GUESTFS_EVENT_APPLIANCE | GUESTFS_EVENT_LAUNCH_DONE, 0,
-				       g) < 0)
-		return guest_error(g, "events", err);
 	return 0;
 }
 
@@ -185,6 +198,7 @@ int guest_start(const struct guest_options *options, struct guest **ret, struct 
 	g->stop[0] = g->stop[1] = -EBADF;
 	g->dir = xstrdup(options->dir);
 	g->network = options->network;
+	g->caller = gettid();
 	g->handle = guestfs_create_flags(GUESTFS_CREATE_NO_CLOSE_ON_EXIT);
 	if (!g->handle)
 		return error_set(err, -ENOMEM, "libguestfs: no handle");
@@ -198,6 +212,7 @@ int guest_start(const struct guest_options *options, struct guest **ret, struct 
 	progress_start(&p, "starting libguestfs", NULL, 0);
 	if (guestfs_launch(g->handle) < 0)
 		return launch_error(g, err);
+	atomic_store(&g->pid, guestfs_get_pid(g->handle));
 	disk_work_note_sockets(g->dir, atomic_load(&g->pid));
 	progress_end(&p, NULL);
 	*ret = steal_pointer(&g);

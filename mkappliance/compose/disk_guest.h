@@ -50,7 +50,7 @@ int guest_open_system(struct guest *g, struct guest_system *ret, struct error *e
 
 /* Paths are those of the guest, absolute; links in them do not lead out of it. */
 
-/* A new directory for our own files, which anybody may read; to be freed. */
+/* The directory for our own files, which anybody may read; once. To be freed. */
 int guest_make_dir(struct guest *g, char **ret, struct error *err);
 /* @host (a file) to @path. */
 int guest_upload(struct guest *g, const char *host, const char *path, unsigned mode, struct error *err);

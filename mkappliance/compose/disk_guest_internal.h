@@ -17,10 +17,11 @@ struct guest {
 	char *work; /* in the guest: our own files; NULL until guest_make_dir() */
 	bool network;
 
+	pid_t caller;	   /* thread whose child qemu is */
 	pthread_t thread;  /* the watch */
 	bool watched;	   /* it runs */
 	int stop[2];	   /* pipe: ends it */
-	_Atomic pid_t pid; /* of qemu; 0: not known yet */
+	_Atomic pid_t pid; /* of qemu; not above 0: not known yet */
 	_Atomic bool full; /* it was killed because the disk is */
 };
 

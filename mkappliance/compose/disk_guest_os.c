@@ -11,6 +11,7 @@
 #include "lib/io.h"
 #include "lib/log.h"
 
+#define WORK	 "/.mkappliance"
 #define LOG_MAX	 ((size_t)16 << 20)
 #define LOG_TAIL 20 /* lines that are shown of what failed */
 
@@ -42,21 +43,24 @@ static bool has_filesystem(struct guest *g, const char *device)
 	return false;
 }
 
+/* libguestfs' list of file systems leaves encrypted ones out. */
 static int no_system(struct guest *g, struct error *err)
 {
-	_cleanup_(free_list) char **list = guestfs_list_filesystems(g->handle);
+	_cleanup_(free_list) char **partitions = guestfs_list_partitions(g->handle);
 	_cleanup_buf_ struct buf seen = {0};
 
-	if (!list)
-		return guest_error(g, "listing its file systems", err);
-	for (char **p = list; p[0] && p[1]; p += 2) {
-		if (strcmp(p[1], "crypto_LUKS") == 0 || strcmp(p[1], "BitLocker") == 0)
+	if (!partitions)
+		return guest_error(g, "listing its partitions", err);
+	for (char **p = partitions; *p; p++) {
+		_cleanup_free_ char *type = guestfs_vfs_type(g->handle, *p);
+
+		if (type && (strcmp(type, "crypto_LUKS") == 0 || strcmp(type, "BitLocker") == 0))
 			return error_set(err, -EMEDIUMTYPE,
-					 "%s is encrypted (%s); a base must be readable without a key", p[0],
-					 p[1]);
-		buf_printf(&seen, "%s%s %s", seen.len ? ", " : "", p[0], p[1]);
+					 "%s is encrypted (%s); a base must be readable without a key", *p,
+					 type);
+		buf_printf(&seen, "%s%s %s", seen.len ? ", " : "", *p, type && *type ? type : "unknown");
 	}
-	return error_set(err, -EMEDIUMTYPE, "no operating system was found on it (file systems: %s)",
+	return error_set(err, -EMEDIUMTYPE, "no operating system was found on it (partitions: %s)",
 			 seen.len ? seen.ptr : "none");
 }
 
@@ -145,15 +149,11 @@ int guest_open_system(struct guest *g, struct guest_system *ret, struct error *e
 
 int guest_make_dir(struct guest *g, char **ret, struct error *err)
 {
-	char *dir = guestfs_mkdtemp(g->handle, "/mkappliance-XXXXXX");
-
-	if (!dir)
+	/* Always the same: programs write it down in the files that they make. */
+	if (guestfs_mkdir_mode(g->handle, WORK, 0755) < 0)
 		return guest_error(g, "making a directory on the base", err);
-	free(g->work);
-	g->work = dir;
-	if (guestfs_chmod(g->handle, 0755, dir) < 0)
-		return guest_error(g, dir, err);
-	*ret = xstrdup(dir);
+	g->work = xstrdup(WORK);
+	*ret = xstrdup(WORK);
 	return 0;
 }
 
