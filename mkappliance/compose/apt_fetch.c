@@ -31,9 +31,23 @@ static int write_file(const struct fetch *f, const char *name, const char *text,
 	return output_write_file(path, text, strlen(text), err);
 }
 
+/* apt uses what it finds behind file:// where it lies; we want all of it in one place. */
+static char *with_scheme(const char *text, const char *from, const char *to)
+{
+	_cleanup_buf_ struct buf b = {0};
+
+	for (const char *at; (at = strstr(text, from)); text = at + strlen(from)) {
+		buf_add(&b, text, (size_t)(at - text));
+		buf_printf(&b, "%s", to);
+	}
+	buf_printf(&b, "%s", text);
+	return buf_steal(&b);
+}
+
 static int prepare(const struct fetch *f, struct error *err)
 {
 	static const char *const dirs[] = {"lists/partial", "archives/partial", "cache", "log"};
+	_cleanup_free_ char *sources = with_scheme(f->job->sources, " file:", " copy:");
 	_cleanup_buf_ struct buf conf = {0};
 	int r = 0;
 
@@ -47,7 +61,7 @@ static int prepare(const struct fetch *f, struct error *err)
 		   "Dir::State \"%s\";\nDir::State::status \"%s/status\";\nDebug::NoLocking \"true\";\n",
 		   f->dir, f->dir);
 	if (r == 0)
-		r = write_file(f, "sources.list", f->job->sources, err);
+		r = write_file(f, "sources.list", sources, err);
 	if (r == 0)
 		r = write_file(f, "status", f->job->status, err);
 	return r < 0 ? r : write_file(f, "apt.conf", conf.ptr, err);
@@ -93,7 +107,11 @@ static char *uri_of(const struct buf *uris, const char *file)
 
 	while (start && start > uris->ptr && start[-1] != '\'')
 		start--;
-	return start && start > uris->ptr ? xstrndup(start, (size_t)(at - start)) : NULL;
+	if (!start || start == uris->ptr)
+		return NULL;
+	if (strncmp(start, "copy:", 5) == 0)
+		return xasprintf("file://%.*s", (int)(at - start) - 5, start + 5);
+	return xstrndup(start, (size_t)(at - start));
 }
 
 /* Notes the package in @path, a file of the layer. */

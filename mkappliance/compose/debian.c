@@ -32,7 +32,12 @@
 	"\"$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap\" \"$1/etc/apt/apt.conf.d/99mmdebstrap\""
 
 /* Nor which file of the host the keys came from. */
-#define DROP_SIGNED_BY "--customize-hook=sed -i 's/ \\[signed-by=[^]]*\\]//' \"$1/etc/apt/sources.list\""
+#define DROP_SIGNED_BY "--customize-hook=sed -i 's/ \\[[^]]*\\]//' \"$1/etc/apt/sources.list\""
+
+/* Nor where on the host a repository was. */
+#define DROP_FILES "--customize-hook=sed -i '/^deb file:/d' \"$1/etc/apt/sources.list\""
+
+#define FILE_HOOKS "/usr/share/mmdebstrap/hooks/file-mirror-automount"
 
 /* One call of mmdebstrap. */
 struct bootstrap {
@@ -114,6 +119,32 @@ static char *archive_line(const struct template *t)
 	return buf_steal(&line);
 }
 
+/* A Repository= as a line of sources.list, without its end; to be freed. */
+static char *source_line(const struct template_deb_source *s)
+{
+	_cleanup_buf_ struct buf b = {0};
+
+	buf_printf(&b, "deb ");
+	if (s->keyring)
+		buf_printf(&b, "[signed-by=%s%s] ", s->keyring, s->trusted ? " trusted=yes" : "");
+	else if (s->trusted)
+		buf_printf(&b, "[trusted=yes] ");
+	buf_printf(&b, "%s %s", s->uri, s->suite);
+	for (size_t i = 0; i < s->components.len; i++)
+		buf_printf(&b, " %s", s->components.ptr[i]);
+	return buf_steal(&b);
+}
+
+/* apt inside of the tree sees no file:// of the host but by mmdebstrap's own hooks. */
+static bool fetches_files(const struct template *t)
+{
+	bool files = t->base.mirror && strncmp(t->base.mirror, "file:", 5) == 0;
+
+	for (size_t i = 0; i < t->base.deb_sources.len; i++)
+		files |= strncmp(t->base.deb_sources.ptr[i].uri, "file:", 5) == 0;
+	return files && access(FILE_HOOKS, R_OK) == 0;
+}
+
 char *debian_sources(const struct template *t)
 {
 	_cleanup_free_ char *mirror = mirror_url(t), *archive = archive_line(t);
@@ -128,6 +159,11 @@ char *debian_sources(const struct template *t)
 		for (size_t i = 0; i < t->base.components.len; i++)
 			buf_printf(&b, " %s", t->base.components.ptr[i]);
 		buf_printf(&b, "\n");
+	}
+	for (size_t i = 0; i < t->base.deb_sources.len; i++) {
+		_cleanup_free_ char *line = source_line(&t->base.deb_sources.ptr[i]);
+
+		buf_printf(&b, "%s\n", line);
 	}
 	return buf_steal(&b);
 }
@@ -154,8 +190,10 @@ static void make_argv(const struct bootstrap *b, const char *mode, struct strlis
 		/* dpkg syncs every file of a tree that is thrown away when the machine goes down. */
 		strlist_add(argv, "--dpkgopt=force-unsafe-io");
 		strlist_add(argv, DROP_TRACES);
-		if (t->base.keyring)
+		if (t->base.keyring || t->base.deb_sources.len)
 			strlist_add(argv, DROP_SIGNED_BY);
+		if (t->base.deb_sources.len)
+			strlist_add(argv, DROP_FILES);
 		if (b->lists)
 			strlist_addf(argv, "--customize-hook=copy-out /var/lib/apt/lists '%s'", b->lists);
 	}
@@ -164,10 +202,17 @@ static void make_argv(const struct bootstrap *b, const char *mode, struct strlis
 		if (b->installs)
 			strlist_add(argv, "--customize-hook=rm \"$1" DEBIAN_PINS_PATH "\"");
 	}
+	if (fetches_files(t))
+		strlist_add(argv, "--hook-dir=" FILE_HOOKS);
 	strlist_add(argv, t->base.suite);
 	strlist_add(argv, "-");
 	if (archive)
 		strlist_add(argv, archive);
+	for (size_t i = 0; i < t->base.deb_sources.len; i++) {
+		_cleanup_free_ char *line = source_line(&t->base.deb_sources.ptr[i]);
+
+		strlist_add(argv, line);
+	}
 }
 
 int64_t debian_epoch(const struct template *t)
@@ -268,7 +313,15 @@ static int key_add_keyring(const char *path, struct buf *key, struct error *err)
 
 int debian_key_add_keyrings(const struct template *t, struct buf *key, struct error *err)
 {
-	return key_add_keyring(t->base.keyring, key, err);
+	int r = key_add_keyring(t->base.keyring, key, err);
+
+	for (size_t i = 0; r == 0 && i < t->base.deb_sources.len; i++) {
+		_cleanup_free_ char *line = source_line(&t->base.deb_sources.ptr[i]);
+
+		cache_key_add(key, "repository", line);
+		r = key_add_keyring(t->base.deb_sources.ptr[i].keyring, key, err);
+	}
+	return r;
 }
 
 /* Everything of [Base] that decides what mmdebstrap gives. */

@@ -93,6 +93,13 @@ static int check_archive(const struct parse *p, struct error *err)
 			     "Snapshot= needs a Mirror= that says where the time goes: "
 			     "http://mirror.example.org/archive/debian/" SNAPSHOT_MARK,
 			     err);
+	if (t->base.source == BASE_DEBIAN && t->base.repositories.len)
+		return wrong(p, "Base.Repository",
+			     "Repository= of Source=debian is deb [signed-by=KEYRING] URI SUITE COMPONENT...",
+			     err);
+	if (t->base.deb_sources.len && !t->base.mirror)
+		return wrong(p, "Base.Repository",
+			     "Repository= needs a Mirror=: the archive that the rest comes from", err);
 	if (t->base.keyring && !t->base.mirror)
 		return wrong(p, "Base.Keyring", "Keyring= needs a Mirror=: the archive that it is for", err);
 	if (t->base.keyring && strpbrk(t->base.keyring, " \t[]"))
@@ -110,6 +117,9 @@ static int check_rpm(const struct parse *p, struct error *err)
 {
 	const struct template *t = p->t;
 
+	if (t->base.deb_sources.len)
+		return wrong(p, "Base.Repository",
+			     "Repository=deb ... is for Source=debian; say NAME URL gpgkey=KEY", err);
 	if (!t->base.repositories.len)
 		return missing(p, "[Base] Repository= is missing: NAME URL gpgkey=KEY", err);
 	if (!t->base.packages.len)

@@ -47,6 +47,11 @@ static bool from_disk(const struct template *t)
 	return t->base.source == BASE_DISK;
 }
 
+static bool from_repositories(const struct template *t)
+{
+	return from_debian(t) || from_rpm(t);
+}
+
 static bool from_manager(const struct template *t)
 {
 	return from_debian(t) || from_rpm(t) || from_disk(t);
@@ -83,6 +88,7 @@ static bool has_network(const struct template *t)
 }
 
 static const struct condition rpm = {from_rpm, "Source=rpm"};
+static const struct condition repositories = {from_repositories, "Source=debian or Source=rpm"};
 static const struct condition archive = {from_archive, "Source=debian, Source=oci or [Kernel] Package="};
 static const struct condition base_path = {from_path, "Source=directory or Source=tar"};
 static const struct condition image = {from_image, "Source=oci or Source=disk"};
@@ -123,7 +129,7 @@ const struct key keys_image[] = {
 	{WORDS("Base.Components", base.components), .check = name_component, .only = &archive},
 	{STRING("Base.Release", base.release), .check = name_release, .only = &rpm},
 	{KEY("Base.Repository", base.repositories, set_repository), .release = release_repositories,
-	 .list = true, .only = &rpm},
+	 .list = true, .only = &repositories},
 	{KEY("Base.WeakDependencies", base.weak_dependencies, set_answer), .choices = answers, .only = &rpm},
 	{WORDS("Base.Packages", base.packages), .check = name_any_package, .only = &installs},
 	{PATH("Base.Path", base.path), .kind = PATH_ANY, .only = &base_path},

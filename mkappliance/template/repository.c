@@ -27,6 +27,7 @@ void release_repositories(void *field)
 	free(t->base.repositories.ptr);
 	t->base.repositories.ptr = NULL;
 	t->base.repositories.len = t->base.repositories.cap = 0;
+	release_deb_sources(&t->base.deb_sources);
 }
 
 /* "KEY=VALUE": the value; NULL: it is another key. */
@@ -130,9 +131,10 @@ int set_repository(struct parse *p, const struct key *key, const char *value, st
 	struct template *t = p->t;
 	int r = value_split(value, &words, err);
 
-	(void)key;
 	if (r < 0)
 		return r;
+	if (strcmp(words.ptr[0], "deb") == 0)
+		return set_deb_source(p, key, value, err);
 	if (words.len < 2)
 		return error_usage(err, "'%s' is not NAME URL [gpgkey=KEY] [gpgcheck=no] [priority=N]",
 				   value);

@@ -23,6 +23,7 @@ key_setter set_answer;	     /* bool: the second of two choices is true */
 key_setter set_status;	     /* unsigned: the port of ":PORT" */
 key_setter set_command_line; /* char *, repeats are joined by a space */
 key_setter set_exec;	     /* struct strlist: an argv */
+key_setter set_deb_source;   /* template.base.deb_sources */
 key_setter set_before;	     /* before of the service */
 key_setter set_environment;  /* struct strlist: "NAME=value", each name once */
 key_setter set_repository;   /* template.base.repositories */
@@ -34,6 +35,7 @@ key_setter set_probe;	     /* template.test.ptr */
 /* Free what a field owns and empty it. Get= and Connect= share a list: each takes its own probes out. */
 void release_string(void *field);
 void release_strlist(void *field);
+void release_deb_sources(void *field);
 void release_before(void *field);
 void release_files(void *field);
 void release_repositories(void *field);

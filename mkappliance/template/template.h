@@ -66,6 +66,16 @@ struct template_repository {
 	unsigned line;
 };
 
+/* One Repository= of Source=debian: "deb [signed-by=KEYRING] URI SUITE COMPONENT...". */
+struct template_deb_source {
+	char *keyring; /* absolute path; NULL: the host's keys */
+	bool trusted;  /* without a signature */
+	char *uri;     /* http, https or file */
+	char *suite;   /* "./" and others with '/' at the end: all in one directory, without components */
+	struct strlist components;
+	unsigned line;
+};
+
 /* One probe of [Test]. */
 struct template_probe {
 	enum { PROBE_HTTP, PROBE_TCP } kind;
@@ -131,6 +141,11 @@ struct template
 			size_t cap;
 		} repositories;		/* rpm */
 		bool weak_dependencies; /* rpm: what packages merely recommend */
+		struct {
+			struct template_deb_source *ptr;
+			size_t len;
+			size_t cap;
+		} deb_sources; /* debian: besides the mirror */
 		struct strlist packages;
 		struct strlist components; /* "main" */
 		char *path;		   /* directory, tar */

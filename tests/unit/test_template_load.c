@@ -149,6 +149,23 @@ static void test_init_and_probes(void **state)
 	assert_int_equal(t->test.cpus, 2);
 }
 
+static void test_deb_sources(void **state)
+{
+	_cleanup_template_ struct template *t = parse(
+		HEAD DEBIAN EXEC
+		"[Base]\nMirror=http://m/debian\nRepository=deb [signed-by=k.gpg] http://x/y s main extra\n"
+		"Repository=deb [ trusted=yes ] repo ./\n");
+
+	(void)state;
+	assert_int_equal(t->base.deb_sources.len, 2);
+	assert_string_equal(t->base.deb_sources.ptr[0].keyring, "/dir/k.gpg");
+	assert_string_equal(t->base.deb_sources.ptr[0].suite, "s");
+	assert_int_equal(t->base.deb_sources.ptr[0].components.len, 2);
+	assert_string_equal(t->base.deb_sources.ptr[1].uri, "file:///dir/repo");
+	assert_true(t->base.deb_sources.ptr[1].trusted);
+	assert_int_equal(t->base.deb_sources.ptr[1].components.len, 0);
+}
+
 static void test_mode_system(void **state)
 {
 	_cleanup_template_ struct template *t = parse(HEAD DEBIAN "[Init]\nMode=system\n");
@@ -230,6 +247,16 @@ static const struct {
 	 "f:2: Copy=: '0644' is not mode=, owner= or group= (each at most once)"},
 	{"[Init]\nExec=x\n", "f:2: Exec=: 'x' is not an absolute path in the image"},
 	{"[Init]\nExec=-/x\n", "f:2: Exec=: '-/x' is not an absolute path in the image"},
+	{"[Base]\nRepository=deb http://x y\n",
+	 "f:2: Repository=: 'y': its components are missing, such as main"},
+	{"[Base]\nRepository=deb http://x ./ main\n",
+	 "f:2: Repository=: './': a repository that is one directory has no components"},
+	{"[Base]\nRepository=deb [arch=amd64] http://x y main\n",
+	 "f:2: Repository=: 'arch=amd64' is not signed-by=KEYRING or trusted=yes"},
+	{"[Base]\nRepository=deb [signed-by=/k http://x y main\n",
+	 "f:2: Repository=: 'http://x' is not signed-by=KEYRING or trusted=yes"},
+	{"[Base]\nRepository=deb ftp://x y main\n",
+	 "f:2: Repository=: 'ftp://x' is not an address that begins with http://, https:// or file:///"},
 	{"[Init]\nExecStartPre=-\n", "f:2: ExecStartPre=: there is no program behind the prefix"},
 	{"[Init]\nExecStartPre=!/x\n", "f:2: ExecStartPre=: '!/x' is not an absolute path in the image"},
 	{"[Init]\nEnvironment=A=1 A=2\n", "f:2: Environment=: 'A=2' is set already, as 'A=1'"},
@@ -446,12 +473,19 @@ static void test_files_are_looked_for(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),    cmocka_unit_test(test_base_and_kernel),
-		cmocka_unit_test(test_files),	    cmocka_unit_test(test_init_and_probes),
-		cmocka_unit_test(test_mode_system), cmocka_unit_test(test_empty_values_reset_lists),
-		cmocka_unit_test(test_refusals),    cmocka_unit_test(test_epoch_of_the_environment),
-		unit_test_in_dir(test_load),	    unit_test_in_dir(test_load_missing),
-		unit_test_in_dir(test_load_empty),  unit_test_in_dir(test_files_are_looked_for),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_base_and_kernel),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_init_and_probes),
+		cmocka_unit_test(test_deb_sources),
+		cmocka_unit_test(test_mode_system),
+		cmocka_unit_test(test_empty_values_reset_lists),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_epoch_of_the_environment),
+		unit_test_in_dir(test_load),
+		unit_test_in_dir(test_load_missing),
+		unit_test_in_dir(test_load_empty),
+		unit_test_in_dir(test_files_are_looked_for),
 	};
 
 	unsetenv("SOURCE_DATE_EPOCH");

@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Repositories besides Debian's: made here, signed, on the disk and over HTTP; and that nothing is taken from one that is not signed, or by
+# another key. The rest comes from the archive that the machine's own apt has.
+. "$(dirname "$0")/functions.sh"
+. tests/integration/archive.sh
+requires python3
+requires mmdebstrap
+requires dpkg-deb dpkg
+requires dpkg-scanpackages dpkg-dev
+requires gpg
+requires debugfs e2fsprogs
+mirror=$(debian_archive) || skip "apt of this machine knows no Debian archive"
+export XDG_CACHE_HOME=$tmp/cache GNUPGHOME=$tmp/gpg
+server=
+stop_server() { [ -z "$server" ] || kill "$server" 2>/dev/null; }
+at_exit stop_server
+
+deb() { # NAME DEPENDS DIRECTORY
+	mkdir -p "$tmp/p/$1/DEBIAN" "$tmp/p/$1/usr/share/$1" "$3" && echo "$1" >"$tmp/p/$1/usr/share/$1/text" &&
+		printf 'Package: %s\nVersion: 1.0\nArchitecture: all\nMaintainer: T <t@example.org>\n%sDescription: t\n' "$1" "${2:+Depends: $2
+}" >"$tmp/p/$1/DEBIAN/control" && dpkg-deb --root-owner-group -b "$tmp/p/$1" "$3/$1_1.0_all.deb" >/dev/null
+}
+# index ROOT DIST-DIRECTORY COMPONENT-DIRECTORY: Packages of all that lies in ROOT/pool, and the Release of them.
+index() {
+	mkdir -p "$1/$2/$3" && (cd "$1" && dpkg-scanpackages -m pool >"$2/$3/Packages" 2>/dev/null) && python3 - "$1/$2" "$3" <<-'END'
+		import hashlib, sys
+		data = open(f"{sys.argv[1]}/{sys.argv[2]}/Packages", "rb").read()
+		name = (sys.argv[2] + "/Packages").removeprefix("./")
+		open(sys.argv[1] + "/Release", "w").write(
+		    "Origin: T\nLabel: T\nSuite: apps\nCodename: apps\nArchitectures: amd64 all\nComponents: main\n"
+		    "Date: Thu, 01 Jan 2026 00:00:00 UTC\n"
+		    f"SHA256:\n {hashlib.sha256(data).hexdigest()} {len(data)} {name}\n")
+	END
+}
+sign() { gpg --batch --yes --quiet -u "$2" --clearsign -o "$1/InRelease" "$1/Release"; }
+make_all() {
+	mkdir -m 700 "$GNUPGHOME" && gpg --batch --quiet --passphrase '' --quick-gen-key good@example.org ed25519 sign never 2>/dev/null &&
+		gpg --batch --quiet --passphrase '' --quick-gen-key other@example.org ed25519 sign never 2>/dev/null &&
+		gpg --batch --export good@example.org >"$tmp/good.gpg" || return
+	deb mka-first "" "$tmp/repo/pool" && deb mka-second "mka-first" "$tmp/repo/pool" && index "$tmp/repo" dists/apps main/binary-amd64 &&
+		sign "$tmp/repo/dists/apps" good@example.org &&
+		deb mka-flat "" "$tmp/flat/pool" && index "$tmp/flat" . . && sign "$tmp/flat" good@example.org &&
+		cp -r "$tmp/repo" "$tmp/unsigned" && rm "$tmp/unsigned/dists/apps/InRelease" &&
+		cp -r "$tmp/repo" "$tmp/foreign" && sign "$tmp/foreign/dists/apps" other@example.org &&
+		deb mka-app "mka-second (>= 1), mka-flat" "$tmp"
+}
+template() { # LINE...
+	printf '[Appliance]\nName=repo\nVersion=1\n[Package]\nPath=mka-app_1.0_all.deb\n[Kernel]\nImage=%s\nModulesDirectory=%s\n[Init]\nExec=/bin/true\n[Base]\nSource=debian\nSuite=bookworm\nMirror=%s\n' \
+		"$kernel" "$modules" "$mirror" >"$tmp/t.conf"
+	printf '%s\n' "$@" >>"$tmp/t.conf"
+}
+build() { "$mkappliance" build "$tmp/t.conf" -o "$tmp/out" --quiet "$@"; }
+kernel=$(find /boot -name 'vmlinuz-*-cloud-amd64' -readable | sort -V | tail -n 1)
+[ -n "$kernel" ] || skip "no Debian cloud kernel in /boot (apt-get install linux-image-cloud-amd64)"
+modules=/lib/modules/${kernel#/boot/vmlinuz-}
+
+check "repositories are made" make_all || exit
+(cd "$tmp/repo" && exec python3 -u -m http.server --bind 127.0.0.1 0) >"$tmp/http" 2>&1 &
+server=$!
+for ((i = 0; i < 50; i++)); do
+	port=$(sed -nE 's/^Serving HTTP on .* port ([0-9]+).*/\1/p' "$tmp/http")
+	[ -n "$port" ] && break
+	sleep 0.1
+done
+
+template "Repository=deb [signed-by=good.gpg] http://127.0.0.1:$port apps main" "Repository=deb [signed-by=good.gpg] flat ./"
+if ! build 2>"$tmp/log"; then
+	grep -qE 'Unable to connect|Could not resolve|Temporary failure|Connection' "$tmp/log" && skip "Debian cannot be fetched here: $(tail -n 1 "$tmp/log")"
+	echo "not ok what a package needs comes from them"
+	sed 's/^/    /' "$tmp/log"
+	exit 1
+fi
+echo "ok what a package needs comes from them"
+listed() {
+	python3 - "$tmp/out/repo-1.manifest.json" "$port" <<-'END'
+		import json, sys
+		p = {x["name"]: x for x in json.load(open(sys.argv[1]))["packages"]}
+		assert p["mka-second"]["repository"] == f"http://127.0.0.1:{sys.argv[2]}/pool/mka-second_1.0_all.deb", p["mka-second"]
+		assert len(p["mka-first"]["sha256"]) == 64 and p["mka-flat"]["repository"].startswith("file:///"), p["mka-flat"]
+		assert p["base-files"]["repository"].endswith(".deb") and len(p["base-files"]["sha256"]) == 64, p["base-files"]
+	END
+}
+check "the manifest says so" listed
+sources() {
+	python3 -c '
+import json, sys
+m = json.load(open(sys.argv[1])); p = [p for p in m["disk"]["partitions"] if p["name"] == "root"][0]
+with open(sys.argv[2], "rb") as i, open(sys.argv[3], "wb") as o:
+    i.seek(p["offset"]); o.write(i.read(p["size"]))' "$tmp/out/repo-1.manifest.json" "$tmp/out/repo-1.raw" "$tmp/root" &&
+		debugfs -R "cat /etc/apt/sources.list" "$tmp/root" 2>/dev/null >"$tmp/sources" && cat "$tmp/sources" &&
+		grep -q " apps main" "$tmp/sources" && ! grep -qE 'signed-by|file:' "$tmp/sources"
+}
+check "the image does not say where on this machine they were" sources
+check "again, offline" build --offline
+
+refused() { # CODE TEXT LINE
+	template "$3"
+	fails_with "$1" "$2" build
+}
+check "a repository that is not signed" refused 1 "is not signed" "Repository=deb [signed-by=good.gpg] unsigned apps main"
+check "a repository that another key signed" refused 1 "is not signed" "Repository=deb [signed-by=good.gpg] foreign apps main"
+check "a repository that is not there" refused 2 "No such file" "Repository=deb [signed-by=good.gpg] nowhere apps main"
+check "no Mirror=" eval 'template "Repository=deb flat ./" && sed -i /^Mirror=/d "$tmp/t.conf" && fails_with 2 "Repository= needs a Mirror=" build'
+
+# Another distribution of .debs: suite, mirror, components and keyring go to mmdebstrap as they are.
+ubuntu() {
+	mkdir -p "$tmp/bin" && printf '#!/bin/sh\nprintf "%%s\\n" "$@" >%s\nexit 1\n' "$tmp/argv" >"$tmp/bin/mmdebstrap" && chmod 755 "$tmp/bin/mmdebstrap" &&
+		template 'Components=main universe' 'Keyring=good.gpg' &&
+		sed -i -e 's/^Suite=.*/Suite=noble/' -e 's|^Mirror=.*|Mirror=http://archive.example/ubuntu|' "$tmp/t.conf"
+	PATH=$tmp/bin:$PATH build 2>/dev/null
+	cat "$tmp/argv"
+	grep -qx noble "$tmp/argv" && grep -qx "deb \[signed-by=$tmp/good.gpg\] http://archive.example/ubuntu noble main universe" "$tmp/argv"
+}
+check "Ubuntu: suite, mirror, components and keyring" ubuntu
