@@ -11,6 +11,7 @@
 
 #include "app.h"
 #include "file.h"
+#include "health.h"
 #include "image/abi.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -22,7 +23,7 @@ struct app_failure {
 	char step[28];
 };
 
-static const char *app_env[CONF_LIST_MAX + 3];
+static const char *app_env[CONF_LIST_MAX + 3 + HEALTH_ENV_MAX];
 
 static bool env_has(const struct conf_service *c, const char *assignment)
 {
@@ -45,6 +46,9 @@ static void make_env(const struct conf_service *c)
 		app_env[n++] = DEFAULT_PATH;
 	if (!env_has(c, DEFAULT_HOME))
 		app_env[n++] = DEFAULT_HOME;
+	for (unsigned i = 0; i < HEALTH_ENV_MAX; i++)
+		if (health_env(c, i))
+			app_env[n++] = health_env(c, i);
 	app_env[n] = NULL;
 }
 

@@ -56,6 +56,12 @@
  *   WorkingDirectory=        absolute
  *   ReadyPort=               decimal; 0: ready when started
  *   ReadyPath=               of the HTTP probe, at most ABI_READY_PATH_MAX bytes; absent: TCP
+ *   ReadyFile=               instead of a port: ready when this regular file is there
+ *   ReadyNotify=             no (absent) | yes: instead of both: ready when it says READY=1 (sd_notify)
+ *   WatchPort= WatchPath=    optional: the same kind of probe, repeated once it is ready
+ *   WatchNotify=             no (absent) | yes: instead it must say WATCHDOG=1
+ *   WatchInterval= WatchTimeout= WatchFailures=   with a watch: seconds between two probes, seconds for one, how many
+ *                            may fail in a row. WatchNotify=: silence of WatchInterval times WatchFailures has failed
  *   ReadyTimeout=            seconds
  *   StopSignal=              decimal
  *   StopTimeout=             seconds
@@ -147,6 +153,7 @@
 #define ABI_FAILED_EXEC	   "exec"    /* the application, or Init=, cannot be executed */
 #define ABI_FAILED_EXITED \
 	"exited" /* the application ended before it was ready, or a program of Before= failed */
+#define ABI_FAILED_WATCH   "watch"   /* Watch= failed too often */
 #define ABI_FAILED_TIMEOUT "timeout" /* not ready within ReadyTimeout */
 
 #endif
