@@ -188,12 +188,29 @@ static void remove_empty(int dir, const char *name)
 		(void)unlinkat(dir, name, 0);
 }
 
+/*
+ * A database in WAL mode cannot be opened on a read-only file system. Without a journal beside it the two modes differ in two
+ * bytes of the header (https://www.sqlite.org/fileformat.html, 1.3.3): 2 is WAL, 1 is a rollback journal.
+ */
+static void leave_wal_mode(int dir)
+{
+	static const char magic[16] = "SQLite format 3";
+	_cleanup_close_ int fd = openat(dir, "rpmdb.sqlite", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	char head[20];
+
+	if (fd >= 0 && pread(fd, head, sizeof(head), 0) == sizeof(head) &&
+	    memcmp(head, magic, sizeof(magic)) == 0 && head[18] == 2 && head[19] == 2)
+		(void)!pwrite(fd, "\1\1", 2, 18);
+}
+
 /* Only the database itself: what sqlite and rpm need while they have it open is made anew by each reader. */
 static void strip_database(int dir)
 {
 	remove_empty(dir, "rpmdb.sqlite-wal");
-	if (faccessat(dir, "rpmdb.sqlite-wal", F_OK, 0) < 0)
+	if (faccessat(dir, "rpmdb.sqlite-wal", F_OK, 0) < 0) {
 		(void)unlinkat(dir, "rpmdb.sqlite-shm", 0);
+		leave_wal_mode(dir);
+	}
 	remove_empty(dir, ".rpm.lock");
 }
 

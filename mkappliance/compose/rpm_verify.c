@@ -194,20 +194,26 @@ static bool begins(const char *line, const char *prefix)
 /* What is wrong with the package that @lines[@at...] are about; NULL: nothing. */
 static const char *wrong_with(const struct strlist *lines, size_t at, const char **ret_line)
 {
+	static const char unsigned_text[] = "is not signed";
 	const char *wrong = NULL;
 
 	for (size_t i = at; i < lines->len && begins(lines->ptr[i], "    "); i++) {
 		const char *line = lines->ptr[i] + 4;
 
-		*ret_line = line;
-		if (strstr(line, ": BAD"))
+		if (strstr(line, ": BAD")) {
+			*ret_line = line;
 			return "is damaged";
-		if (strstr(line, ": NOTTRUSTED"))
-			return "is signed by a key that is not trusted";
-		if (strstr(line, ": NOKEY"))
-			return "is signed by a foreign key";
-		if (strstr(line, "signature: NOTFOUND"))
-			wrong = "is not signed";
+		}
+		if (!wrong || strcmp(wrong, unsigned_text) == 0) {
+			const char *now = strstr(line, ": NOTTRUSTED")
+						  ? "is signed by a key that is not trusted"
+					  : strstr(line, ": NOKEY")		? "is signed by a foreign key"
+					  : strstr(line, "signature: NOTFOUND") ? unsigned_text
+										: NULL;
+
+			*ret_line = now ? line : *ret_line;
+			wrong = now ? now : wrong;
+		}
 	}
 	return wrong;
 }

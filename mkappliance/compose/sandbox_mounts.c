@@ -48,7 +48,7 @@ int sandbox_mounts_begin(const char *writable, struct error *err)
 		return error_errno(err, -errno, "mounts of the sandbox");
 	/* First the one that may hold the other. */
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-		if (mount(kept[i], kept[i], NULL, MS_BIND, NULL) < 0)
+		if (mount(kept[i], kept[i], NULL, MS_BIND | MS_REC, NULL) < 0)
 			return error_errno(err, -errno, "%s: mounting it onto itself", kept[i]);
 	/* The second wall behind chroot(2): an older kernel has only that. */
 	if (set_read_only("/", AT_RECURSIVE, true) < 0) {
