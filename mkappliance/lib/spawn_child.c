@@ -177,8 +177,8 @@ int child_start(struct child *c, struct error *err)
 			   (struct child_fds){.in = s->stdin_fd > 0 ? s->stdin_fd : null,
 					      .out = s->join		? err_w
 						     : s->stdout_fd > 0 ? s->stdout_fd
-						     : out_w >= 0     ? out_w
-								      : null,
+						     : out_w >= 0	? out_w
+									: null,
 					      .err = err_w,
 					      .status = status_w},
 			   parent, env);
