@@ -6,16 +6,20 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "app.h"
+#include "capability.h"
+#include "cgroup.h"
+#include "envfile.h"
 #include "file.h"
-#include "health.h"
 #include "image/abi.h"
 
-#define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define DEFAULT_HOME "HOME=/"
+#define DEFAULT_PATH  "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define DEFAULT_HOME  "HOME=/"
+#define ENV_FILE_VARS 256 /* of all files of EnvFile= */
 
 /* What the child tells when it does not get as far as the application. */
 struct app_failure {
@@ -23,33 +27,54 @@ struct app_failure {
 	char step[28];
 };
 
-static const char *app_env[CONF_LIST_MAX + 3 + HEALTH_ENV_MAX];
+static const char *app_vars[CONF_LIST_MAX + ENV_FILE_VARS + 3];
+static struct env app_env = {.ptr = app_vars, .max = sizeof app_vars / sizeof app_vars[0] - 1};
+static char app_text[ENVFILE_SIZE + 2]; /* of all files of EnvFile= */
+static size_t app_text_len;
 
-static bool env_has(const struct conf_service *c, const char *assignment)
+/* One file of EnvFile=. Returns NULL, or what failed, with errno. */
+static const char *load_env_file(const char *path)
 {
-	size_t len = (size_t)(strchr(assignment, '=') - assignment) + 1;
+	bool may_miss = *path == '-';
+	struct stat st;
+	int fd = open(path + may_miss, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	ssize_t n = 0;
+	size_t len = 0;
 
-	for (size_t i = 0; i < c->env.len; i++)
-		if (strncmp(c->env.ptr[i], assignment, len) == 0)
-			return true;
-	return false;
+	if (fd < 0)
+		return may_miss && errno == ENOENT ? NULL : "EnvironmentFile=";
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		errno = EINVAL;
+		return "EnvironmentFile= (no file)";
+	}
+	do {
+		n = read(fd, app_text + app_text_len + len, ENVFILE_SIZE - app_text_len - len);
+		len += n > 0 ? (size_t)n : 0;
+	} while (n > 0);
+	if (n < 0)
+		return "EnvironmentFile=";
+	close(fd);
+	errno = app_text_len + len == ENVFILE_SIZE ? EFBIG : EINVAL;
+	if (errno == EFBIG || envfile_parse(app_text + app_text_len, len, &app_env) != 0)
+		return "EnvironmentFile= (a line)";
+	app_text_len += len + 1;
+	return NULL;
 }
 
-/* Env= and what every program expects. */
-static void make_env(const struct conf_service *c)
+/* Env=, what stands in the files of EnvFile=, and what every program expects. In the child: it is the child's memory. */
+static const char *make_env(const struct conf_service *c)
 {
-	size_t n = 0;
+	const char *step = NULL;
 
 	for (size_t i = 0; i < c->env.len; i++)
-		app_env[n++] = c->env.ptr[i];
-	if (!env_has(c, DEFAULT_PATH))
-		app_env[n++] = DEFAULT_PATH;
-	if (!env_has(c, DEFAULT_HOME))
-		app_env[n++] = DEFAULT_HOME;
-	for (unsigned i = 0; i < HEALTH_ENV_MAX; i++)
-		if (health_env(c, i))
-			app_env[n++] = health_env(c, i);
-	app_env[n] = NULL;
+		(void)env_set(&app_env, c->env.ptr[i]);
+	for (size_t i = 0; i < c->env_files.len && !step; i++)
+		step = load_env_file(c->env_files.ptr[i]);
+	if (!env_has(&app_env, DEFAULT_PATH))
+		(void)env_set(&app_env, DEFAULT_PATH);
+	if (!env_has(&app_env, DEFAULT_HOME))
+		(void)env_set(&app_env, DEFAULT_HOME);
+	return step;
 }
 
 static int set_groups(const struct conf_service *c)
@@ -82,12 +107,34 @@ static int set_signals(void)
 	return sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* As systemd gives a service: a soft limit that select(2) can live with, and a hard one to grow to. */
-static int set_limits(void)
+/* As systemd gives a service: a soft limit that select(2) can live with, and a hard one to grow to. Limit= says others. */
+static int set_limits(const struct conf_service *c)
 {
-	struct rlimit files = {.rlim_cur = 1024, .rlim_max = 524288};
+	struct rlimit l = {.rlim_cur = 1024, .rlim_max = 524288};
+	uint64_t soft, hard;
+	int resource;
 
-	return setrlimit(RLIMIT_NOFILE, &files);
+	if (setrlimit(RLIMIT_NOFILE, &l) < 0)
+		return -1;
+	for (size_t i = 0; i < c->limits.len; i++) {
+		(void)conf_limit(c->limits.ptr[i], &resource, &soft, &hard); /* checked by conf_parse() */
+		l = (struct rlimit){.rlim_cur = soft, .rlim_max = hard};
+		if (setrlimit(resource, &l) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* User, groups and capabilities. Returns NULL, or the step that failed, with errno. */
+static const char *become_user(const struct conf_service *c)
+{
+	if (capability_bound(c->capabilities) < 0)
+		return "Capabilities= (bounding set)";
+	if (set_groups(c) < 0 || setgid((gid_t)c->gid) < 0 || setuid((uid_t)c->uid) < 0)
+		return "user and groups";
+	if (capability_set(c->capabilities) < 0)
+		return "Capabilities=";
+	return NULL;
 }
 
 /* In the child. Returns the step that failed, with errno. */
@@ -96,20 +143,27 @@ static const char *become_app(const struct conf_service *c, const struct app_pro
 	union {
 		const char *const *constant;
 		char *const *plain; /* execve(2) does not change them, POSIX only declares it so */
-	} args = {.constant = program->argv}, env = {.constant = app_env};
+	} args = {.constant = program->argv}, env;
+	const char *step;
 
 	if (setsid() < 0)
 		return "a new session";
+	if (cgroup_enter(c->name) < 0)
+		return "its control group";
 	if (set_stdio(output) < 0)
 		return "standard input and output";
-	if (set_limits() < 0)
+	if (set_limits(c) < 0)
 		return "limits";
+	step = make_env(c);
+	if (step)
+		return step;
+	env.constant = app_env.ptr;
 	if (chdir(c->working_directory) < 0)
 		return "WorkingDirectory=";
-	if (!program->as_root &&
-	    (set_groups(c) < 0 || setgid((gid_t)c->gid) < 0 || setuid((uid_t)c->uid) < 0))
-		return "user and groups";
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	step = program->as_root ? NULL : become_user(c);
+	if (step)
+		return step;
+	if (!c->new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return "no_new_privs";
 	if (set_signals() < 0)
 		return "signals";
@@ -177,7 +231,6 @@ int app_start(const struct conf_service *c, const struct app_program *program, s
 	int output[2], status[2];
 	pid_t pid;
 
-	make_env(c);
 	if (make_pipes(c, program, output, status) < 0) {
 		line_printf(why, "pipes for its output: %s", strerror(errno));
 		return -1;

@@ -14,6 +14,7 @@
 
 enum conf_on_corruption { CONF_POWEROFF, CONF_REBOOT, CONF_PANIC };
 enum conf_network { CONF_NETWORK_NONE, CONF_NETWORK_DHCP, CONF_NETWORK_STATIC, CONF_NETWORK_IPV6 };
+enum conf_restart { CONF_RESTART_NO, CONF_RESTART_ON_FAILURE, CONF_RESTART_ALWAYS };
 enum conf_ipv6 { CONF_IPV6_AUTO, CONF_IPV6_NO };
 
 /* All text points into the buffer that was parsed. */
@@ -37,17 +38,18 @@ struct conf_service {
 	const char *working_directory;
 	uint64_t ready_port;
 	const char *ready_path; /* NULL: TCP */
-	const char *ready_file; /* NULL: none; at most one of port, file and notify is set */
-	unsigned ready_notify;
-	uint64_t ready_timeout;	 /* seconds */
-	uint64_t watch_port;	 /* 0: none */
-	const char *watch_path;	 /* NULL: TCP */
-	unsigned watch_notify;	 /* instead of watch_port */
-	uint64_t watch_interval; /* seconds; these three are set when there is a watch */
-	uint64_t watch_timeout;
-	uint64_t watch_failures;
+	uint64_t ready_timeout; /* seconds */
 	uint64_t stop_signal;
 	uint64_t stop_timeout; /* seconds */
+	unsigned restart;      /* enum conf_restart */
+	uint64_t restart_limit;
+	uint64_t restart_window;    /* seconds */
+	struct conf_list limits;    /* checked: see conf_limit() */
+	struct conf_list env_files; /* absolute, or behind '-' */
+	uint64_t capabilities;	    /* bit i is capability i */
+	unsigned new_privileges;    /* 0: no_new_privs */
+	uint64_t memory_max;	    /* bytes, 0: no limit */
+	uint64_t tasks_max;	    /* 0: no limit */
 };
 
 struct conf {
@@ -84,6 +86,13 @@ struct conf {
 	const char *data_check; /* e2fsck */
 	const char *data_make;	/* mke2fs; NULL: nothing is ever formatted */
 	struct conf_list writable;
+	const char *writable_size; /* of tmpfs(5); NULL: its default here */
+	uint64_t max_lifetime;	   /* seconds, 0: for ever */
+	uint64_t jitter;	   /* seconds at most by which it is shorter */
+	uint64_t drain;		   /* seconds */
+	unsigned hide_pid;
+	unsigned lockdown;	  /* 0 none, 1 integrity, 2 confidentiality */
+	struct conf_list sysctls; /* checked: NAME=VALUE, maybe behind '-' */
 
 	size_t service_count;
 	struct conf_service services[ABI_SERVICES_MAX]; /* each behind those it waits for; the last member */
@@ -102,6 +111,9 @@ struct conf_before {
 	bool as_root;
 };
 bool conf_before(const char *text, struct conf_before *ret);
+
+/* A Limit=: a resource of setrlimit(2) and its two values, UINT64_MAX being none. False: it is none. */
+bool conf_limit(const char *text, int *ret_resource, uint64_t *ret_soft, uint64_t *ret_hard);
 
 /* A decimal number without sign, blanks or leading zeros, from @min to @max. */
 bool conf_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret);

@@ -5,6 +5,8 @@
 static const char *const choices_on_corruption[] = {"poweroff", "reboot", "panic", NULL};
 static const char *const choices_verify[] = {"lazy", "full", NULL};
 static const char *const choices_mode[] = {"appliance", "system", NULL};
+static const char *const choices_no_yes[] = {"no", "yes", NULL};
+static const char *const choices_lockdown[] = {"none", "integrity", "confidentiality", NULL};
 static const char *const choices_network[] = {"none", "dhcp", "static", "ipv6", NULL};
 static const char *const choices_ipv6[] = {"auto", "no", NULL};
 
@@ -46,5 +48,13 @@ const struct conf_key conf_machine_keys[] = {
 	{"DataCheck", KIND_PATH, MODE_APPLIANCE, AT(data_check), .optional = true},
 	{"DataMake", KIND_PATH, MODE_APPLIANCE, AT(data_make), .optional = true},
 	{"Writable", KIND_PATHS, MODE_APPLIANCE, AT(writable), .optional = true},
+	{"WritableSize", KIND_TEXT, MODE_APPLIANCE, AT(writable_size), .optional = true},
+	{"MaxLifetime", KIND_NUMBER, MODE_APPLIANCE, AT(max_lifetime), .max = UINT32_MAX, .optional = true},
+	{"Jitter", KIND_NUMBER, MODE_APPLIANCE, AT(jitter), .max = UINT32_MAX, .optional = true},
+	{"Drain", KIND_NUMBER, MODE_APPLIANCE, AT(drain), .max = 86400, .optional = true},
+	{"HidePid", KIND_CHOICE, MODE_APPLIANCE, AT(hide_pid), .choices = choices_no_yes, .optional = true},
+	{"Lockdown", KIND_CHOICE, MODE_APPLIANCE, AT(lockdown), .choices = choices_lockdown,
+	 .optional = true},
+	{"Sysctl", KIND_SYSCTL, MODE_APPLIANCE, AT(sysctls), .optional = true},
 	{0},
 };

@@ -19,6 +19,9 @@ enum conf_kind {
 	KIND_ARGS,
 	KIND_BEFORE,
 	KIND_ENV,
+	KIND_LIMIT,    /* conf_limit() takes it */
+	KIND_ENV_FILE, /* a path, behind '-' when it need not be there */
+	KIND_SYSCTL,   /* "NAME=VALUE", behind '-' when it need not be there */
 };
 
 enum conf_mode { MODE_BOTH, MODE_SYSTEM, MODE_APPLIANCE };

@@ -51,6 +51,38 @@ static bool is_env(const char *text)
 	return equals && equals != text;
 }
 
+/* The number at the start of @text, which @end must follow. Returns what is behind that, NULL: it is none. */
+static const char *conf_part(const char *text, char end, uint64_t max, uint64_t *ret)
+{
+	char digits[24];
+	size_t len = strcspn(text, " ");
+
+	if (len >= sizeof digits || text[len] != end)
+		return NULL;
+	memcpy(digits, text, len);
+	digits[len] = '\0';
+	return conf_number(digits, 0, max, ret) ? text + len + 1 : NULL;
+}
+
+bool conf_limit(const char *text, int *ret_resource, uint64_t *ret_soft, uint64_t *ret_hard)
+{
+	uint64_t resource = 0;
+
+	text = conf_part(text, ' ', 15, &resource);
+	text = text ? conf_part(text, ' ', UINT64_MAX, ret_soft) : NULL;
+	text = text ? conf_part(text, '\0', UINT64_MAX, ret_hard) : NULL;
+	*ret_resource = (int)resource;
+	return text && *ret_soft <= *ret_hard;
+}
+
+/* No component may be "..", nor may there be a '/': dots part them. */
+static bool is_sysctl(const char *text)
+{
+	text += *text == '-';
+	return *text != '.' && strcspn(text, "/=") == strcspn(text, "=") && is_env(text) &&
+	       !memmem(text, strcspn(text, "="), "..", 2);
+}
+
 static bool conf_choose(const char *const *choices, const char *value, unsigned *ret)
 {
 	for (unsigned i = 0; choices[i]; i++)
@@ -65,7 +97,8 @@ static bool conf_choose(const char *const *choices, const char *value, unsigned 
 static bool conf_value(const struct conf_key *k, const char *value, void *field)
 {
 	struct conf_before before;
-	uint64_t number;
+	uint64_t number, hard;
+	int resource;
 
 	switch (k->kind) {
 	case KIND_TEXT:
@@ -87,6 +120,12 @@ static bool conf_value(const struct conf_key *k, const char *value, void *field)
 		return conf_before(value, &before);
 	case KIND_ENV:
 		return is_env(value);
+	case KIND_LIMIT:
+		return conf_limit(value, &resource, &number, &hard);
+	case KIND_ENV_FILE:
+		return value[*value == '-'] == '/';
+	case KIND_SYSCTL:
+		return is_sysctl(value);
 	case KIND_NUMBER:
 		return conf_number(value, k->min, k->max, field);
 	case KIND_CHOICE:

@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 
 #include "app.h"
+#include "cgroup.h"
+#include "end.h"
 #include "file.h"
 #include "image/abi.h"
 #include "record.h"
@@ -16,11 +18,16 @@ struct line service_why;
 
 void service_init(struct service *s, const struct conf_service *c)
 {
+	int r = cgroup_make(c->name, c->memory_max, c->tasks_max);
+
+	if (r < 0)
+		fail(ABI_FAILED_SETUP, "the control group of %s (MemoryMax=, TasksMax=): %s", c->name,
+		     strerror(-r));
 	s->conf = c;
 	s->state = SERVICE_WAITING;
 	s->deadline = UINT64_MAX;
 	out_init(&s->output, c->name);
-	health_init(&s->health);
+	probe_init(&s->probe);
 }
 
 void service_fail(struct service *s, const char *reason, const char *format, ...)
@@ -53,23 +60,11 @@ static void start_failed(struct service *s)
 	service_fail(s, ABI_FAILED_EXEC, "%s", why.text);
 }
 
-static void become_ready(struct service *s)
-{
-	enter(s, SERVICE_READY, UINT64_MAX);
-	health_watch_begin(&s->health, s->conf);
-}
-
 static void start_application(struct service *s)
 {
 	const struct conf_service *c = s->conf;
-	int r = health_begin(&s->health, c);
 
 	line_reset(&service_why);
-	if (r < 0) {
-		line_printf(&service_why, "the socket for sd_notify: %s", strerror(-r));
-		start_failed(s);
-		return;
-	}
 	if (app_start(c, &(struct app_program){.argv = c->args.ptr}, &s->child, &s->output, &service_why) <
 	    0) {
 		start_failed(s);
@@ -80,8 +75,9 @@ static void start_application(struct service *s)
 	record_text("service", c->name);
 	record_number("pid", (uint64_t)s->child.pid);
 	record_end();
-	if (!health_has_ready(c))
-		become_ready(s);
+	probe_init(&s->probe);
+	if (c->ready_port == 0)
+		enter(s, SERVICE_READY, UINT64_MAX);
 	else
 		enter(s, SERVICE_STARTING, s->started + c->ready_timeout * 1000);
 }
@@ -123,7 +119,8 @@ void service_start(struct service *s)
 
 static void end(struct service *s)
 {
-	health_end(&s->health);
+	cgroup_kill(s->conf->name);
+	probe_close(&s->probe);
 	out_forward(&s->output, true);
 	enter(s, SERVICE_ENDED, UINT64_MAX);
 }
@@ -147,6 +144,7 @@ static void before_ended(struct service *s)
 	bool good = WIFEXITED(s->child.status) && WEXITSTATUS(s->child.status) == 0;
 
 	(void)kill(-s->child.pid, SIGKILL);
+	cgroup_kill(s->conf->name);
 	if (good || s->before_may_fail) {
 		start_next(s);
 		return;
@@ -155,12 +153,60 @@ static void before_ended(struct service *s)
 	end(s);
 }
 
-/* The service itself has, and nobody asked it to. */
+/* Says that it has ended, and what follows: NULL, nothing; or after which time it starts again. */
+static void record_ended(const struct service *s, const uint64_t *delay)
+{
+	record_begin(ABI_EVENT_ENDED);
+	record_text("service", s->conf->name);
+	if (WIFSIGNALED(s->child.status))
+		record_number("signal", (uint64_t)WTERMSIG(s->child.status));
+	else
+		record_number("status", (uint64_t)WEXITSTATUS(s->child.status));
+	if (s->oom)
+		record_text("cause", ABI_CAUSE_OOM);
+	if (delay)
+		record_number("restart_ms", *delay);
+	record_end();
+}
+
+/* One that is not started again, though Restart= may say so. */
+static void give_up(struct service *s, bool again)
+{
+	if (again) {
+		service_fail(s, ABI_FAILED_RESTARTS, "it ended again, after %llu restarts in %llu s",
+			     (unsigned long long)s->conf->restart_limit,
+			     (unsigned long long)s->conf->restart_window);
+	} else if (s->oom) {
+		service_fail(s, ABI_FAILED_OOM, "the kernel killed it because memory ran out");
+	} else {
+		s->exited = s->state == SERVICE_READY && !s->failed;
+		fail_ended(s, "", "", s->exited ? "" : " before it was ready");
+	}
+	end(s);
+}
+
+/* The service itself has, and nobody asked it to. What it left behind ends with it. */
 static void application_ended(struct service *s)
 {
-	s->exited = s->state == SERVICE_READY && !s->failed;
-	fail_ended(s, "", "", s->exited ? "" : " before it was ready");
-	end(s);
+	const struct conf_service *c = s->conf;
+	bool good = WIFEXITED(s->child.status) && WEXITSTATUS(s->child.status) == 0;
+	bool again = c->restart == CONF_RESTART_ALWAYS || (c->restart == CONF_RESTART_ON_FAILURE && !good);
+	uint64_t kills = cgroup_oom_kills(c->name), delay = 0;
+
+	s->oom = kills > s->oom_kills;
+	s->oom_kills = kills;
+	cgroup_kill(c->name);
+	probe_close(&s->probe);
+	out_forward(&s->output, true);
+	if (again && !s->failed &&
+	    restart_next(&s->restart, clock_ms(), c->restart_limit, c->restart_window * 1000, &delay)) {
+		record_ended(s, &delay);
+		enter(s, SERVICE_PAUSED, clock_ms() + delay);
+		return;
+	}
+	if (again || s->oom)
+		record_ended(s, NULL);
+	give_up(s, again);
 }
 
 static void child_ended(struct service *s)
@@ -175,7 +221,7 @@ static void child_ended(struct service *s)
 
 void service_stop(struct service *s)
 {
-	health_pause(&s->health);
+	probe_close(&s->probe);
 	if (!s->child.running) {
 		end(s);
 		return;
@@ -196,7 +242,9 @@ static void deadline_over(struct service *s)
 		s->deadline = UINT64_MAX;
 		break;
 	case SERVICE_STARTING:
-		service_fail(s, ABI_FAILED_TIMEOUT, "%s", health_missing(s->conf));
+		service_fail(s, ABI_FAILED_TIMEOUT,
+			     s->conf->ready_path ? "no HTTP answer of 2xx or 3xx in time"
+						 : "nothing accepts connections on its port in time");
 		s->deadline = UINT64_MAX;
 		break;
 	case SERVICE_STOPPING:
@@ -205,28 +253,19 @@ static void deadline_over(struct service *s)
 			end(s);
 			break;
 		}
+		cgroup_kill(s->conf->name);
 		(void)kill(s->child.pid, SIGKILL);
 		s->killed = true;
 		s->deadline = clock_ms() + KILL_MS;
+		break;
+	case SERVICE_PAUSED:
+		service_start(s);
 		break;
 	case SERVICE_WAITING:
 	case SERVICE_READY:
 	case SERVICE_ENDED:
 		break;
 	}
-}
-
-/* What its health says, while it runs. */
-static void step_health(struct service *s)
-{
-	struct line why = {.len = 0};
-
-	if (s->failed)
-		return;
-	if (s->state == SERVICE_STARTING && health_ready(&s->health, s->conf))
-		become_ready(s);
-	else if (s->state == SERVICE_READY && health_watch(&s->health, s->conf, &why))
-		service_fail(s, ABI_FAILED_WATCH, "%s", why.text);
 }
 
 void service_step(struct service *s)
@@ -236,28 +275,26 @@ void service_step(struct service *s)
 	out_forward(&s->output, false);
 	if (!runs)
 		return;
-	if (!s->child.running)
+	if (!s->child.running && s->state != SERVICE_PAUSED)
 		child_ended(s);
-	else
-		step_health(s);
-	if (s->child.running && clock_ms() >= s->deadline)
+	else if (s->state == SERVICE_STARTING && !s->failed && probe_step(&s->probe, s->conf))
+		enter(s, SERVICE_READY, UINT64_MAX);
+	else if (clock_ms() >= s->deadline)
 		deadline_over(s);
 }
 
 uint64_t service_deadline(const struct service *s)
 {
-	bool looks = !s->failed &&
-		     (s->state == SERVICE_STARTING || (s->state == SERVICE_READY && s->health.watching));
-	uint64_t next = looks ? health_deadline(&s->health, s->conf) : UINT64_MAX;
-
-	return next < s->deadline ? next : s->deadline;
+	if (s->state == SERVICE_STARTING && !s->failed && s->probe.deadline < s->deadline)
+		return s->probe.deadline;
+	return s->deadline;
 }
 
 size_t service_poll(const struct service *s, struct pollfd *p)
 {
 	p[0] = (struct pollfd){.fd = s->output.fd, .events = POLLIN};
-	health_poll(&s->health, p + 1);
-	return SERVICE_FDS_MAX;
+	p[1] = (struct pollfd){.fd = s->probe.fd, .events = s->probe.events};
+	return 2;
 }
 
 bool service_alive(const struct service *s)

@@ -57,7 +57,7 @@ static const char *reason(unsigned status)
 
 static void put_state(struct line *body, enum status_state state)
 {
-	static const char *const names[] = {"starting", "ready", "stopping"};
+	static const char *const names[] = {"starting", "ready", "draining", "stopping"};
 	uint64_t ms = clock_ms();
 
 	line_printf(body, "{\"name\": ");

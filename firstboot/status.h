@@ -14,7 +14,7 @@
 
 #define STATUS_REQUEST_MAX 2048 /* bytes of a request's head */
 
-enum status_state { STATUS_STARTING, STATUS_READY, STATUS_STOPPING };
+enum status_state { STATUS_STARTING, STATUS_READY, STATUS_DRAINING, STATUS_STOPPING };
 
 /* Listens when the configuration has StatusPort=; a part of the loop of @e from then on. Fails the boot when it cannot.
  * @state is asked for each answer. */

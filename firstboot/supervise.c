@@ -2,23 +2,31 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "child.h"
 #include "data.h"
 #include "end.h"
 #include "events.h"
 #include "file.h"
 #include "image/abi.h"
+#include "lifetime.h"
 #include "module.h"
 #include "net.h"
 #include "network.h"
 #include "record.h"
+#include "seal.h"
 #include "service.h"
 #include "status.h"
 #include "supervise.h"
 #include "writable.h"
+
+#ifndef GRND_INSECURE
+#define GRND_INSECURE 4
+#endif
 
 #define REAP_MS 2000  /* for processes to go after SIGKILL; one that hangs in the kernel never does */
 #define SYNC_MS 10000 /* for a disk that the application, as root, may have mounted */
@@ -32,6 +40,9 @@ static struct {
 	enum supervise_phase phase;
 	uint64_t started;	 /* ms; the first service, 0: none */
 	const char *why;	 /* the machine stops; NULL: it does not */
+	uint64_t lifetime;	 /* ms; its end, UINT64_MAX: never */
+	uint64_t drain;		 /* ms that a planned end drains */
+	uint64_t drained;	 /* ms; the end of PHASE_DRAINING */
 	bool failed;		 /* the record is written, what follows is tidying up */
 	struct service *culprit; /* that brought the end about; NULL: none of them */
 } life;
@@ -64,6 +75,9 @@ static void prepare(const struct conf *c)
 	if (r < 0)
 		fail(ABI_FAILED_SETUP, "the loopback interface: %s", strerror(-r));
 	load_root_modules(c);
+	r = cgroup_mount();
+	if (r < 0 && r != -ENODEV)
+		fail(ABI_FAILED_SETUP, "/sys/fs/cgroup: %s", strerror(-r));
 	for (size_t i = 0; i < c->service_count; i++)
 		service_init(&services[i], &c->services[i]);
 	service_count = c->service_count;
@@ -78,6 +92,15 @@ static bool are_ready(uint32_t mask)
 	return true;
 }
 
+/* Where there are several: one of them is ready. */
+static void record_up(const struct service *s)
+{
+	record_begin(ABI_EVENT_UP);
+	record_text("service", s->conf->name);
+	record_number("ms", clock_ms() - s->started);
+	record_end();
+}
+
 static void start_services(void)
 {
 	for (size_t i = 0; i < service_count; i++) {
@@ -89,6 +112,11 @@ static void start_services(void)
 		if (!life.started)
 			life.started = clock_ms();
 	}
+	for (size_t i = 0; i < service_count && service_count > 1; i++)
+		if (services[i].state == SERVICE_READY && !services[i].up) {
+			services[i].up = true;
+			record_up(&services[i]);
+		}
 	if (!are_ready((UINT32_C(1) << service_count) - 1))
 		return;
 	life.phase = PHASE_READY;
@@ -107,6 +135,16 @@ static bool any_alive(void)
 	return false;
 }
 
+/* A number that is not a secret, and must not wait for the pool. */
+static uint64_t random64(void)
+{
+	uint64_t v;
+
+	if (getrandom(&v, sizeof v, GRND_INSECURE) != (ssize_t)sizeof v)
+		v = clock_ms();
+	return v;
+}
+
 static void begin_stop(const char *why)
 {
 	life.phase = PHASE_STOPPING;
@@ -118,10 +156,27 @@ static void begin_stop(const char *why)
 	record_end();
 }
 
+/* A planned end: whoever sends work here is told first, and has a while to stop doing so. */
+static void begin_end(const char *why)
+{
+	if (life.drain == 0 || life.phase != PHASE_READY || !any_alive()) {
+		begin_stop(why);
+		return;
+	}
+	life.phase = PHASE_DRAINING;
+	life.why = why;
+	life.drained = clock_ms() + life.drain;
+	record_begin(ABI_EVENT_DRAINING);
+	record_text("reason", why);
+	record_number("seconds", life.drain / 1000);
+	record_end();
+}
+
 /* A service cannot go on, and so neither does the machine: nothing limps. */
 static void service_failed(struct service *s)
 {
 	life.culprit = s;
+	s->noticed = true;
 	if (!s->exited) {
 		record_begin(ABI_EVENT_FAILED);
 		record_text("reason", s->failed);
@@ -130,7 +185,10 @@ static void service_failed(struct service *s)
 		record_end();
 		life.failed = true;
 	}
-	begin_stop(s->exited ? ABI_STOP_EXITED : s->failed);
+	if (s->exited)
+		begin_stop(ABI_STOP_EXITED);
+	else
+		begin_end(s->failed);
 }
 
 /* Each when those that wait for it have ended: the reverse of the start. True: one of them had ended already. */
@@ -157,19 +215,21 @@ static size_t poll_services(struct pollfd *p, size_t max)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < service_count && n + SERVICE_FDS_MAX <= max; i++)
+	for (size_t i = 0; i < service_count && n + 2 <= max; i++)
 		n += service_poll(&services[i], p + n);
 	return n;
 }
 
 static uint64_t next_deadline(void)
 {
-	uint64_t next = UINT64_MAX;
+	uint64_t next = life.phase == PHASE_DRAINING   ? life.drained
+			: life.phase == PHASE_STOPPING ? UINT64_MAX
+						       : life.lifetime;
 
 	for (size_t i = 0; i < service_count; i++) {
 		uint64_t d = service_deadline(&services[i]);
 
-		if (services[i].failed && life.phase != PHASE_STOPPING)
+		if (services[i].failed && !services[i].noticed && life.phase < PHASE_DRAINING)
 			return 0; /* not looked at yet */
 		next = d < next ? d : next;
 	}
@@ -180,11 +240,15 @@ static void step(void)
 {
 	for (size_t i = 0; i < service_count; i++) {
 		service_step(&services[i]);
-		if (services[i].failed && life.phase != PHASE_STOPPING)
+		if (services[i].failed && life.phase < PHASE_DRAINING)
 			service_failed(&services[i]);
 	}
 	if (events.stop && life.phase != PHASE_STOPPING)
 		begin_stop(events.stop);
+	if (life.phase < PHASE_DRAINING && clock_ms() >= life.lifetime)
+		begin_end(ABI_STOP_LIFETIME);
+	if (life.phase == PHASE_DRAINING && (clock_ms() >= life.drained || !any_alive()))
+		begin_stop(life.why);
 	if (life.phase == PHASE_STARTING)
 		start_services();
 	while (life.phase == PHASE_STOPPING && stop_some())
@@ -241,9 +305,12 @@ static void sync_disks(void)
 
 static enum status_state status_now(void)
 {
-	return life.phase == PHASE_STARTING ? STATUS_STARTING
-	       : life.phase == PHASE_READY  ? STATUS_READY
-					    : STATUS_STOPPING;
+	static const enum status_state states[] = {[PHASE_STARTING] = STATUS_STARTING,
+						   [PHASE_READY] = STATUS_READY,
+						   [PHASE_DRAINING] = STATUS_DRAINING,
+						   [PHASE_STOPPING] = STATUS_STOPPING};
+
+	return states[life.phase];
 }
 
 /* A request to stop that came before there was anything to stop. */
@@ -269,6 +336,9 @@ _Noreturn void supervise_run(const struct conf *c, int uevent_fd)
 	if (!events.stop)
 		network_start(c, &events);
 	check_stop();
+	seal(c);
+	life.lifetime = lifetime_end(c->max_lifetime, c->jitter, random64());
+	life.drain = c->drain * 1000;
 	status_start(c, &events, status_now);
 	events_add(&events, &of_network);
 	events_add(&events, &of_services);

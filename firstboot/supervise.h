@@ -6,7 +6,7 @@
 #include "conf.h"
 
 /* How far the machine is, for those who tell others. */
-enum supervise_phase { PHASE_STARTING, PHASE_READY, PHASE_STOPPING };
+enum supervise_phase { PHASE_STARTING, PHASE_READY, PHASE_DRAINING, PHASE_STOPPING };
 enum supervise_phase supervise_phase(void);
 
 /* In the new root, all signals blocked. Ends with the machine. */

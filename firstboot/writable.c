@@ -14,9 +14,14 @@
 #include "line.h"
 #include "writable.h"
 
-/* Of one tmpfs. Its size is a share of the memory, so a full one is ENOSPC to its writer and no end of memory
- * to all. */
-#define WRITABLE_LIMIT "size=25%,nr_inodes=65536"
+/*
+ * All that is writable but /run is one tmpfs, so that its size is the limit of them together: a full one is ENOSPC to its writers
+ * and no end of memory to all. /run is another, for what keeps the appliance going when the first is full.
+ */
+#define SHARED	       "/run" /* where it lies while the places are made; then it is covered */
+#define SHARED_SIZE    "25%"
+#define SHARED_INODES  "65536"
+#define RUN_LIMIT      "size=5%,nr_inodes=8192"
 #define SKELETON_DEPTH 16
 #define SKELETON_MAX   8192 /* directories and links in all; more, or deeper, is -EMLINK */
 
@@ -99,29 +104,66 @@ static int copy_skeleton(int from, int to, unsigned depth)
 	return r < 0 ? r : 0;
 }
 
-/* A tmpfs over @path; -ENOENT when the root has no such directory. */
-static int mount_writable(const char *path)
+/* @path with the mode and owner of @st and the skeleton of @from, in a new directory @to. */
+static int fill(int from, const char *to, const struct stat *st)
 {
-	struct line options = {.len = 0};
-	struct stat st;
-	int from, to, r;
+	int fd = open(to, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r = 0;
 
-	from = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (from < 0)
+	if (fd < 0)
 		return -errno;
-	r = fstat(from, &st) < 0 ? -errno : 0;
-	if (r == 0) {
-		line_printf(&options, "%s,uid=%u,gid=%u", WRITABLE_LIMIT, st.st_uid, st.st_gid);
-		r = mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options.text) < 0 ? -errno : 0;
-	}
-	/* The descriptor still shows what is now covered. */
-	to = r == 0 ? open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
-	if (r == 0 && (to < 0 || fchmod(to, st.st_mode & 07777) < 0))
+	if (fchown(fd, st->st_uid, st->st_gid) < 0 || fchmod(fd, st->st_mode & 07777) < 0)
 		r = -errno;
 	if (r == 0)
-		r = copy_skeleton(from, to, SKELETON_DEPTH);
-	if (to >= 0)
-		close(to);
+		r = copy_skeleton(from, fd, SKELETON_DEPTH);
+	close(fd);
+	return r;
+}
+
+/* A directory of the shared tmpfs over @path; -ENOENT when the root has no such directory. */
+static int mount_writable(const char *path)
+{
+	static unsigned count;
+	struct line place = {.len = 0};
+	struct stat st;
+	int from = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r;
+
+	if (from < 0)
+		return -errno;
+	line_printf(&place, SHARED "/%u", count++);
+	r = fstat(from, &st) < 0 || mkdir(place.text, 0700) < 0 ? -errno : 0;
+	if (r == 0)
+		r = fill(from, place.text, &st);
+	/* The bind mount has the flags of what it is bound from. */
+	if (r == 0 && mount(place.text, path, NULL, MS_BIND, NULL) < 0)
+		r = -errno;
+	close(from);
+	return r;
+}
+
+/* The shared tmpfs, over the /run that the root must have. @ret_run is what it covers. */
+static int mount_shared(const struct conf *c, int *ret_run, struct stat *ret_st)
+{
+	struct line options = {.len = 0};
+
+	line_printf(&options, "mode=0755,nr_inodes=" SHARED_INODES ",size=%s",
+		    c->writable_size ? c->writable_size : SHARED_SIZE);
+	*ret_run = open(SHARED, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (*ret_run < 0 || fstat(*ret_run, ret_st) < 0 ||
+	    mount("tmpfs", SHARED, "tmpfs", MS_NOSUID | MS_NODEV, options.text) < 0)
+		return -errno;
+	return 0;
+}
+
+/* /run itself, in place of the shared one, which goes on below its other names. */
+static int mount_run(int from, const struct stat *st)
+{
+	int r = 0;
+
+	if (umount2(SHARED, MNT_DETACH) < 0 ||
+	    mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, RUN_LIMIT) < 0)
+		r = -errno;
+	if (r == 0)
+		r = fill(from, "/run", st);
 	close(from);
 	return r;
 }
@@ -144,15 +186,18 @@ static int mount_dev(void)
 		return -errno;
 	if (mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "ptmxmode=0666,mode=0620,gid=5") < 0)
 		return -errno;
-	if (mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, WRITABLE_LIMIT ",mode=1777") < 0)
-		return -errno;
-	return 0;
+	return chmod("/dev/shm", 01777) < 0 ? -errno : mount_writable("/dev/shm");
 }
 
 void writable_mount_all(const struct conf *c)
 {
-	static const char *const always[] = {"/run", "/tmp", "/var/tmp", "/var/log"};
-	int r = mount_dev();
+	static const char *const always[] = {"/tmp", "/var/tmp", "/var/log"};
+	struct stat st;
+	int run, r = mount_shared(c, &run, &st);
+
+	if (r < 0)
+		fail(ABI_FAILED_SETUP, "tmpfs over /run: %s", strerror(-r));
+	r = mount_dev();
 
 	if (r < 0)
 		fail(ABI_FAILED_SETUP, "/dev/pts or /dev/shm: %s", strerror(-r));
@@ -167,4 +212,7 @@ void writable_mount_all(const struct conf *c)
 		if (r < 0)
 			fail(ABI_FAILED_SETUP, "Writable=%s: %s", c->writable.ptr[i], strerror(-r));
 	}
+	r = mount_run(run, &st);
+	if (r < 0)
+		fail(ABI_FAILED_SETUP, "tmpfs over /run: %s", strerror(-r));
 }

@@ -41,6 +41,13 @@
  *   DataMake=                optional: path of mke2fs; absent: nothing is ever formatted
  *   Writable=                repeats: directory of the root that gets a tmpfs with the directories and links, not
  *                            the files, that the root has there; besides /run /tmp /var/tmp /var/log
+ *   WritableSize=            of all that is writable in memory together but /run, as size= of tmpfs (25%)
+ *   MaxLifetime= Jitter=     seconds since the kernel started after which the machine stops, a random part of Jitter= earlier
+ *                            (0: never)
+ *   Drain=                   seconds between "draining" and "stopping" of a planned end (0)
+ *   HidePid=                 no | yes: /proc shows a user its own processes only (no)
+ *   Lockdown=                none | integrity | confidentiality, where the kernel has it (none)
+ *   Sysctl=                  repeats: NAME=VALUE, behind '-' when the kernel need not have it
  *   Service=                 repeats: at least one, at most ABI_SERVICES_MAX: a program that is supervised, a name of at most
  *                            ABI_SERVICE_NAME_MAX bytes; "main" is the one of [Init]. The keys below are those of the Service=
  *                            before them
@@ -56,15 +63,17 @@
  *   WorkingDirectory=        absolute
  *   ReadyPort=               decimal; 0: ready when started
  *   ReadyPath=               of the HTTP probe, at most ABI_READY_PATH_MAX bytes; absent: TCP
- *   ReadyFile=               instead of a port: ready when this regular file is there
- *   ReadyNotify=             no (absent) | yes: instead of both: ready when it says READY=1 (sd_notify)
- *   WatchPort= WatchPath=    optional: the same kind of probe, repeated once it is ready
- *   WatchNotify=             no (absent) | yes: instead it must say WATCHDOG=1
- *   WatchInterval= WatchTimeout= WatchFailures=   with a watch: seconds between two probes, seconds for one, how many
- *                            may fail in a row. WatchNotify=: silence of WatchInterval times WatchFailures has failed
  *   ReadyTimeout=            seconds
  *   StopSignal=              decimal
  *   StopTimeout=             seconds
+ * Optional, each with what holds without it:
+ *   Restart=                 no | on-failure | always (no)
+ *   RestartLimit=            restarts in RestartWindow= seconds at most (0)
+ *   Limit=                   repeats: "RESOURCE SOFT HARD" of setrlimit(2), decimal; 18446744073709551615 is none
+ *   EnvFile=                 repeats: a file of NAME=value lines, behind '-' when it need not be there
+ *   Capabilities=            decimal: bit i is capability i (0); a program of Before= behind '+' has them all
+ *   NewPrivileges=           no | yes: no is no_new_privs (no)
+ *   MemoryMax= TasksMax=     bytes and tasks of its control group (0: no limit)
  *
  * Console records. Each is one line that begins with ABI_RECORD_PREFIX followed by one JSON object with at least
  *   "event"  one of the names below,
@@ -78,7 +87,11 @@
  *             its bits). A lease that is renewed as it was makes no record
  *   started   the application runs: "pid"
  *   ready     the readiness probe answers: "ms" since started
- *   stopping  "reason": "power-button" | "signal"
+ *   up        where there are several services: one of them is ready: "service", "ms" since it started
+ *   ended     a service ended and nobody had asked it to: "service", "status" (exit code) or "signal", "cause" where it is
+ *             known ("oom"), "restart_ms" when it is started again, after so many milliseconds
+ *   draining  the machine will stop, and says so to who asks, but its services still run: "reason", "seconds"
+ *   stopping  "reason": "power-button" | "signal" | "lifetime"
  *   stopped   the application ended: "reason" as above or "exited", "status" (exit code) or "signal", neither
  *             when it never ran or not even SIGKILL ended it; the machine goes off
  *   failed    the application, or a program of Before=, could not be started or failed, or the application never became
@@ -119,7 +132,10 @@
 #define ABI_EVENT_DATA	   "data"
 #define ABI_EVENT_NETWORK  "network"
 #define ABI_EVENT_STARTED  "started"
+#define ABI_EVENT_UP	   "up"
+#define ABI_EVENT_ENDED	   "ended"
 #define ABI_EVENT_READY	   "ready"
+#define ABI_EVENT_DRAINING "draining"
 #define ABI_EVENT_STOPPING "stopping"
 #define ABI_EVENT_STOPPED  "stopped"
 #define ABI_EVENT_FAILED   "failed"
@@ -141,9 +157,13 @@
 	"read-error" /* the disk does not give a block of the root or of the hash tree */
 
 /* Reasons of "stopping" and "stopped". */
-#define ABI_STOP_BUTTON "power-button"
-#define ABI_STOP_SIGNAL "signal"
-#define ABI_STOP_EXITED "exited" /* by itself, after it was ready */
+#define ABI_STOP_BUTTON	  "power-button"
+#define ABI_STOP_SIGNAL	  "signal"
+#define ABI_STOP_LIFETIME "lifetime" /* MaxLifetime= is over */
+#define ABI_STOP_EXITED	  "exited"   /* by itself, after it was ready */
+
+/* "cause" of "ended". */
+#define ABI_CAUSE_OOM "oom" /* the kernel killed it because memory ran out */
 
 /* Reasons of "failed". */
 #define ABI_FAILED_SETUP   "setup"   /* a mount, the hostname or another preparation */
@@ -153,7 +173,9 @@
 #define ABI_FAILED_EXEC	   "exec"    /* the application, or Init=, cannot be executed */
 #define ABI_FAILED_EXITED \
 	"exited" /* the application ended before it was ready, or a program of Before= failed */
-#define ABI_FAILED_WATCH   "watch"   /* Watch= failed too often */
-#define ABI_FAILED_TIMEOUT "timeout" /* not ready within ReadyTimeout */
+#define ABI_FAILED_RESTARTS "restart-limit" /* the application ended once more than RestartLimit= allows */
+#define ABI_FAILED_OOM	    "oom"	    /* memory ran out, and Restart= does not start it again */
+#define ABI_FAILED_WATCH    "watch"	    /* it was ready and answers no more */
+#define ABI_FAILED_TIMEOUT  "timeout"	    /* not ready within ReadyTimeout */
 
 #endif

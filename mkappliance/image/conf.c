@@ -126,6 +126,13 @@ static int put_appliance(struct render *r, const struct template *t, const struc
 	render_list(r, "Writable", &t->init.writable);
 	if (e >= 0)
 		e = conf_put_data(r, t, c->tree, err);
+	if (t->init.max_lifetime)
+		render(r, "MaxLifetime", "%u", t->init.max_lifetime);
+	if (t->init.jitter)
+		render(r, "Jitter", "%u", t->init.jitter);
+	if (t->init.drain)
+		render(r, "Drain", "%u", t->init.drain);
+	conf_put_sandbox(r, t);
 	return e < 0 ? e : conf_put_services(r, t, c, err);
 }
 

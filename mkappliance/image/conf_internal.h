@@ -32,6 +32,8 @@ int conf_check_directory(const struct tree *tree, const char *what, const char *
 /* What the machine has beside its root. */
 void conf_put_network(struct render *r, const struct template *t);
 int conf_put_data(struct render *r, const struct template *t, const struct tree *tree, struct error *err);
+/* What [Sandbox] leaves of the kernel. */
+void conf_put_sandbox(struct render *r, const struct template *t);
 
 /* The services, each behind those that it waits for. */
 int conf_put_services(struct render *r, const struct template *t, const struct compose_result *c,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The services of /appliance.conf. */
+#include <linux/capability.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "image/abi.h"
 #include "image/conf_internal.h"
@@ -66,23 +68,6 @@ static int put_account(struct service *v, struct error *err)
 	return 0;
 }
 
-static void put_watch(const struct service *v)
-{
-	const struct template_service *s = v->s;
-
-	if (s->watch_kind == READY_NOTIFY)
-		render(v->r, "WatchNotify", "yes");
-	else if (s->watch_port)
-		render(v->r, "WatchPort", "%u", s->watch_port);
-	else
-		return;
-	if (s->watch_path)
-		render(v->r, "WatchPath", "%s", s->watch_path);
-	render(v->r, "WatchInterval", "%u", s->watch_interval);
-	render(v->r, "WatchTimeout", "%u", s->watch_timeout);
-	render(v->r, "WatchFailures", "%u", s->watch_failures);
-}
-
 static int put_ready_and_stop(const struct service *v, struct error *err)
 {
 	const struct template_service *s = v->s;
@@ -90,18 +75,75 @@ static int put_ready_and_stop(const struct service *v, struct error *err)
 	if (s->ready_path && strlen(s->ready_path) > ABI_READY_PATH_MAX)
 		return error_usage(err, "%s=: the path is longer than %d bytes", key_of(v, "Ready"),
 				   ABI_READY_PATH_MAX);
-	if (s->watch_path && strlen(s->watch_path) > ABI_READY_PATH_MAX)
-		return error_usage(err, "%s=: the path is longer than %d bytes", key_of(v, "Watch"),
-				   ABI_READY_PATH_MAX);
 	render(v->r, "ReadyPort", "%u", s->ready_port);
 	if (s->ready_path)
-		render(v->r, s->ready_kind == READY_FILE ? "ReadyFile" : "ReadyPath", "%s", s->ready_path);
-	if (s->ready_kind == READY_NOTIFY)
-		render(v->r, "ReadyNotify", "yes");
-	put_watch(v);
+		render(v->r, "ReadyPath", "%s", s->ready_path);
 	render(v->r, "ReadyTimeout", "%u", s->ready_timeout);
 	render(v->r, "StopSignal", "%d", s->stop_signal);
 	render(v->r, "StopTimeout", "%u", s->stop_timeout);
+	return 0;
+}
+
+#define CAP(name) (UINT64_C(1) << CAP_##name)
+/*
+ * What root has without Capabilities=: what containers usually give, without device nodes. Nobody else has any, and does not miss
+ * them.
+ */
+#define ROOT_CAPABILITIES                                                                       \
+	(CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(FSETID) | CAP(KILL) | CAP(SETGID) | \
+	 CAP(SETUID) | CAP(SETPCAP) | CAP(NET_BIND_SERVICE) | CAP(NET_RAW) | CAP(SYS_CHROOT) |  \
+	 CAP(AUDIT_WRITE) | CAP(SETFCAP))
+
+static void put_rights(const struct service *v)
+{
+	const struct template_service *s = v->s;
+	uint64_t capabilities = v->account.uid == 0 ? ROOT_CAPABILITIES : 0;
+
+	if (s->has_capabilities)
+		capabilities = s->capabilities;
+	render(v->r, "Capabilities", "%ju", (uintmax_t)capabilities);
+	render(v->r, "NewPrivileges", "%s", s->new_privileges ? "yes" : "no");
+	if (s->memory_max)
+		render(v->r, "MemoryMax", "%ju", (uintmax_t)s->memory_max);
+	if (s->tasks_max)
+		render(v->r, "TasksMax", "%ju", (uintmax_t)s->tasks_max);
+	for (int i = 0; i < LIMIT_COUNT; i++)
+		if (s->limits[i].set)
+			render(v->r, "Limit", "%d %ju %ju", i, (uintmax_t)s->limits[i].soft,
+			       (uintmax_t)s->limits[i].hard);
+}
+
+static void put_restart(const struct service *v)
+{
+	static const char *const policies[] = {
+		[RESTART_NO] = "no", [RESTART_ON_FAILURE] = "on-failure", [RESTART_ALWAYS] = "always"};
+
+	if (v->s->restart == RESTART_NO)
+		return;
+	render(v->r, "Restart", "%s", policies[v->s->restart]);
+	render(v->r, "RestartLimit", "%u", v->s->restart_limit);
+	render(v->r, "RestartWindow", "%u", v->s->restart_window);
+}
+
+/* Of the image, or of what the machine writes below /run. */
+static int put_env_files(const struct service *v, struct error *err)
+{
+	for (size_t i = 0; i < v->s->env_files.len; i++) {
+		const char *path = v->s->env_files.ptr[i];
+		const struct tree_entry *e;
+
+		if (*path != '-' && strncmp(path, "/run/", 5) != 0) {
+			e = tree_resolve(v->tree, path);
+			if (!e || !S_ISREG(e->mode))
+				return error_usage(
+					err,
+					"%s=: '%s' is not a file of the image; put '-' in front when it need "
+					"not be there",
+					key_of(v, "EnvironmentFile"), path);
+		}
+		render(v->r, "EnvFile", "%s", path);
+	}
+	render_limit(v->r, "EnvFile", v->s->env_files.len);
 	return 0;
 }
 
@@ -125,6 +167,11 @@ static int put_service(struct service *v, struct error *err)
 	if (e < 0)
 		return e;
 	render(v->r, "WorkingDirectory", "%s", s->working_directory);
+	e = put_env_files(v, err);
+	if (e < 0)
+		return e;
+	put_rights(v);
+	put_restart(v);
 	return put_ready_and_stop(v, err);
 }
 

@@ -30,8 +30,16 @@ key_setter set_repository;   /* template.base.repositories */
 key_setter set_key_list;     /* struct strlist: one key of signatures a line, path or URL */
 key_setter set_copy;	     /* template.files */
 key_setter set_ready;	     /* ready_* of the service */
-key_setter set_watch;	     /* watch_* of the service */
 key_setter set_probe;	     /* template.test.ptr */
+
+/* Of a service and of the sandbox (setters_service.c). */
+key_setter set_restart_limit; /* restart_limit and restart_window: "5/60s" */
+key_setter set_env_file;      /* struct strlist: paths, maybe behind '-' */
+key_setter set_capabilities;  /* capabilities and has_capabilities */
+key_setter set_bytes;	      /* uint64_t: "64M", "infinity" is 0 */
+key_setter set_tasks;	      /* uint64_t: a number, "infinity" is 0 */
+key_setter set_limit;	      /* struct template_limit */
+key_setter set_sysctl;	      /* struct strlist: "NAME=VALUE", each name once */
 
 /* Free what a field owns and empty it. Get= and Connect= share a list: each takes its own probes out. */
 void release_string(void *field);

@@ -32,6 +32,8 @@ static struct template *template_new(const char *path, const char *dir)
 	t->init.network = NETWORK_DHCP;
 	service_init(&t->init.app, SERVICE_MAIN);
 	t->init.device_timeout = 30;
+	t->sandbox.harden = t->sandbox.hide_processes = true;
+	t->sandbox.lockdown = LOCKDOWN_INTEGRITY;
 	t->init.on_corruption = ON_CORRUPTION_POWEROFF;
 	t->init.verify = VERIFY_LAZY;
 	t->test.timeout = 120;

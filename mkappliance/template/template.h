@@ -23,6 +23,7 @@
 
 /* How many programs the init supervises, [Init]'s among them (ABI_SERVICES_MAX of image/abi.h). */
 #define SERVICE_LIMIT 16
+#define LIMIT_COUNT   16 /* resources of setrlimit(2), by their numbers on Linux */
 #define SERVICE_MAIN  "main"
 
 /* In Mirror=: where the time of Snapshot= goes. */
@@ -31,12 +32,12 @@
 enum base_source { BASE_NONE, BASE_DEBIAN, BASE_RPM, BASE_DIRECTORY, BASE_TAR, BASE_OCI, BASE_DISK };
 enum init_mode { INIT_APPLIANCE, INIT_SYSTEM };
 enum on_corruption { ON_CORRUPTION_POWEROFF, ON_CORRUPTION_REBOOT, ON_CORRUPTION_PANIC };
-/* READY_PORT also when there is none; READY_FILE: ready_path is the file. */
-enum ready_kind { READY_PORT, READY_FILE, READY_NOTIFY };
 enum network_mode { NETWORK_NONE, NETWORK_DHCP, NETWORK_STATIC, NETWORK_IPV6 };
 enum ipv6_mode { IPV6_AUTO, IPV6_NO };
 enum data_format { FORMAT_NONE, FORMAT_BLANK };
 enum verify_mode { VERIFY_LAZY, VERIFY_FULL };
+enum restart_policy { RESTART_NO, RESTART_ON_FAILURE, RESTART_ALWAYS };
+enum lockdown { LOCKDOWN_NONE, LOCKDOWN_INTEGRITY, LOCKDOWN_CONFIDENTIALITY };
 enum architecture { ARCH_X86_64, ARCH_ARM64 };
 
 /* One Copy= line of [Files]: "SOURCE:TARGET [mode=0644] [owner=root|0] [group=root|0]". */
@@ -88,6 +89,13 @@ struct template_probe {
 	unsigned line;
 };
 
+/* Limit*=: two values of setrlimit(2). */
+struct template_limit {
+	bool set;
+	uint64_t soft;
+	uint64_t hard; /* UINT64_MAX: infinity */
+};
+
 /*
  * One program that the init supervises: [Init] has one, and each [Service NAME] is another. Keys of it are those with
  * .service in keys_init.c.
@@ -107,19 +115,22 @@ struct template_service {
 	char *group;		    /* NULL: the user's */
 	struct strlist environment; /* "NAME=value" */
 	char *working_directory;    /* "/" */
-	struct strlist after; /* names of the services that must be ready before; known, without a circle */
-	char *ready_path;     /* Ready=http://:PORT/PATH: path; NULL when tcp or none */
-	uint16_t ready_port;  /* Ready=http or tcp; 0: ready as soon as it was started */
-	enum ready_kind ready_kind;
+	struct strlist after;	/* names of the services that must be ready before; known, without a circle */
+	char *ready_path;	/* Ready=http://:PORT/PATH: path; NULL when tcp or none */
+	uint16_t ready_port;	/* Ready=http or tcp; 0: ready as soon as it was started */
 	unsigned ready_timeout; /* seconds, 60 */
-	char *watch_path;	/* Watch=, as with Ready=; of the kinds only READY_PORT and READY_NOTIFY */
-	uint16_t watch_port;
-	enum ready_kind watch_kind;
-	unsigned watch_interval; /* seconds, 10 */
-	unsigned watch_timeout;	 /* seconds for one probe, 5 */
-	unsigned watch_failures; /* in a row, 3 */
-	unsigned stop_timeout;	 /* seconds, 10 */
-	int stop_signal;	 /* SIGTERM */
+	unsigned stop_timeout;	/* seconds, 10 */
+	int stop_signal;	/* SIGTERM */
+	enum restart_policy restart;
+	unsigned restart_limit;	  /* restarts in restart_window at most: 5 */
+	unsigned restart_window;  /* seconds: 60 */
+	struct strlist env_files; /* absolute paths in the image, behind '-' when they need not be there */
+	bool has_capabilities;	  /* Capabilities= was said */
+	uint64_t capabilities;	  /* bit i is capability i */
+	bool new_privileges;	  /* NoNewPrivileges=no */
+	uint64_t memory_max;	  /* bytes, 0: no limit */
+	uint64_t tasks_max;	  /* 4096; 0: no limit */
+	struct template_limit limits[LIMIT_COUNT];
 };
 
 struct template
@@ -198,11 +209,24 @@ struct template
 		char *hostname;		     /* the name unless said */
 		enum network_mode network;
 		unsigned status_port;	 /* Status=:PORT; 0: none */
+		unsigned max_lifetime;	 /* seconds, 0: for ever */
+		unsigned jitter;	 /* seconds */
+		unsigned drain;		 /* seconds, 0 */
 		unsigned device_timeout; /* seconds to wait for the disk, 30 */
 		enum on_corruption on_corruption;
 		enum verify_mode verify;
 		struct strlist writable; /* directories that get a tmpfs besides /tmp /run /var/tmp ... */
 	} init;
+
+	struct {
+		bool harden;		/* Sysctls=hardened: the tool's own set */
+		struct strlist sysctls; /* "NAME=VALUE" */
+		bool module_loading;	/* after the start */
+		bool kexec;
+		bool hide_processes;
+		enum lockdown lockdown;
+		unsigned writable_size; /* MiB, 0: a quarter of the memory */
+	} sandbox;
 
 	/* [Service NAME], in the order of the template; each is allocated. */
 	struct {

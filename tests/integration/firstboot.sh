@@ -4,20 +4,9 @@
 # The init alone, without firmware and without the tool's image half: qemu starts the host's kernel with an initrd and a disk made
 # by cpio, mke2fs, veritysetup and sfdisk. Each case must end by itself, with the record that says why.
 . "$(dirname "$0")/functions.sh"
-
-requires qemu-system-x86_64 qemu-system-x86
-requires mke2fs e2fsprogs
-requires debugfs e2fsprogs
-requires veritysetup cryptsetup-bin
-requires sfdisk fdisk
-requires cpio
+. "$(dirname "$0")/rig.sh"
 requires curl
-requires musl-gcc musl-tools
-[ "$(uname -m)" = x86_64 ] || skip "the host is not x86_64"
-kernel=$(find /boot -name 'vmlinuz-*-cloud-amd64' -readable | sort -V | tail -n 1)
-[ -n "$kernel" ] || skip "no Debian cloud kernel in /boot (apt-get install linux-image-cloud-amd64)"
-modules=/lib/modules/${kernel#/boot/vmlinuz-}/kernel
-command_line="console=ttyS0 quiet panic=-1"
+
 port=$((20000 + $$ % 10000))
 
 # Reads a file of the root again and again: what a corrupted block is seen by.
@@ -106,63 +95,10 @@ make_tree() {
 	done
 }
 
-# 1 MiB, root of 16 MiB, hash tree of 4 MiB, 3 MiB.
-make_disk() {
-	local hash salt root_uuid verity_uuid uuid='\1-\2-\3-\4-\5'
-	salt=$(printf 'ab%.0s' {1..32})
-	truncate -s 16M "$tmp/root.ext4" && mke2fs -q -t ext4 -O ^has_journal -b 4096 -d "$tmp/root" "$tmp/root.ext4" &&
-		hash=$(veritysetup format --salt="$salt" "$tmp/root.ext4" "$tmp/hash" | awk '/Root hash/ { print $3 }') || return
-	root_uuid=$(sed -E "s/^(.{8})(.{4})(.{4})(.{4})(.{12}).*/$uuid/" <<<"$hash")
-	verity_uuid=$(sed -E "s/.*(.{8})(.{4})(.{4})(.{4})(.{12})$/$uuid/" <<<"$hash")
-	truncate -s 24M "$tmp/good" && sfdisk -q "$tmp/good" <<-END || return
-		label: gpt
-		start=2048, size=32768, uuid=$root_uuid
-		start=34816, size=8192, uuid=$verity_uuid
-	END
-	dd if="$tmp/root.ext4" of="$tmp/good" bs=1M seek=1 conv=notrunc status=none &&
-		dd if="$tmp/hash" of="$tmp/good" bs=1M seek=17 conv=notrunc status=none || return
-	printf '%s\n' Format=1 Name=rig Version=1 "RootHash=$hash" "Salt=$salt" DataBlocks=4096 HashStart=1 \
-		"Root=$root_uuid" "Verity=$verity_uuid" "CommandLine=$command_line" >"$tmp/common"
-}
-
-# initrd FILE KEY=VALUE...: the configuration is the common one and these lines.
-initrd() {
-	local out=$1 dir m
-	shift
-	dir=$(mktemp -d "$tmp/initrd.XXXXXX") && mkdir "$dir/m" && cp build/mkappliance-init "$dir/init" || return
-	{ cat "$tmp/common" && printf '%s\n' "$@"; } >"$dir/appliance.conf" || return
-	for m in virtio/virtio_ring virtio/virtio virtio/virtio_pci_modern_dev virtio/virtio_pci_legacy_dev virtio/virtio_pci \
-		block/virtio_blk md/dm-mod md/dm-bufio ../lib/reed_solomon/reed_solomon md/dm-verity; do
-		cp "$modules/drivers/$m.ko" "$dir/m/" && echo "Module=/m/${m##*/}.ko" >>"$dir/appliance.conf" || return
-	done
-	(cd "$dir" && find . -mindepth 1 -printf '%P\n' | sort | cpio -o -H newc --quiet) >"$out"
-}
-
-# machine DISK INITRD LOG [QEMU-ARGUMENT...]
-machine() {
-	local disk=$1 initrd=$2 log=$3
-	shift 3
-	timeout 90 qemu-system-x86_64 -machine q35,accel=tcg -cpu max -m 256 -nodefaults -no-user-config -display none -no-reboot \
-		-kernel "$kernel" -initrd "$initrd" -append "${append:-$command_line}" -serial "${serial:-file:$log}" \
-		-drive "if=none,id=d,file=$disk,format=raw,readonly=on" -device virtio-blk-pci,drive=d "$@" </dev/null
-}
-
-boot_keys=(DeviceTimeout=3 OnCorruption=poweroff Verify=lazy)
 app_keys=(Mode=appliance Hostname=rig Network=none Service=main Uid=33 Gid=33 WorkingDirectory=/ ReadyTimeout=10 StopSignal=15 StopTimeout=3)
 hello=("${app_keys[@]}" Arg=/usr/bin/hello Arg=8080 ReadyPort=8080 ReadyPath=/healthz)
 reader=("${app_keys[@]}" Arg=/usr/bin/reader ReadyPort=0)
-root_keys=("${app_keys[@]/%=33/=0}")
-
-# ends DISK EXPECTED KEY=VALUE...: the machine goes off by itself, after a line that matches.
-ends() {
-	local disk=$1 expected=$2
-	shift 2
-	rm -f "$tmp/log"
-	initrd "$tmp/initrd" "$@" && machine "$disk" "$tmp/initrd" "$tmp/log" && grep -aqE "$expected" "$tmp/log" && return
-	echo "expected: $expected"
-	tail -n 5 "$tmp/log"
-	return 1
-}
+root_keys=("${app_keys[@]/%=33/=0}" Capabilities=18446744073709551615)
 
 # flip NAME OFFSET: a copy of the disk with one byte altered.
 flip() {
@@ -170,24 +106,6 @@ flip() {
 import sys
 f = open(sys.argv[1], "r+b"); at = int(sys.argv[2])
 f.seek(at); b = f.read(1)[0]; f.seek(at); f.write(bytes([b ^ 1]))' "$tmp/$1" "$2"
-}
-
-# Waits until the log has a line that matches.
-await() {
-	local i
-	for ((i = 0; i < 300; i++)); do
-		grep -aqE "$1" "$tmp/log" 2>/dev/null && return
-		sleep 0.1
-	done
-	echo "did not come: $1"
-	tail -n 5 "$tmp/log"
-	return 1
-}
-
-press_power_button() {
-	python3 -c '
-import socket, sys, time
-s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(b"system_powerdown\n"); time.sleep(0.5)' "$tmp/monitor"
 }
 
 full_life() {

@@ -232,9 +232,9 @@ static void test_golden(void **state)
 	hex_encode(m->root_hash.b, sizeof(m->root_hash.b), hex);
 	assert_string_equal(hex, "30d611ab15f24e0d2b07b4e4b3522a2e25cde46fbf47f7f4f5b4826c7c697274");
 	hex_encode(m->uki_digest.b, sizeof(m->uki_digest.b), hex);
-	assert_string_equal(hex, "931ec70f72d7a74080a42ce29d5594486379d689cd80c6697544b86924a8ede9");
+	assert_string_equal(hex, "1e6fdbc8a831abdd45cf009fa0d31f56efe1492fec8c3ffafc6c2a093da701cb");
 	hex_encode(m->blocks_digest.b, sizeof(m->blocks_digest.b), hex);
-	assert_string_equal(hex, "79aeb93d5419b817eecd6dccfa237b7bd5a3bad7189cc1cc03d4197c2cb61ac1");
+	assert_string_equal(hex, "4fcb3b100f1f59780caf94b6c178309b3ec98ce9011945f656b528281159f3e6");
 	teardown(&f);
 }
 

@@ -145,6 +145,10 @@ static void assert_refuses(const char *text, struct tree *tree, const char *mess
 	"DataBlocks=1234\nHashStart=1\nRoot=00010203-0405-0607-0809-0a0b0c0d0e0f\n"   \
 	"Verity=10111213-1415-1617-1819-1a1b1c1d1e1f\nCommandLine=console=ttyS0 a=b\n"
 
+#define OPEN	"[Sandbox]\nSysctls=kernel\nModuleLoading=yes\nKexec=yes\nLockdown=none\nHideProcesses=no\n"
+#define OPENED	"HidePid=no\nLockdown=none\n"
+#define OF_ROOT "Capabilities=2684626427\nNewPrivileges=no\nTasksMax=4096\n"
+
 static void test_appliance(void **state)
 {
 	(void)state;
@@ -152,43 +156,95 @@ static void test_appliance(void **state)
 		HEAD
 		"[Init]\nExec=/bin/web --port 80 '' 'a b'\nUser=web\nEnvironment=B=2 A=\"1 x\"\n"
 		"WorkingDirectory=/srv\nWritable=/srv\nHostname=h\nReady=http://:80/z?a=b\nReadyTimeout=5\n"
-		"StopSignal=QUIT\nStopTimeout=7\nDeviceTimeout=9\nOnCorruption=panic\nVerify=full\n",
+		"StopSignal=QUIT\nStopTimeout=7\nDeviceTimeout=9\nOnCorruption=panic\nVerify=full\n" OPEN,
 		make_tree(PASSWD, GROUPS),
 		ROOT
 		"DeviceTimeout=9\nOnCorruption=panic\nVerify=full\n"
 		"Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
 		"Mode=appliance\nRootModule=/usr/lib/modules/6.1/virtio_net.ko\nHostname=h\n"
-		"Network=dhcp\nWritable=/srv\nService=main\n"
+		"Network=dhcp\nWritable=/srv\n" OPENED "Service=main\n"
 		"Arg=/bin/web\nArg=--port\nArg=80\nArg=\nArg=a b\nUid=101\nGid=102\nGroupId=40\nGroupId=50\n"
-		"Env=B=2\nEnv=A=1 x\nWorkingDirectory=/srv\n"
+		"Env=B=2\nEnv=A=1 x\nWorkingDirectory=/srv\nCapabilities=0\nNewPrivileges=no\nTasksMax=4096\n"
 		"ReadyPort=80\nReadyPath=/z?a=b\nReadyTimeout=5\nStopSignal=3\nStopTimeout=7\n");
 }
 
 static void test_appliance_of_defaults(void **state)
 {
 	(void)state;
-	assert_renders(HEAD "[Init]\nExec=/usr/bin/web\nNetwork=none\n", make_tree(NULL, NULL),
+	assert_renders(HEAD "[Init]\nExec=/usr/bin/web\nNetwork=none\n" OPEN, make_tree(NULL, NULL),
 		       ROOT "DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n"
 			    "Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
 			    "Mode=appliance\nRootModule=/usr/lib/modules/6.1/virtio_net.ko\nHostname=web\n"
-			    "Network=none\nService=main\n"
-			    "Arg=/usr/bin/web\nUid=0\nGid=0\nWorkingDirectory=/\nReadyPort=0\n"
+			    "Network=none\n" OPENED "Service=main\n"
+			    "Arg=/usr/bin/web\nUid=0\nGid=0\nWorkingDirectory=/\n" OF_ROOT "ReadyPort=0\n"
 			    "ReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n");
+}
+
+static void test_services_and_sandbox(void **state)
+{
+	(void)state;
+	assert_renders(
+		HEAD
+		"[Service b]\nExec=/bin/web\nAfter=main\nUser=7\nGroup=7\nRestart=on-failure\nRestartLimit=3/1min\n"
+		"LimitNOFILE=10:2K\nLimitCORE=infinity\nCapabilities=CAP_NET_RAW CAP_CHOWN\nMemoryMax=64M\n"
+		"TasksMax=infinity\nNoNewPrivileges=no\nEnvironmentFile=-/etc/b\nEnvironmentFile=/run/env\n"
+		"[Init]\nExec=/usr/bin/web\nNetwork=none\nMaxLifetime=24h\nJitter=1h\nDrain=30\nCapabilities=all\n"
+		"[Sandbox]\nSysctls=kernel\nSysctl=net.core.somaxconn=4096\nSysctl=kernel.modules_disabled=0\n"
+		"WritableSize=64M\n",
+		make_tree(NULL, NULL),
+		ROOT
+		"DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n"
+		"Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
+		"Mode=appliance\nRootModule=/usr/lib/modules/6.1/virtio_net.ko\nHostname=web\n"
+		"Network=none\nMaxLifetime=86400\nJitter=3600\nDrain=30\nWritableSize=64M\n"
+		"HidePid=yes\nLockdown=integrity\nSysctl=net.core.somaxconn=4096\n"
+		"Sysctl=kernel.modules_disabled=0\nSysctl=-kernel.kexec_load_disabled=1\n"
+		"Service=main\nArg=/usr/bin/web\nUid=0\nGid=0\nWorkingDirectory=/\n"
+		"Capabilities=18446744073709551615\nNewPrivileges=no\nTasksMax=4096\n"
+		"ReadyPort=0\nReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n"
+		"Service=b\nAfter=main\nArg=/bin/web\nUid=7\nGid=7\nWorkingDirectory=/\n"
+		"EnvFile=-/etc/b\nEnvFile=/run/env\nCapabilities=8193\nNewPrivileges=yes\nMemoryMax=67108864\n"
+		"Limit=4 18446744073709551615 18446744073709551615\nLimit=7 10 2048\n"
+		"Restart=on-failure\nRestartLimit=3\nRestartWindow=60\n"
+		"ReadyPort=0\nReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n");
+	assert_refuses(
+		HEAD "[Init]\nExec=/bin/web\nEnvironmentFile=/etc/none\n", make_tree(NULL, NULL),
+		"f: [Init] EnvironmentFile=: '/etc/none' is not a file of the image; put '-' in front when it "
+		"need not be there");
+	assert_refuses(
+		HEAD "[Service b]\nExec=/bin/none\n", make_tree(NULL, NULL),
+		"f: [Service b] Exec=: '/bin/none' is not in the image; add its package or a [Files] Copy=");
+}
+
+/* Without a word in the template. */
+static void test_hardened(void **state)
+{
+	struct fixture f = make(HEAD "[Init]\nExec=/bin/web\n", make_tree(NULL, NULL));
+	_cleanup_buf_ struct buf b = {0};
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(render(&f, &b, &err), 0);
+	assert_contains(b.ptr, "\nHidePid=yes\nLockdown=integrity\nSysctl=-kernel.kptr_restrict=2\n");
+	assert_contains(
+		b.ptr,
+		"\nSysctl=-kernel.kexec_load_disabled=1\nSysctl=-kernel.modules_disabled=1\nService=main\n");
+	drop(&f);
 }
 
 static void test_programs_before(void **state)
 {
 	(void)state;
 	assert_renders(HEAD "[Init]\nExec=/usr/bin/web\nNetwork=none\nExecStartPre=/bin/web -t ''\n"
-			    "ExecStartPre=-+/bin/own\n",
+			    "ExecStartPre=-+/bin/own\n" OPEN,
 		       make_tree(NULL, NULL),
 		       ROOT "DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n"
 			    "Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
 			    "Mode=appliance\nRootModule=/usr/lib/modules/6.1/virtio_net.ko\nHostname=web\n"
-			    "Network=none\nService=main\n"
+			    "Network=none\n" OPENED "Service=main\n"
 			    "Arg=/usr/bin/web\nUid=0\nGid=0\nBefore=3\nBeforeArg=/bin/web\nBeforeArg=-t\n"
 			    "BeforeArg=\nBefore=-+1\nBeforeArg=/bin/own\n"
-			    "WorkingDirectory=/\nReadyPort=0\n"
+			    "WorkingDirectory=/\n" OF_ROOT "ReadyPort=0\n"
 			    "ReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n");
 	assert_refuses(
 		HEAD "[Init]\nExec=/bin/web\nExecStartPre=/bin/none\n", make_tree(NULL, NULL),
@@ -439,7 +495,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_appliance),	cmocka_unit_test(test_appliance_of_defaults),
-		cmocka_unit_test(test_programs_before), cmocka_unit_test(test_system),
+		cmocka_unit_test(test_programs_before), cmocka_unit_test(test_services_and_sandbox),
+		cmocka_unit_test(test_hardened),
+		cmocka_unit_test(test_system),
 		cmocka_unit_test(test_accounts),	cmocka_unit_test(test_odd_databases),
 		cmocka_unit_test(test_missing_program), cmocka_unit_test(test_program_that_may_not_run),
 		cmocka_unit_test(test_may_execute),	cmocka_unit_test(test_scripts),

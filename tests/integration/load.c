@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The services of supervise.sh: load WHAT. Each says what it finds on standard output; 'stay' waits for a signal.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void stay(void)
+{
+	for (;;)
+		pause();
+}
+
+/* How often this was called before, in a file of /tmp. */
+static int calls(const char *name)
+{
+	int fd = open(name, O_RDWR | O_CREAT | O_APPEND, 0600);
+	struct stat st = {.st_size = 0};
+
+	if (fd < 0 || fstat(fd, &st) < 0 || write(fd, "x", 1) != 1)
+		printf("%s: %s\n", name, strerror(errno));
+	close(fd);
+	return (int)st.st_size;
+}
+
+static void print_file(const char *path, const char *const *keys)
+{
+	char line[512];
+	FILE *f = fopen(path, "re");
+
+	while (f && fgets(line, sizeof line, f))
+		for (int i = 0; keys[i]; i++)
+			if (strncmp(line, keys[i], strlen(keys[i])) == 0)
+				printf("%s %s", path, line);
+	if (f)
+		fclose(f);
+}
+
+/* Three bad ends, then it stays. */
+static int crash(void)
+{
+	int n = calls("/tmp/crash");
+
+	printf("crash %d\n", n);
+	if (n == 1)
+		raise(SIGSEGV);
+	if (n < 3)
+		return 7;
+	stay();
+	return 0;
+}
+
+static int oom(void)
+{
+	if (calls("/tmp/oom") == 0)
+		for (;;)
+			memset(malloc(1 << 20), 1, 1 << 20);
+	printf("oom: again\n");
+	stay();
+	return 0;
+}
+
+static int bomb(void)
+{
+	int n = 0;
+
+	while (fork() > 0 && n < 1000)
+		n++;
+	if (getpid() == getsid(0)) {
+		printf("bomb: %d children, %s\n", n, strerror(errno));
+		fflush(stdout);
+	}
+	stay();
+	return 0;
+}
+
+/* A daemon that closes nothing and outlives its parent, and a hundred orphans that end at once. */
+static int orphans(void)
+{
+	signal(SIGTERM, SIG_IGN);
+	for (int i = 0; i < 100; i++)
+		if (fork() == 0)
+			_exit(fork() == 0 ? 3 : 0);
+	if (fork() == 0) {
+		setsid();
+		if (fork() == 0) {
+			stay();
+		}
+		_exit(0);
+	}
+	printf("orphans: made\n");
+	fflush(stdout);
+	stay();
+	return 0;
+}
+
+static void fill(const char *path)
+{
+	static char block[65536];
+	int fd = open(path, O_WRONLY | O_CREAT, 0600);
+	long n = 0;
+
+	while (fd >= 0 && write(fd, block, sizeof block) > 0)
+		n++;
+	printf("%s: %s\n", path, strerror(errno));
+	close(fd);
+}
+
+static void try_open(const char *path, int flags)
+{
+	int fd = open(path, flags, 0600);
+
+	printf("open %s: %s\n", path, fd < 0 ? strerror(errno) : "done");
+	if (fd >= 0)
+		close(fd);
+}
+
+static void look_at_rights(void)
+{
+	static const char *const status[] = {"CapEff", "CapBnd", "CapAmb", "NoNewPrivs", NULL};
+	static const char *const mounts[] = {"/dev/dm-0 ", "tmpfs ", "proc ", NULL};
+	struct rlimit l;
+
+	print_file("/proc/self/status", status);
+	print_file("/proc/mounts", mounts);
+	getrlimit(RLIMIT_NOFILE, &l);
+	printf("nofile %ld:%ld\n", (long)l.rlim_cur, (long)l.rlim_max);
+	printf("env A=%s B=%s C=%s\n", getenv("A"), getenv("B"), getenv("C"));
+	printf("pid 1 is %s\n", access("/proc/1", F_OK) == 0 ? "seen" : "hidden");
+}
+
+static int inside(void)
+{
+	look_at_rights();
+	try_open("/file", O_WRONLY | O_CREAT);
+	try_open("/tmp/node", O_WRONLY | O_CREAT);
+	fill("/tmp/big");
+	try_open("/run/still", O_WRONLY | O_CREAT);
+	unlink("/tmp/big");
+	fflush(stdout);
+	stay();
+	return 0;
+}
+
+static void print_first(const char *path)
+{
+	char text[256] = "";
+	int fd = open(path, O_RDONLY);
+	ssize_t n = read(fd, text, sizeof text - 1);
+
+	if (n > 0)
+		text[strcspn(text, "\n")] = '\0';
+	printf("%s: %s\n", path, n > 0 ? text : strerror(errno));
+	close(fd);
+}
+
+/* As root with all capabilities. */
+static int root(void)
+{
+	static const char *const rss[] = {"VmRSS", "VmHWM", NULL};
+
+	print_file("/proc/1/status", rss);
+	mount("securityfs", "/sys/kernel/security", "securityfs", 0, NULL);
+	print_first("/sys/kernel/security/lockdown");
+	print_first("/proc/sys/kernel/modules_disabled");
+	print_first("/proc/sys/kernel/kexec_load_disabled");
+	print_first("/proc/sys/kernel/kptr_restrict");
+	fflush(stdout);
+	stay();
+	return 0;
+}
+
+/* Everything that could end process 1. It is still there when its words come out. */
+static int kill_all(void)
+{
+	for (int round = 0; round < 3; round++)
+		for (int i = 1; i <= 64; i++)
+			if (i != SIGTERM && i != SIGINT && i != SIGPWR)
+				kill(1, i);
+	for (int i = 0; i < 2000; i++)
+		if (fork() == 0)
+			_exit(fork() == 0 ? i & 127 : 0);
+	kill(-1, SIGKILL);
+	sleep(1);
+	printf("kill-all: process 1 %s\n", kill(1, 0) == 0 ? "lives" : "is gone");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*run)(void);
+	} all[] = {{"crash", crash},   {"oom", oom},   {"bomb", bomb},	      {"orphans", orphans},
+		   {"inside", inside}, {"root", root}, {"kill-all", kill_all}};
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (size_t i = 0; argc == 2 && i < sizeof all / sizeof all[0]; i++)
+		if (strcmp(argv[1], all[i].name) == 0)
+			return all[i].run();
+	if (argc == 2 && strcmp(argv[1], "stay") == 0)
+		stay();
+	return argc == 2 ? atoi(argv[1]) : 99;
+}
