@@ -147,6 +147,33 @@ cp "$tmp/out/app-1.raw" "$tmp/first.raw"
 again() { build app --refresh && cmp "$tmp/first.raw" "$tmp/out/app-1.raw"; }
 check "all of it once more: the same bytes" again
 
+# ---- without root ----
+
+user=mka-rpm-$$
+remove_user() { userdel "$user" 2>/dev/null; }
+as_user() {
+	setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups env -u TMPDIR XDG_CACHE_HOME="$tmp/home" HOME="$tmp/home" USER="$user" "$@"
+}
+plain() {
+	install -d -m 755 "$tmp/bin" && install -m 755 "$mkappliance" "$(dirname "$mkappliance")/mkappliance-init" "$tmp/bin/" &&
+		cp "$distribution/key.asc" "$tmp/" && sed "s|$distribution/key.asc|$tmp/key.asc|" "$tmp/app.conf" >"$tmp/plain.conf" &&
+		chmod 644 "$tmp"/*.conf "$tmp"/*.rpm "$tmp/key.asc" &&
+		as_user "$tmp/bin/mkappliance" build "$tmp/plain.conf" -o "$tmp/home" --quiet && cmp "$tmp/first.raw" "$tmp/home/app-1.raw"
+}
+if ! useradd --home-dir "$tmp/home" --shell /bin/bash "$user" 2>"$tmp/log"; then
+	check_skip "a plain user gets the same bytes" "$(tail -n 1 "$tmp/log")"
+else
+	at_exit remove_user
+	install -d -o "$user" "$tmp/home"
+	if grep -q "^$user:" /etc/subuid && as_user unshare --user true 2>/dev/null; then
+		check "a plain user gets the same bytes" plain
+	else
+		check_skip "a plain user gets the same bytes" "users may not make name spaces here, or have no subordinate ids"
+	fi
+fi
+
+# ---- several packages ----
+
 two() { simple one one 'Requires: two' && simple two two && conf two "Path=$tmp/one-1-1.x86_64.rpm" "Path=$tmp/two-1-1.x86_64.rpm" && build two; }
 check "two packages that need each other; unsigned where no key is named" two
 untouched() {
