@@ -53,6 +53,8 @@ int apt_job_read(struct apt_job *job, const struct merge *m, struct error *err)
 	int r = read_text(m, STATUS_PATH, &job->status, err);
 
 	if (r == 0)
+		r = dpkg_parse(job->status, strlen(job->status), "/" STATUS_PATH, &job->installed, err);
+	if (r == 0)
 		job->sources = debian_sources(job->t);
 	if (r == 0 && !job->sources)
 		r = read_text(m, "etc/apt/sources.list", &job->sources, err);
@@ -63,6 +65,7 @@ void apt_job_free(struct apt_job *job)
 {
 	free(job->sources);
 	free(job->status);
+	dpkg_free(&job->installed);
 	for (size_t i = 0; i < job->count; i++)
 		package_free(&job->debs[i]);
 	free(job->debs);
@@ -83,9 +86,9 @@ static bool is_satisfied(const struct apt_job *job)
 	struct dpkg all = {0};
 	bool good = true;
 
-	all.list = xcalloc(job->installed->len + job->count, sizeof(*all.list));
-	memcpy(all.list, job->installed->list, job->installed->len * sizeof(*all.list));
-	all.len = job->installed->len;
+	all.list = xcalloc(job->installed.len + job->count, sizeof(*all.list));
+	memcpy(all.list, job->installed.list, job->installed.len * sizeof(*all.list));
+	all.len = job->installed.len;
 	for (size_t i = 0; i < job->count; i++) {
 		static char installed[] = "install ok installed";
 

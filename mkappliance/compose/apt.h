@@ -17,15 +17,15 @@ struct apt_job {
 	const struct template *t;
 	const struct cache *cache;
 	const struct cached *base;
-	const struct dpkg *installed; /* in the base */
-	char *sources;	      /* its sources.list, as apt reads it here: with the template's keyring */
-	char *status;	      /* its database, as text */
-	struct package *debs; /* without their content */
-	const char **paths;   /* of the same */
+	struct dpkg installed; /* in the base */
+	char *sources;	       /* its sources.list, as apt reads it here: with the template's keyring */
+	char *status;	       /* its database, as text */
+	struct package *debs;  /* without their content */
+	const char **paths;    /* of the same */
 	size_t count;
 };
 
-/* Reads of @m, which holds the base and nothing else, what an apt_job needs. */
+/* Reads of @m, which holds the base and no packages beside it, what an apt_job needs. */
 int apt_job_read(struct apt_job *job, const struct merge *m, struct error *err);
 void apt_job_free(struct apt_job *job);
 

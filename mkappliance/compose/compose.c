@@ -379,12 +379,9 @@ static int collect_debs(struct compose *c, struct apt_job *job, bool *is_deb, st
 static int install_debs(struct compose *c, struct apt_job *job, struct error *err)
 {
 	_cleanup_cached_ struct cached cached = CACHED_INIT;
-	_cleanup_dpkg_ struct dpkg d = {0};
-	int r = packages_read_dpkg(c->m, &d, err);
+	_cleanup_layer_ struct layer l = LAYER_INIT;
+	int r = apt_job_read(job, c->m, err);
 
-	job->installed = &d;
-	if (r == 0)
-		r = apt_job_read(job, c->m, err);
 	if (r == 0)
 		r = apt_install(job, &cached, err);
 	return r < 0 ? r : add_cached(c, &cached, "packages on the base", c->number++, 0, err);

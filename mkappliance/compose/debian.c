@@ -37,6 +37,8 @@
 /* Nor where on the host a repository was. */
 #define DROP_FILES "--customize-hook=sed -i '/^deb file:/d' \"$1/etc/apt/sources.list\""
 
+#define MODE_ROOT "--mode=root"
+
 #define FILE_HOOKS "/usr/share/mmdebstrap/hooks/file-mirror-automount"
 
 /* One call of mmdebstrap. */
@@ -63,7 +65,7 @@ static int choose_mode(const char **ret, struct error *err)
 	struct sandbox_ids ids;
 	int r = sandbox_ids_find(&ids, err);
 
-	*ret = r == 0 && ids.needed ? "--mode=unshare" : "--mode=root";
+	*ret = r == 0 && ids.needed ? "--mode=unshare" : MODE_ROOT;
 	return r;
 }
 
@@ -175,6 +177,14 @@ static void make_argv(const struct bootstrap *b, const char *mode, struct strlis
 	_cleanup_free_ char *packages = join_list(b->packages);
 	_cleanup_free_ char *archive = archive_line(t);
 
+	/*
+	 * Its hooks mount what file:// means, and leave it mounted when it fails. As root that would be on the host; in a name space
+	 * it ends with the last process there.
+	 */
+	if (b->lists && fetches_files(t) && strcmp(mode, MODE_ROOT) == 0) {
+		strlist_add(argv, "unshare");
+		strlist_add(argv, "--mount");
+	}
 	strlist_add(argv, "mmdebstrap");
 	strlist_add(argv, mode);
 	strlist_addf(argv, "--variant=%s", b->variant);
@@ -202,7 +212,7 @@ static void make_argv(const struct bootstrap *b, const char *mode, struct strlis
 		if (b->installs)
 			strlist_add(argv, "--customize-hook=rm \"$1" DEBIAN_PINS_PATH "\"");
 	}
-	if (fetches_files(t))
+	if (b->lists && fetches_files(t))
 		strlist_add(argv, "--hook-dir=" FILE_HOOKS);
 	strlist_add(argv, t->base.suite);
 	strlist_add(argv, "-");
@@ -236,7 +246,8 @@ static int run_mmdebstrap(int fd, struct bootstrap *b, struct error *err)
 	_cleanup_free_ char *failure = NULL;
 	_cleanup_free_ char *epoch = NULL;
 	struct spawn s = {.package = "mmdebstrap", .stdout_fd = fd, .on_line = on_line, .data = b};
-	const char *env[2] = {NULL};
+	const char *env[3] = {NULL};
+	_cleanup_free_ char *tmpdir = NULL;
 	const char *mode;
 	int r;
 
@@ -276,7 +287,7 @@ static int bootstrap(int fd, struct buf *note, void *data, struct error *err)
 	if (!b->installs)
 		return run_mmdebstrap(fd, b, err) < 0 ? error_prefix(err, "%s", b->what) : 0;
 	b->lists = xasprintf("%s/mkappliance-lists-XXXXXX", tmp && tmp[0] == '/' ? tmp : "/tmp");
-	r = mkdtemp(b->lists) ? 0 : error_errno(err, -errno, "%s", b->lists);
+	r = mkdtemp(b->lists) && chmod(b->lists, 0755) == 0 ? 0 : error_errno(err, -errno, "%s", b->lists);
 	if (r == 0) {
 		_cleanup_free_ char *lists = xasprintf("%s/lists", b->lists);
 

@@ -3,6 +3,7 @@
 #
 # .debs on Source=debian: made here from a program of our own, with dependencies, scripts, a user and a unit; installed by apt on the
 # cached base; started by Unit= in a virtual machine. And each way in which that cannot be done.
+# shellcheck disable=SC2016,SC2119,SC2120 # for the inner shell; called through check
 . "$(dirname "$0")/functions.sh"
 requires python3
 requires mmdebstrap
@@ -195,9 +196,9 @@ again() {
 }
 check "again: the same bytes, without a network" again
 changed() {
-	local start=$EPOCHREALTIME
+	local began=$EPOCHREALTIME
 	echo changed >"$tmp/p/mka-data/usr/share/mka-data/new" && deb mka-data 1.0 "mka-app (>= 1)" && build app --offline &&
-		[ "$(root_hash)" != "$first" ] && echo "# after a change of a .deb alone: $(python3 -c "print('%.2f s' % ($EPOCHREALTIME - $start))")" >&3
+		[ "$(root_hash)" != "$first" ] && echo "# after a change of a .deb alone: $(python3 -c "print('%.2f s' % ($EPOCHREALTIME - $began))")" >&3
 }
 exec 3>&1
 check "a .deb that changed needs no network" changed
@@ -228,7 +229,9 @@ failing_script() {
 		chmod 755 "$tmp/p/mka-post/DEBIAN/postinst" && deb mka-post 1 "" &&
 		refuses 1 "mka-post" "$(one mka-post)" "${exec[@]}" && "$mkappliance" build "$tmp/bad.conf" -o "$tmp/out" 2>"$tmp/log"
 	grep -q '| this is what went wrong' "$tmp/log" && grep -q '| on the other side' "$tmp/log" &&
-		grep -q 'mkappliance: .*mka-post (--configure): .*exit status 3' "$tmp/log" || { cat "$tmp/log"; return 1; }
+		grep -q 'mkappliance: .*mka-post (--configure): .*exit status 3' "$tmp/log" && return
+	cat "$tmp/log"
+	return 1
 }
 check "script that fails: its output is shown" failing_script
 check "file that two packages have" eval 'mkdir -p "$tmp/p/mka-file/bin" && echo x >"$tmp/p/mka-file/bin/bash" && deb mka-file 1 "" &&

@@ -3,6 +3,7 @@
 #
 # Repositories besides Debian's: made here, signed, on the disk and over HTTP; and that nothing is taken from one that is not signed, or by
 # another key. The rest comes from the archive that the machine's own apt has.
+# shellcheck disable=SC2016,SC2119,SC2120 # for the inner shell; called through check
 . "$(dirname "$0")/functions.sh"
 . tests/integration/archive.sh
 requires python3
@@ -103,6 +104,8 @@ check "a repository that is not signed" refused 1 "is not signed" "Repository=de
 check "a repository that another key signed" refused 1 "is not signed" "Repository=deb [signed-by=good.gpg] foreign apps main"
 check "a repository that is not there" refused 2 "No such file" "Repository=deb [signed-by=good.gpg] nowhere apps main"
 check "no Mirror=" eval 'template "Repository=deb flat ./" && sed -i /^Mirror=/d "$tmp/t.conf" && fails_with 2 "Repository= needs a Mirror=" build'
+
+check "nothing stays mounted" eval '! grep -q "$tmp" /proc/self/mountinfo'
 
 # Another distribution of .debs: suite, mirror, components and keyring go to mmdebstrap as they are.
 ubuntu() {
