@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (conf_parse(text, len, &c, &detail) == 0) {
 		check(c.root_hash, text, len);
 		check(c.command_line, text, len);
-		for (size_t i = 0; i < c.service_count; i++)
+		for (size_t i = 0; i < c.service_count && i < ABI_SERVICES_MAX; i++)
 			check_service(&c, i, text, len);
 		if (c.system == (c.service_count > 0) || c.service_count > ABI_SERVICES_MAX)
 			abort();
