@@ -22,7 +22,7 @@
 static const struct manager {
 	const char *program;
 	const char *package; /* Debian's */
-} managers[] = {{"dnf", "dnf"}, {"dnf5", "dnf5"}, {"microdnf", "microdnf"}};
+} managers[] = {{"dnf", "dnf"}};
 
 static const struct manager *find_manager(void)
 {
@@ -242,8 +242,7 @@ int rpm_fetch(struct rpm_job *job, struct error *err)
 	int r = 0;
 
 	if (!m)
-		return error_set(err, -ENOENT,
-				 "neither dnf nor dnf5 nor microdnf is installed (apt-get install dnf)");
+		return error_set(err, -ENOENT, "'dnf' is not installed (apt-get install dnf)");
 	/* DIR/work/NAME/root is the root, DIR/dnf/HEX what is kept. */
 	metadata = xasprintf("/../../../dnf/%s", hex);
 	for (size_t i = 0; r == 0 && i < job->file_count; i++)

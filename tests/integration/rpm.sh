@@ -185,6 +185,9 @@ check "when only an application changes its base is not installed again" untouch
 weak() { more=tips conf weak && sed -i '/^Packages=/s/ tips//; /^Release=/aWeakDependencies=yes' "$tmp/weak.conf" && build weak && grep -q '"tips"' "$tmp/out/weak-1.manifest.json"; }
 check "WeakDependencies=yes" weak
 
+unchecked() { repository="small $url gpgcheck=no" conf unchecked "Path=$app" && build unchecked; }
+check "gpgcheck=no, and a signature that nobody asked for" unchecked
+
 # ---- packages of other tools ----
 
 if command -v alien >/dev/null && command -v dpkg-deb >/dev/null; then
