@@ -16,6 +16,7 @@
 #include "lib/cleanup.h"
 #include "lib/io.h"
 #include "lib/log.h"
+#include "lib/scratch.h"
 
 /* One fetch. */
 struct fetch {
@@ -186,22 +187,17 @@ static int fetch(const struct fetch *f, int fd, struct buf *note, struct error *
 static int make_archives(int fd, struct buf *note, void *data, struct error *err)
 {
 	struct fetch f = {.job = data};
-	const char *tmp = getenv("TMPDIR");
-	struct error ignored = ERROR_INIT;
+	_cleanup_scratch_ struct scratch dir = SCRATCH_INIT;
 	int r;
 
 	if (!spawn_available("apt-get"))
 		return error_set(err, -ENOENT, "'apt-get' is not installed (apt-get install apt)");
-	f.dir = xasprintf("%s/mkappliance-apt-XXXXXX", tmp && tmp[0] == '/' ? tmp : "/tmp");
-	if (!mkdtemp(f.dir)) {
-		r = error_errno(err, -errno, "%s", f.dir);
-		free(f.dir);
+	r = scratch_open(NULL, "mkappliance-apt-", NULL, &dir, err);
+	if (r < 0)
 		return r;
-	}
+	f.dir = dir.path;
 	f.conf = xasprintf("%s/apt.conf", f.dir);
 	r = fetch(&f, fd, note, err);
-	(void)io_remove_tree(f.dir, &ignored);
-	free(f.dir);
 	free(f.conf);
 	return r;
 }

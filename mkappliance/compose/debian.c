@@ -16,6 +16,7 @@
 #include "lib/cleanup.h"
 #include "lib/io.h"
 #include "lib/log.h"
+#include "lib/scratch.h"
 #include "lib/spawn.h"
 
 #define KEYRING_MAX ((size_t)64 << 20)
@@ -73,7 +74,6 @@ static int choose_mode(const char **ret, struct error *err)
 static void on_line(const char *line, void *data)
 {
 	struct bootstrap *b = data;
-
 	if (strncmp(line, "E: ", 3) == 0 && !b->failure)
 		b->failure = xstrdup(line + 3);
 	if (strncmp(line, "W: ", 3) == 0 && !strstr(line, "W: skipping "))
@@ -279,25 +279,25 @@ static int run_mmdebstrap(int fd, struct bootstrap *b, struct error *err)
 static int bootstrap(int fd, struct buf *note, void *data, struct error *err)
 {
 	struct bootstrap *b = data;
-
-	const char *tmp = getenv("TMPDIR");
-	struct error ignored = ERROR_INIT;
+	_cleanup_scratch_ struct scratch dir = SCRATCH_INIT;
 	int r;
 
 	if (!b->installs)
 		return run_mmdebstrap(fd, b, err) < 0 ? error_prefix(err, "%s", b->what) : 0;
-	b->lists = xasprintf("%s/mkappliance-lists-XXXXXX", tmp && tmp[0] == '/' ? tmp : "/tmp");
-	r = mkdtemp(b->lists) && chmod(b->lists, 0755) == 0 ? 0 : error_errno(err, -errno, "%s", b->lists);
+	r = scratch_open(NULL, "mkappliance-lists-", NULL, &dir, err);
+	/* In a name space of its own the package manager is nobody here. */
+	if (r == 0 && chmod(dir.path, 0755) < 0)
+		r = error_errno(err, -errno, "%s", dir.path);
 	if (r == 0) {
-		_cleanup_free_ char *lists = xasprintf("%s/lists", b->lists);
+		_cleanup_free_ char *lists = xasprintf("%s/lists", dir.path);
 
+		b->lists = dir.path;
 		r = run_mmdebstrap(fd, b, err);
+		b->lists = NULL;
 		/* A package manager that is not the real one leaves none. */
 		if (r == 0 && access(lists, R_OK) == 0)
 			r = debian_note(fd, b->what, lists, note, err);
-		(void)io_remove_tree(b->lists, &ignored);
 	}
-	free(steal_pointer(&b->lists));
 	return r < 0 ? error_prefix(err, "%s", b->what) : 0;
 }
 
@@ -382,25 +382,16 @@ static int make_kernel(int fd, struct buf *note, void *data, struct error *err)
 	struct bootstrap *b = data;
 	const char *package = b->packages->ptr[0];
 	_cleanup_close_ int all = -EBADF;
-	_cleanup_free_ char *dir = NULL;
-	const char *tmp = getenv("TMPDIR");
+	_cleanup_scratch_ struct scratch dir = SCRATCH_INIT;
 	int r;
 
-	dir = xasprintf("%s/mkappliance-kernel-XXXXXX", tmp && tmp[0] == '/' ? tmp : "/tmp");
-	if (!mkdtemp(dir))
-		return error_errno(err, -errno, "%s", dir);
-	all = openat(AT_FDCWD, dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	r = all < 0 ? error_errno(err, -errno, "%s: creating a file there", dir)
-		    : bootstrap(all, note, b, err);
-	if (r == 0)
-		r = kernel_layer_write(all, package, dir, fd, err);
-	if (r < 0) {
-		struct error ignored = ERROR_INIT;
-
-		(void)io_remove_tree(dir, &ignored);
+	r = scratch_open(NULL, "mkappliance-kernel-", NULL, &dir, err);
+	if (r < 0)
 		return r;
-	}
-	return io_remove_tree(dir, err);
+	all = openat(AT_FDCWD, dir.path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	r = all < 0 ? error_errno(err, -errno, "%s: creating a file there", dir.path)
+		    : bootstrap(all, note, b, err);
+	return r < 0 ? r : kernel_layer_write(all, package, dir.path, fd, err);
 }
 
 int debian_kernel(const struct template *t, const struct cache *cache, struct cached *ret, struct error *err)

@@ -24,7 +24,7 @@ struct disk {
 	struct strlist packages; /* files of [Package] to install */
 	enum package_kind kind;	 /* of all of them */
 	char *what;		 /* "base debian-12.qcow2", for messages */
-	struct disk_work work;
+	struct scratch work;
 	struct guest *guest;
 	char *dir; /* in the guest */
 };
@@ -34,7 +34,7 @@ static void disk_free(struct disk *d)
 #ifdef WITH_GUESTFS
 	guest_free(d->guest); /* before its overlay goes */
 #endif
-	disk_work_close(&d->work);
+	scratch_close(&d->work);
 	strlist_free(&d->packages);
 	free(d->what);
 	free(d->dir);
@@ -367,7 +367,7 @@ static int key_of(const struct disk *d, struct compose_result *result, struct bu
 int disk_base(const struct template *t, const struct cache *cache, struct compose_result *result,
 	      struct cached *ret, struct error *err)
 {
-	_cleanup_(disk_free) struct disk d = {.t = t, .cache = cache, .work = DISK_WORK_INIT};
+	_cleanup_(disk_free) struct disk d = {.t = t, .cache = cache, .work = SCRATCH_INIT};
 	_cleanup_buf_ struct buf key = {0};
 	bool network = t->base.network || t->scripts.network;
 	int r;

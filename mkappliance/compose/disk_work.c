@@ -12,6 +12,7 @@
 #include "lib/cleanup.h"
 #include "lib/io.h"
 #include "lib/log.h"
+#include "lib/scratch.h"
 #include "lib/spawn.h"
 
 #define NAME	"disk-"
@@ -70,54 +71,7 @@ static void remove_sockets(const char *dir)
 
 /* ---- the directory ---- */
 
-/* Its owner lives as long as the lock is held. */
-static void remove_if_left(const char *path)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	struct error ignored = ERROR_INIT;
-
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return;
-	log_debug("%s: left by a build that was killed; removed", path);
-	remove_sockets(path);
-	(void)io_remove_tree(path, &ignored);
-}
-
-static void remove_left(const char *parent)
-{
-	_cleanup_closedir_ DIR *d = opendir(parent);
-	struct dirent *e;
-
-	while (d && (e = readdir(d)))
-		if (strncmp(e->d_name, NAME, strlen(NAME)) == 0) {
-			_cleanup_free_ char *path = xasprintf("%s/%s", parent, e->d_name);
-
-			remove_if_left(path);
-		}
-}
-
-/* 1, or 0 when somebody took it for a left one before it was locked. */
-static int make_one(const char *parent, struct disk_work *ret, struct error *err)
-{
-	_cleanup_free_ char *path = xasprintf("%s/" NAME "XXXXXX", parent);
-	_cleanup_close_ int fd = -EBADF;
-	struct stat st;
-
-	if (!mkdtemp(path))
-		return error_errno(err, -errno, "%s", path);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT)
-		return 0;
-	if (fd < 0 || flock(fd, LOCK_EX) < 0)
-		return error_errno(err, -errno, "%s: locking", path);
-	if (lstat(path, &st) < 0)
-		return 0;
-	ret->path = steal_pointer(&path);
-	ret->fd = steal_fd(&fd);
-	return 1;
-}
-
-int disk_work_open(const struct cache *cache, struct disk_work *ret, struct error *err)
+int disk_work_open(const struct cache *cache, struct scratch *ret, struct error *err)
 {
 	_cleanup_free_ char *dir = realpath(cache->dir, NULL), *parent = NULL;
 	int r;
@@ -126,24 +80,7 @@ int disk_work_open(const struct cache *cache, struct disk_work *ret, struct erro
 		return error_errno(err, -errno, "%s", cache->dir);
 	parent = xasprintf("%s/work", dir);
 	r = io_make_dirs(parent, 0755, err);
-	if (r < 0)
-		return r;
-	remove_left(parent);
-	do
-		r = make_one(parent, ret, err);
-	while (r == 0);
-	return r < 0 ? r : 0;
-}
-
-void disk_work_close(struct disk_work *w)
-{
-	struct error ignored = ERROR_INIT;
-
-	if (w->path)
-		(void)io_remove_tree(w->path, &ignored);
-	cleanup_closep(&w->fd);
-	free(w->path);
-	*w = DISK_WORK_INIT;
+	return r < 0 ? r : scratch_open(parent, NAME, remove_sockets, ret, err);
 }
 
 /* ---- a first look at the image ---- */
@@ -164,7 +101,7 @@ static int read_head(const char *dir, const char *image, const char *format, str
 	return r;
 }
 
-int disk_work_look(const struct disk_work *w, const char *image, const char **ret_format, struct error *err)
+int disk_work_look(const struct scratch *w, const char *image, const char **ret_format, struct error *err)
 {
 	_cleanup_close_ int fd = open(image, O_RDONLY | O_CLOEXEC);
 	_cleanup_buf_ struct buf head = {0};

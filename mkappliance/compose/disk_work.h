@@ -9,24 +9,16 @@
 #include <sys/types.h>
 
 #include "compose/cache.h"
-
-struct disk_work {
-	char *path; /* absolute */
-	int fd;	    /* of the directory, with the lock */
-};
-
-#define DISK_WORK_INIT ((struct disk_work){.fd = -1})
+#include "lib/scratch.h"
 
 /* Removes what is left of others that are gone, and makes one's own. */
-int disk_work_open(const struct cache *cache, struct disk_work *ret, struct error *err);
-void disk_work_close(struct disk_work *w);
-#define _cleanup_disk_work_ __attribute__((cleanup(disk_work_close)))
+int disk_work_open(const struct cache *cache, struct scratch *ret, struct error *err);
 
 /*
  * Whether @image is a disk that can be a base, as far as its first bytes tell (disk_format.h); those of a qcow2 or vmdk
  * are read by qemu-img.
  */
-int disk_work_look(const struct disk_work *w, const char *image, const char **ret_format, struct error *err);
+int disk_work_look(const struct scratch *w, const char *image, const char **ret_format, struct error *err);
 
 /*
  * libguestfs keeps its sockets elsewhere, in a directory that stays when we are killed: notes it down in @dir (a

@@ -12,6 +12,7 @@
 #include "lib/io.h"
 #include "lib/json.h"
 #include "lib/log.h"
+#include "lib/scratch.h"
 #include "lib/spawn.h"
 
 /* For cache_get(). */
@@ -126,23 +127,15 @@ static int write_layout(const char *dir, int fd, struct error *err)
 static int fetch(int fd, struct buf *note, void *data, struct error *err)
 {
 	const struct fetch *f = data;
-	struct error ignored = ERROR_INIT;
-	const char *tmp = getenv("TMPDIR");
-	_cleanup_free_ char *dir = NULL;
+	_cleanup_scratch_ struct scratch dir = SCRATCH_INIT;
 	int r;
 
 	(void)note;
-	dir = xasprintf("%s/mkappliance-oci-XXXXXX", tmp && tmp[0] == '/' ? tmp : "/var/tmp");
-	if (!mkdtemp(dir))
-		return error_errno(err, -errno, "%s", dir);
-	r = run_skopeo(f, dir, err);
+	/* Images are large, and /tmp is in memory on many machines. */
+	r = scratch_open(getenv("TMPDIR") ? NULL : "/var/tmp", "mkappliance-oci-", NULL, &dir, err);
 	if (r == 0)
-		r = write_layout(dir, fd, err);
-	if (r < 0) {
-		(void)io_remove_tree(dir, &ignored);
-		return r;
-	}
-	return io_remove_tree(dir, err);
+		r = run_skopeo(f, dir.path, err);
+	return r < 0 ? r : write_layout(dir.path, fd, err);
 }
 
 int oci_fetch(const char *reference, enum architecture arch, const struct cache *cache, struct oci_store *ret,

@@ -8,6 +8,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/io.h"
+#include "lib/scratch.h"
 #include "lib/spawn.h"
 
 #define PACKAGES_MAX 200000u
@@ -206,9 +207,8 @@ static bool has_database(const struct merge *m, const char *directory)
 
 static int list_one(const struct merge *m, const char *directory, struct installed *ret, struct error *err)
 {
-	_cleanup_free_ char *name = xasprintf("the rpm database in /%s", directory), *dir = NULL;
-	const char *tmp = getenv("TMPDIR");
-	struct error ignored = ERROR_INIT;
+	_cleanup_free_ char *name = xasprintf("the rpm database in /%s", directory);
+	_cleanup_scratch_ struct scratch dir = SCRATCH_INIT;
 	size_t before = ret->len;
 	int r;
 
@@ -216,14 +216,14 @@ static int list_one(const struct merge *m, const char *directory, struct install
 		return error_set(
 			err, -ENOENT,
 			"the root has %s, and 'rpm' to read it is not installed (apt-get install rpm)", name);
-	dir = xasprintf("%s/mkappliance-rpmdb-XXXXXX", tmp && tmp[0] == '/' ? tmp : "/tmp");
-	if (!mkdtemp(dir))
-		return error_errno(err, -errno, "%s", dir);
-	r = copy_database(m, directory, dir, err);
+	r = scratch_open(NULL, "mkappliance-rpmdb-", NULL, &dir, err);
 	if (r == 0)
-		r = query(dir, name, ret, err);
-	(void)io_remove_tree(dir, &ignored);
-	return r == 0 && ret->len == before ? check_format(m, directory, name, err) : r;
+		r = copy_database(m, directory, dir.path, err);
+	if (r == 0)
+		r = query(dir.path, name, ret, err);
+	if (r < 0)
+		return r;
+	return ret->len == before ? check_format(m, directory, name, err) : 0;
 }
 
 int rpmdb_list(const struct merge *m, struct installed *ret, struct error *err)
