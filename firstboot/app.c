@@ -15,6 +15,7 @@
 #include "cgroup.h"
 #include "envfile.h"
 #include "file.h"
+#include "health.h"
 #include "image/abi.h"
 
 #define DEFAULT_PATH  "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -27,7 +28,7 @@ struct app_failure {
 	char step[28];
 };
 
-static const char *app_vars[CONF_LIST_MAX + ENV_FILE_VARS + 3];
+static const char *app_vars[CONF_LIST_MAX + ENV_FILE_VARS + 3 + HEALTH_ENV_MAX];
 static struct env app_env = {.ptr = app_vars, .max = sizeof app_vars / sizeof app_vars[0] - 1};
 static char app_text[ENVFILE_SIZE + 2]; /* of all files of EnvFile= */
 static size_t app_text_len;
@@ -74,6 +75,9 @@ static const char *make_env(const struct conf_service *c)
 		(void)env_set(&app_env, DEFAULT_PATH);
 	if (!env_has(&app_env, DEFAULT_HOME))
 		(void)env_set(&app_env, DEFAULT_HOME);
+	for (unsigned i = 0; i < HEALTH_ENV_MAX; i++)
+		if (health_env(c, i))
+			(void)env_set(&app_env, health_env(c, i));
 	return step;
 }
 

@@ -38,7 +38,15 @@ struct conf_service {
 	const char *working_directory;
 	uint64_t ready_port;
 	const char *ready_path; /* NULL: TCP */
-	uint64_t ready_timeout; /* seconds */
+	const char *ready_file; /* NULL: none; at most one of port, file and notify is set */
+	unsigned ready_notify;
+	uint64_t ready_timeout;	 /* seconds */
+	uint64_t watch_port;	 /* 0: none */
+	const char *watch_path;	 /* NULL: TCP */
+	unsigned watch_notify;	 /* instead of watch_port */
+	uint64_t watch_interval; /* seconds; these three are set when there is a watch */
+	uint64_t watch_timeout;
+	uint64_t watch_failures;
 	uint64_t stop_signal;
 	uint64_t stop_timeout; /* seconds */
 	unsigned restart;      /* enum conf_restart */

@@ -11,6 +11,8 @@ static const char *const choices_privileges[] = {"no", "yes", NULL};
 
 #define AT(field) .offset = offsetof(struct conf_service, field)
 
+static const char *const choices_notify[] = {"no", "yes", NULL};
+
 const struct conf_key conf_service_keys[] = {
 	{"After", KIND_TEXTS, MODE_APPLIANCE, AT(after), .optional = true},
 	{"Arg", KIND_ARGS, MODE_APPLIANCE, AT(args)},
@@ -23,6 +25,19 @@ const struct conf_key conf_service_keys[] = {
 	{"WorkingDirectory", KIND_PATH, MODE_APPLIANCE, AT(working_directory)},
 	{"ReadyPort", KIND_NUMBER, MODE_APPLIANCE, AT(ready_port), .min = 0, .max = 65535},
 	{"ReadyPath", KIND_PATH, MODE_APPLIANCE, AT(ready_path), .max = ABI_READY_PATH_MAX, .optional = true},
+	{"ReadyFile", KIND_PATH, MODE_APPLIANCE, AT(ready_file), .optional = true},
+	{"ReadyNotify", KIND_CHOICE, MODE_APPLIANCE, AT(ready_notify), .choices = choices_notify,
+	 .optional = true},
+	{"WatchPort", KIND_NUMBER, MODE_APPLIANCE, AT(watch_port), .min = 1, .max = 65535, .optional = true},
+	{"WatchPath", KIND_PATH, MODE_APPLIANCE, AT(watch_path), .max = ABI_READY_PATH_MAX, .optional = true},
+	{"WatchNotify", KIND_CHOICE, MODE_APPLIANCE, AT(watch_notify), .choices = choices_notify,
+	 .optional = true},
+	{"WatchInterval", KIND_NUMBER, MODE_APPLIANCE, AT(watch_interval), .min = 1, .max = 86400,
+	 .optional = true},
+	{"WatchTimeout", KIND_NUMBER, MODE_APPLIANCE, AT(watch_timeout), .min = 1, .max = 86400,
+	 .optional = true},
+	{"WatchFailures", KIND_NUMBER, MODE_APPLIANCE, AT(watch_failures), .min = 1, .max = 1000,
+	 .optional = true},
 	{"ReadyTimeout", KIND_NUMBER, MODE_APPLIANCE, AT(ready_timeout), .min = 0, .max = 86400},
 	{"StopSignal", KIND_NUMBER, MODE_APPLIANCE, AT(stop_signal), .min = 1, .max = 64},
 	{"StopTimeout", KIND_NUMBER, MODE_APPLIANCE, AT(stop_timeout), .min = 0, .max = 86400},
@@ -93,6 +108,21 @@ static int conf_check_after(const struct conf *conf, struct conf_service *s, str
 	return 0;
 }
 
+/* One way to be ready, one to be watched, and then all of its numbers. */
+static int conf_check_health(const struct conf_service *s, struct line *detail)
+{
+	bool watch = s->watch_port || s->watch_notify;
+
+	if ((s->ready_port != 0) + (s->ready_file != NULL) + s->ready_notify > 1 ||
+	    (s->watch_port && s->watch_notify) || (s->watch_path && !s->watch_port) ||
+	    (watch ? !s->watch_interval || !s->watch_timeout || !s->watch_failures
+		   : s->watch_interval || s->watch_timeout || s->watch_failures)) {
+		line_printf(detail, "Ready...= or Watch...= contradict each other");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int conf_check_service(const struct conf *conf, struct conf_service *s, struct line *detail)
 {
 	int r;
@@ -102,5 +132,7 @@ int conf_check_service(const struct conf *conf, struct conf_service *s, struct l
 		return -EINVAL;
 	}
 	r = conf_check_before(s, detail);
+	if (r == 0)
+		r = conf_check_health(s, detail);
 	return r < 0 ? r : conf_check_after(conf, s, detail);
 }

@@ -12,15 +12,16 @@
 #include "line.h"
 #include "probe.h"
 
-#define ATTEMPT_MS     2000
-#define INTERVAL_FIRST 100
-#define INTERVAL_LAST  1000
-
 void probe_init(struct probe *p)
 {
 	p->fd = -1;
-	p->deadline = 0;
-	p->interval = INTERVAL_FIRST;
+	p->deadline = UINT64_MAX;
+	p->was_slow = false;
+}
+
+bool probe_runs(const struct probe *p)
+{
+	return p->deadline != UINT64_MAX;
 }
 
 void probe_close(struct probe *p)
@@ -28,33 +29,31 @@ void probe_close(struct probe *p)
 	if (p->fd >= 0)
 		close(p->fd);
 	p->fd = -1;
+	p->deadline = UINT64_MAX;
 }
 
-/* This attempt is over; the next one comes later each time. */
-static bool probe_again(struct probe *p)
+static enum probe_result finish(struct probe *p, enum probe_result result)
 {
 	probe_close(p);
-	p->deadline = clock_ms() + p->interval;
-	p->interval = p->interval * 3 / 2 < INTERVAL_LAST ? p->interval * 3 / 2 : INTERVAL_LAST;
-	return false;
+	return result;
 }
 
-static bool probe_connect(struct probe *p, const struct conf_service *c)
+/* A failure to connect at once is found by probe_check(), which then has no descriptor. */
+void probe_begin(struct probe *p, const struct probe_target *t, uint64_t limit)
 {
 	struct sockaddr_in to = {
 		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)c->ready_port),
+		.sin_port = htons(t->port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
 
 	p->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	p->events = POLLOUT;
-	p->deadline = clock_ms() + ATTEMPT_MS;
 	p->len = 0;
-	if (p->fd < 0 ||
-	    (connect(p->fd, (const struct sockaddr *)&to, sizeof to) < 0 && errno != EINPROGRESS))
-		return probe_again(p);
-	return false;
+	p->was_slow = false;
+	if (p->fd >= 0 && connect(p->fd, (const struct sockaddr *)&to, sizeof to) < 0 && errno != EINPROGRESS)
+		probe_close(p);
+	p->deadline = clock_ms() + limit;
 }
 
 /*
@@ -70,24 +69,21 @@ static bool is_connected(int fd)
 	       getsockname(fd, (struct sockaddr *)&own, &own_len) == 0 && own.sin_port != peer.sin_port;
 }
 
-static bool probe_send(struct probe *p, const struct conf_service *c)
+static enum probe_result probe_send(struct probe *p, const struct probe_target *t)
 {
 	struct line request = {.len = 0};
 
 	if (!is_connected(p->fd))
-		return probe_again(p);
-	if (!c->ready_path) {
-		probe_close(p);
-		return true;
-	}
-	line_printf(&request, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-		    c->ready_path);
+		return finish(p, PROBE_BAD);
+	if (!t->path)
+		return finish(p, PROBE_GOOD);
+	line_printf(&request, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", t->path);
 	_Static_assert(ABI_READY_PATH_MAX + 64 < LINE_MAX_BYTES, "the request is not cut");
 	/* Less than the socket's buffer takes at once. */
 	if (send(p->fd, request.text, request.len, MSG_NOSIGNAL) != (ssize_t)request.len)
-		return probe_again(p);
+		return finish(p, PROBE_BAD);
 	p->events = POLLIN;
-	return false;
+	return PROBE_PENDING;
 }
 
 unsigned probe_status(const char *text, size_t len)
@@ -104,32 +100,33 @@ unsigned probe_status(const char *text, size_t len)
 	return status;
 }
 
-static bool probe_read(struct probe *p)
+static enum probe_result probe_read(struct probe *p)
 {
 	ssize_t n = recv(p->fd, p->answer + p->len, sizeof p->answer - p->len, 0);
 	unsigned status;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return false;
+		return PROBE_PENDING;
 	if (n <= 0)
-		return probe_again(p);
+		return finish(p, PROBE_BAD);
 	p->len += (size_t)n;
 	if (p->len < sizeof p->answer)
-		return false;
+		return PROBE_PENDING;
 	status = probe_status(p->answer, p->len);
-	if (status < 200 || status > 399)
-		return probe_again(p);
-	probe_close(p);
-	return true;
+	return finish(p, status >= 200 && status <= 399 ? PROBE_GOOD : PROBE_BAD);
 }
 
-bool probe_step(struct probe *p, const struct conf_service *c)
+enum probe_result probe_check(struct probe *p, const struct probe_target *t)
 {
 	struct pollfd ready = {.fd = p->fd, .events = p->events};
+	enum probe_result r = PROBE_PENDING;
 
 	if (p->fd < 0)
-		return clock_ms() < p->deadline ? false : probe_connect(p, c);
+		return finish(p, PROBE_BAD);
 	if (poll(&ready, 1, 0) > 0)
-		return p->events == POLLOUT ? probe_send(p, c) : probe_read(p);
-	return clock_ms() < p->deadline ? false : probe_again(p);
+		r = p->events == POLLOUT ? probe_send(p, t) : probe_read(p);
+	if (r != PROBE_PENDING || clock_ms() < p->deadline)
+		return r;
+	p->was_slow = true;
+	return finish(p, PROBE_BAD);
 }

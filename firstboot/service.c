@@ -27,7 +27,7 @@ void service_init(struct service *s, const struct conf_service *c)
 	s->state = SERVICE_WAITING;
 	s->deadline = UINT64_MAX;
 	out_init(&s->output, c->name);
-	probe_init(&s->probe);
+	health_init(&s->health);
 }
 
 void service_fail(struct service *s, const char *reason, const char *format, ...)
@@ -60,11 +60,23 @@ static void start_failed(struct service *s)
 	service_fail(s, ABI_FAILED_EXEC, "%s", why.text);
 }
 
+static void become_ready(struct service *s)
+{
+	enter(s, SERVICE_READY, UINT64_MAX);
+	health_watch_begin(&s->health, s->conf);
+}
+
 static void start_application(struct service *s)
 {
 	const struct conf_service *c = s->conf;
+	int r = health_begin(&s->health, c);
 
 	line_reset(&service_why);
+	if (r < 0) {
+		line_printf(&service_why, "the socket for sd_notify: %s", strerror(-r));
+		start_failed(s);
+		return;
+	}
 	if (app_start(c, &(struct app_program){.argv = c->args.ptr}, &s->child, &s->output, &service_why) <
 	    0) {
 		start_failed(s);
@@ -75,9 +87,8 @@ static void start_application(struct service *s)
 	record_text("service", c->name);
 	record_number("pid", (uint64_t)s->child.pid);
 	record_end();
-	probe_init(&s->probe);
-	if (c->ready_port == 0)
-		enter(s, SERVICE_READY, UINT64_MAX);
+	if (!health_has_ready(c))
+		become_ready(s);
 	else
 		enter(s, SERVICE_STARTING, s->started + c->ready_timeout * 1000);
 }
@@ -120,7 +131,7 @@ void service_start(struct service *s)
 static void end(struct service *s)
 {
 	cgroup_kill(s->conf->name);
-	probe_close(&s->probe);
+	health_end(&s->health);
 	out_forward(&s->output, true);
 	enter(s, SERVICE_ENDED, UINT64_MAX);
 }
@@ -196,7 +207,7 @@ static void application_ended(struct service *s)
 	s->oom = kills > s->oom_kills;
 	s->oom_kills = kills;
 	cgroup_kill(c->name);
-	probe_close(&s->probe);
+	health_end(&s->health);
 	out_forward(&s->output, true);
 	if (again && !s->failed &&
 	    restart_next(&s->restart, clock_ms(), c->restart_limit, c->restart_window * 1000, &delay)) {
@@ -221,7 +232,7 @@ static void child_ended(struct service *s)
 
 void service_stop(struct service *s)
 {
-	probe_close(&s->probe);
+	health_pause(&s->health);
 	if (!s->child.running) {
 		end(s);
 		return;
@@ -242,9 +253,7 @@ static void deadline_over(struct service *s)
 		s->deadline = UINT64_MAX;
 		break;
 	case SERVICE_STARTING:
-		service_fail(s, ABI_FAILED_TIMEOUT,
-			     s->conf->ready_path ? "no HTTP answer of 2xx or 3xx in time"
-						 : "nothing accepts connections on its port in time");
+		service_fail(s, ABI_FAILED_TIMEOUT, "%s", health_missing(s->conf));
 		s->deadline = UINT64_MAX;
 		break;
 	case SERVICE_STOPPING:
@@ -268,6 +277,19 @@ static void deadline_over(struct service *s)
 	}
 }
 
+/* What its health says, while it runs. */
+static void step_health(struct service *s)
+{
+	struct line why = {.len = 0};
+
+	if (s->failed)
+		return;
+	if (s->state == SERVICE_STARTING && health_ready(&s->health, s->conf))
+		become_ready(s);
+	else if (s->state == SERVICE_READY && health_watch(&s->health, s->conf, &why))
+		service_fail(s, ABI_FAILED_WATCH, "%s", why.text);
+}
+
 void service_step(struct service *s)
 {
 	bool runs = s->state != SERVICE_WAITING && s->state != SERVICE_ENDED;
@@ -275,26 +297,29 @@ void service_step(struct service *s)
 	out_forward(&s->output, false);
 	if (!runs)
 		return;
-	if (!s->child.running && s->state != SERVICE_PAUSED)
+	if (!s->child.running && s->state != SERVICE_PAUSED) {
 		child_ended(s);
-	else if (s->state == SERVICE_STARTING && !s->failed && probe_step(&s->probe, s->conf))
-		enter(s, SERVICE_READY, UINT64_MAX);
-	else if (clock_ms() >= s->deadline)
+		return;
+	}
+	step_health(s);
+	if (clock_ms() >= s->deadline)
 		deadline_over(s);
 }
 
 uint64_t service_deadline(const struct service *s)
 {
-	if (s->state == SERVICE_STARTING && !s->failed && s->probe.deadline < s->deadline)
-		return s->probe.deadline;
-	return s->deadline;
+	bool looks = !s->failed &&
+		     (s->state == SERVICE_STARTING || (s->state == SERVICE_READY && s->health.watching));
+	uint64_t next = looks ? health_deadline(&s->health, s->conf) : UINT64_MAX;
+
+	return next < s->deadline ? next : s->deadline;
 }
 
 size_t service_poll(const struct service *s, struct pollfd *p)
 {
 	p[0] = (struct pollfd){.fd = s->output.fd, .events = POLLIN};
-	p[1] = (struct pollfd){.fd = s->probe.fd, .events = s->probe.events};
-	return 2;
+	health_poll(&s->health, p + 1);
+	return SERVICE_FDS_MAX;
 }
 
 bool service_alive(const struct service *s)

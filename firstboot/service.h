@@ -9,9 +9,9 @@
 
 #include "child.h"
 #include "conf.h"
+#include "health.h"
 #include "line.h"
 #include "out.h"
-#include "probe.h"
 #include "restart.h"
 
 enum service_state {
@@ -29,7 +29,7 @@ struct service {
 	enum service_state state;
 	struct child child; /* the service, or a program of Before= */
 	struct output output;
-	struct probe probe;
+	struct health health;
 	size_t before_next; /* of Before=, and of BeforeArg= */
 	size_t before_at;
 	const char *before_program;
@@ -65,7 +65,9 @@ void service_stop(struct service *s);
 void service_step(struct service *s);
 uint64_t service_deadline(const struct service *s);
 
-/* At most 2; returns how many. */
+#define SERVICE_FDS_MAX (1 + HEALTH_FDS_MAX)
+
+/* At most SERVICE_FDS_MAX; returns how many. */
 size_t service_poll(const struct service *s, struct pollfd *p);
 
 /* Whether a process of it runs, or will. */

@@ -215,7 +215,7 @@ static size_t poll_services(struct pollfd *p, size_t max)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < service_count && n + 2 <= max; i++)
+	for (size_t i = 0; i < service_count && n + SERVICE_FDS_MAX <= max; i++)
 		n += service_poll(&services[i], p + n);
 	return n;
 }

@@ -63,6 +63,12 @@
  *   WorkingDirectory=        absolute
  *   ReadyPort=               decimal; 0: ready when started
  *   ReadyPath=               of the HTTP probe, at most ABI_READY_PATH_MAX bytes; absent: TCP
+ *   ReadyFile=               instead of a port: ready when this regular file is there
+ *   ReadyNotify=             no (absent) | yes: instead of both: ready when it says READY=1 (sd_notify)
+ *   WatchPort= WatchPath=    optional: the same kind of probe, repeated once it is ready
+ *   WatchNotify=             no (absent) | yes: instead it must say WATCHDOG=1
+ *   WatchInterval= WatchTimeout= WatchFailures=   with a watch: seconds between two probes, seconds for one, how many
+ *                            may fail in a row. WatchNotify=: silence of WatchInterval times WatchFailures has failed
  *   ReadyTimeout=            seconds
  *   StopSignal=              decimal
  *   StopTimeout=             seconds

@@ -68,6 +68,23 @@ static int put_account(struct service *v, struct error *err)
 	return 0;
 }
 
+static void put_watch(const struct service *v)
+{
+	const struct template_service *s = v->s;
+
+	if (s->watch_kind == READY_NOTIFY)
+		render(v->r, "WatchNotify", "yes");
+	else if (s->watch_port)
+		render(v->r, "WatchPort", "%u", s->watch_port);
+	else
+		return;
+	if (s->watch_path)
+		render(v->r, "WatchPath", "%s", s->watch_path);
+	render(v->r, "WatchInterval", "%u", s->watch_interval);
+	render(v->r, "WatchTimeout", "%u", s->watch_timeout);
+	render(v->r, "WatchFailures", "%u", s->watch_failures);
+}
+
 static int put_ready_and_stop(const struct service *v, struct error *err)
 {
 	const struct template_service *s = v->s;
@@ -75,9 +92,15 @@ static int put_ready_and_stop(const struct service *v, struct error *err)
 	if (s->ready_path && strlen(s->ready_path) > ABI_READY_PATH_MAX)
 		return error_usage(err, "%s=: the path is longer than %d bytes", key_of(v, "Ready"),
 				   ABI_READY_PATH_MAX);
+	if (s->watch_path && strlen(s->watch_path) > ABI_READY_PATH_MAX)
+		return error_usage(err, "%s=: the path is longer than %d bytes", key_of(v, "Watch"),
+				   ABI_READY_PATH_MAX);
 	render(v->r, "ReadyPort", "%u", s->ready_port);
 	if (s->ready_path)
-		render(v->r, "ReadyPath", "%s", s->ready_path);
+		render(v->r, s->ready_kind == READY_FILE ? "ReadyFile" : "ReadyPath", "%s", s->ready_path);
+	if (s->ready_kind == READY_NOTIFY)
+		render(v->r, "ReadyNotify", "yes");
+	put_watch(v);
 	render(v->r, "ReadyTimeout", "%u", s->ready_timeout);
 	render(v->r, "StopSignal", "%d", s->stop_signal);
 	render(v->r, "StopTimeout", "%u", s->stop_timeout);

@@ -6,9 +6,24 @@
 
 static bool has_ready(const struct template *t, const struct template_service *s)
 {
-	return s->ready_port != 0 || (s == &t->init.app && template_starts_later(t));
+	return s->ready_port != 0 || s->ready_kind != READY_PORT ||
+	       (s == &t->init.app && template_starts_later(t));
 }
 
+static bool has_watch(const struct template *t, const struct template_service *s)
+{
+	(void)t;
+	return s->watch_port != 0 || s->watch_kind != READY_PORT;
+}
+
+static bool has_watch_probe(const struct template *t, const struct template_service *s)
+{
+	(void)t;
+	return s->watch_port != 0;
+}
+
+static const struct service_condition watch = {has_watch, "Watch="};
+static const struct service_condition watch_probe = {has_watch_probe, "Watch=http:// or tcp://"};
 static const struct service_condition ready = {has_ready, "Ready="};
 
 static bool has_restart(const struct template *t, const struct template_service *s)
@@ -65,6 +80,10 @@ const struct key keys_init[] = {
 	{SERVICE_WORDS("After", after), .check = name_service_or_main},
 	{SERVICE_KEY("Ready", ready_path, set_ready), .release = release_string},
 	{SERVICE_SECONDS("ReadyTimeout", ready_timeout), .min = 1, .max = HOUR, .with = &ready},
+	{SERVICE_KEY("Watch", watch_path, set_watch), .release = release_string},
+	{SERVICE_SECONDS("WatchInterval", watch_interval), .min = 1, .max = HOUR, .with = &watch},
+	{SERVICE_SECONDS("WatchTimeout", watch_timeout), .min = 1, .max = HOUR, .with = &watch_probe},
+	{SERVICE_KEY("WatchFailures", watch_failures, set_number), .min = 1, .max = 1000, .with = &watch},
 	{SERVICE_KEY("StopSignal", stop_signal, set_signal)},
 	{SERVICE_SECONDS("StopTimeout", stop_timeout), .min = 1, .max = HOUR},
 	{SERVICE_CHOICE("Restart", restart), .choices = restarts},

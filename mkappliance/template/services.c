@@ -10,6 +10,9 @@ void service_init(struct template_service *s, const char *name)
 {
 	s->name = xstrdup(name);
 	s->ready_timeout = 60;
+	s->watch_interval = 10;
+	s->watch_timeout = 5;
+	s->watch_failures = 3;
 	s->stop_timeout = 10;
 	s->stop_signal = SIGTERM;
 	s->restart_limit = 5;

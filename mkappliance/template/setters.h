@@ -30,6 +30,7 @@ key_setter set_repository;   /* template.base.repositories */
 key_setter set_key_list;     /* struct strlist: one key of signatures a line, path or URL */
 key_setter set_copy;	     /* template.files */
 key_setter set_ready;	     /* ready_* of the service */
+key_setter set_watch;	     /* watch_* of the service */
 key_setter set_probe;	     /* template.test.ptr */
 
 /* Of a service and of the sandbox (setters_service.c). */

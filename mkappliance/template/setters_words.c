@@ -171,14 +171,33 @@ int set_copy(struct parse *p, const struct key *key, const char *value, struct e
 
 int set_ready(struct parse *p, const struct key *key, const char *value, struct error *err)
 {
-	struct value_url url;
-	int r = value_url(value, &url, err);
+	struct template_service *s = p->service;
+	struct value_url url = {.port = 0};
+	bool file = strncmp(value, "file:", 5) == 0, notify = strcmp(value, "notify") == 0;
+	int r = file ? name_image_path(value + 5, err) : notify ? 0 : value_url(value, &url, err);
 
 	(void)key;
 	if (r < 0)
 		return r;
-	p->service->ready_port = url.port;
-	p->service->ready_path = url.path;
+	s->ready_kind = file ? READY_FILE : notify ? READY_NOTIFY : READY_PORT;
+	s->ready_port = url.port;
+	s->ready_path = file ? xstrdup(value + 5) : url.path;
+	return 0;
+}
+
+int set_watch(struct parse *p, const struct key *key, const char *value, struct error *err)
+{
+	struct template_service *s = p->service;
+	struct value_url url = {.port = 0};
+	bool notify = strcmp(value, "notify") == 0;
+	int r = notify ? 0 : value_url(value, &url, err);
+
+	(void)key;
+	if (r < 0)
+		return r;
+	s->watch_kind = notify ? READY_NOTIFY : READY_PORT;
+	s->watch_port = url.port;
+	s->watch_path = url.path;
 	return 0;
 }
 

@@ -32,6 +32,8 @@
 enum base_source { BASE_NONE, BASE_DEBIAN, BASE_RPM, BASE_DIRECTORY, BASE_TAR, BASE_OCI, BASE_DISK };
 enum init_mode { INIT_APPLIANCE, INIT_SYSTEM };
 enum on_corruption { ON_CORRUPTION_POWEROFF, ON_CORRUPTION_REBOOT, ON_CORRUPTION_PANIC };
+/* READY_PORT also when there is none; READY_FILE: ready_path is the file. */
+enum ready_kind { READY_PORT, READY_FILE, READY_NOTIFY };
 enum network_mode { NETWORK_NONE, NETWORK_DHCP, NETWORK_STATIC, NETWORK_IPV6 };
 enum ipv6_mode { IPV6_AUTO, IPV6_NO };
 enum data_format { FORMAT_NONE, FORMAT_BLANK };
@@ -115,12 +117,19 @@ struct template_service {
 	char *group;		    /* NULL: the user's */
 	struct strlist environment; /* "NAME=value" */
 	char *working_directory;    /* "/" */
-	struct strlist after;	/* names of the services that must be ready before; known, without a circle */
-	char *ready_path;	/* Ready=http://:PORT/PATH: path; NULL when tcp or none */
-	uint16_t ready_port;	/* Ready=http or tcp; 0: ready as soon as it was started */
+	struct strlist after; /* names of the services that must be ready before; known, without a circle */
+	char *ready_path;     /* Ready=http://:PORT/PATH: path; NULL when tcp or none */
+	uint16_t ready_port;  /* Ready=http or tcp; 0: ready as soon as it was started */
+	enum ready_kind ready_kind;
 	unsigned ready_timeout; /* seconds, 60 */
-	unsigned stop_timeout;	/* seconds, 10 */
-	int stop_signal;	/* SIGTERM */
+	char *watch_path;	/* Watch=, as with Ready=; of the kinds only READY_PORT and READY_NOTIFY */
+	uint16_t watch_port;
+	enum ready_kind watch_kind;
+	unsigned watch_interval; /* seconds, 10 */
+	unsigned watch_timeout;	 /* seconds for one probe, 5 */
+	unsigned watch_failures; /* in a row, 3 */
+	unsigned stop_timeout;	 /* seconds, 10 */
+	int stop_signal;	 /* SIGTERM */
 	enum restart_policy restart;
 	unsigned restart_limit;	  /* restarts in restart_window at most: 5 */
 	unsigned restart_window;  /* seconds: 60 */
