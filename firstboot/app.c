@@ -17,6 +17,7 @@
 #include "file.h"
 #include "health.h"
 #include "image/abi.h"
+#include "metadata.h"
 
 #define DEFAULT_PATH  "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define DEFAULT_HOME  "HOME=/"
@@ -28,7 +29,7 @@ struct app_failure {
 	char step[28];
 };
 
-static const char *app_vars[CONF_LIST_MAX + ENV_FILE_VARS + 3 + HEALTH_ENV_MAX];
+static const char *app_vars[CONF_LIST_MAX + ENV_FILE_VARS + 3 + HEALTH_ENV_MAX + METADATA_ENV_MAX];
 static struct env app_env = {.ptr = app_vars, .max = sizeof app_vars / sizeof app_vars[0] - 1};
 static char app_text[ENVFILE_SIZE + 2]; /* of all files of EnvFile= */
 static size_t app_text_len;
@@ -71,6 +72,10 @@ static const char *make_env(const struct conf_service *c)
 		(void)env_set(&app_env, c->env.ptr[i]);
 	for (size_t i = 0; i < c->env_files.len && !step; i++)
 		step = load_env_file(c->env_files.ptr[i]);
+	/* What the template says of a variable stands above the user data. */
+	for (const char *const *v = metadata_env(); *v && !step; v++)
+		if (!env_has(&app_env, *v))
+			(void)env_set(&app_env, *v);
 	if (!env_has(&app_env, DEFAULT_PATH))
 		(void)env_set(&app_env, DEFAULT_PATH);
 	if (!env_has(&app_env, DEFAULT_HOME))

@@ -8,6 +8,8 @@ static const char *const choices_mode[] = {"appliance", "system", NULL};
 static const char *const choices_no_yes[] = {"no", "yes", NULL};
 static const char *const choices_lockdown[] = {"none", "integrity", "confidentiality", NULL};
 static const char *const choices_network[] = {"none", "dhcp", "static", "ipv6", NULL};
+static const char *const choices_metadata[] = {"none", "aws", "openstack", "nocloud", NULL};
+static const char *const choices_userdata[] = {"no", "env", NULL};
 static const char *const choices_ipv6[] = {"auto", "no", NULL};
 
 #define AT(field) .offset = offsetof(struct conf, field)
@@ -41,6 +43,10 @@ const struct conf_key conf_machine_keys[] = {
 	{"DNS", KIND_ARGS, MODE_APPLIANCE, AT(dns), .optional = true},
 	{"Search", KIND_ARGS, MODE_APPLIANCE, AT(search), .optional = true},
 	{"IPv6", KIND_CHOICE, MODE_APPLIANCE, AT(ipv6), .choices = choices_ipv6, .optional = true},
+	{"Metadata", KIND_CHOICE, MODE_APPLIANCE, AT(metadata), .choices = choices_metadata,
+	 .optional = true},
+	{"UserData", KIND_CHOICE, MODE_APPLIANCE, AT(userdata_env), .choices = choices_userdata,
+	 .optional = true},
 	{"StatusPort", KIND_NUMBER, MODE_APPLIANCE, AT(status_port), .optional = true, .min = 1,
 	 .max = 65535},
 	{"DataMount", KIND_PATH, MODE_APPLIANCE, AT(data_mount), .optional = true},

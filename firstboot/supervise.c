@@ -14,6 +14,7 @@
 #include "file.h"
 #include "image/abi.h"
 #include "lifetime.h"
+#include "metadata.h"
 #include "module.h"
 #include "net.h"
 #include "network.h"
@@ -335,6 +336,8 @@ _Noreturn void supervise_run(const struct conf *c, int uevent_fd)
 	data_start(c, &events);
 	if (!events.stop)
 		network_start(c, &events);
+	if (!events.stop)
+		metadata_start(c, &events);
 	check_stop();
 	seal(c);
 	life.lifetime = lifetime_end(c->max_lifetime, c->jitter, random64());

@@ -34,6 +34,8 @@
  *   Gateway=                 repeats: "[INTERFACE ]ADDRESS"
  *   DNS= Search=             repeat: addresses of servers, domains
  *   IPv6=                    auto (absent) | no
+ *   Metadata=                none (absent) | aws | openstack | nocloud: who is asked for the host name
+ *   UserData=                no (absent) | env: its user data are variables for every service
  *   StatusPort=              optional: decimal, where the state is told over HTTP
  *   DataMount=               optional: directory of the root where the data volume goes; then also
  *   DataLabel=               of its ext4 file system,
@@ -176,6 +178,7 @@
 #define ABI_FAILED_MODULE  "module"  /* a RootModule= does not load */
 #define ABI_FAILED_NETWORK "network" /* no interface, or no address in time */
 #define ABI_FAILED_DATA	   "data"    /* no data volume, or more than one, or a damaged one */
+#define ABI_FAILED_METADATA "metadata" /* Metadata= does not answer, or says what cannot be */
 #define ABI_FAILED_EXEC	   "exec"    /* the application, or Init=, cannot be executed */
 #define ABI_FAILED_EXITED \
 	"exited" /* the application ended before it was ready, or a program of Before= failed */

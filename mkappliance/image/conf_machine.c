@@ -14,6 +14,11 @@ void conf_put_network(struct render *r, const struct template *t)
 					       [NETWORK_STATIC] = "static",
 					       [NETWORK_IPV6] = "ipv6"};
 
+	static const char *const sources[] = {[METADATA_NONE] = "none",
+					      [METADATA_AWS] = "aws",
+					      [METADATA_OPENSTACK] = "openstack",
+					      [METADATA_NOCLOUD] = "nocloud"};
+
 	render(r, "Network", "%s", networks[t->init.network]);
 	render_list(r, "Interface", &t->network.interfaces);
 	render_list(r, "Address", &t->network.addresses);
@@ -22,6 +27,10 @@ void conf_put_network(struct render *r, const struct template *t)
 	render_list(r, "Search", &t->network.search);
 	if (t->network.ipv6 == IPV6_NO)
 		render(r, "IPv6", "no");
+	if (t->metadata.use != METADATA_NONE)
+		render(r, "Metadata", "%s", sources[t->metadata.use]);
+	if (t->metadata.userdata == USERDATA_ENV)
+		render(r, "UserData", "env");
 	if (t->init.status_port)
 		render(r, "StatusPort", "%u", t->init.status_port);
 }

@@ -235,6 +235,10 @@ static int check_network(const struct parse *p, struct error *err)
 		r = check_interface(p, "Network.Address", t->network.addresses.ptr[i], err);
 	for (size_t i = 0; r >= 0 && i < t->network.gateways.len; i++)
 		r = check_interface(p, "Network.Gateway", t->network.gateways.ptr[i], err);
+	if (r >= 0 && (t->metadata.use == METADATA_AWS || t->metadata.use == METADATA_OPENSTACK) &&
+	    t->init.network == NETWORK_NONE)
+		return wrong(p, "Metadata.Use",
+			     "Use=: aws and openstack are asked over the network, and Network=none", err);
 	if (r >= 0 && t->init.network == NETWORK_STATIC && t->network.addresses.len == 0)
 		return wrong(p, "Init.Network", "Network=static needs [Network] Address=", err);
 	return r;

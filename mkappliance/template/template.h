@@ -36,6 +36,8 @@ enum on_corruption { ON_CORRUPTION_POWEROFF, ON_CORRUPTION_REBOOT, ON_CORRUPTION
 enum ready_kind { READY_PORT, READY_FILE, READY_NOTIFY };
 enum network_mode { NETWORK_NONE, NETWORK_DHCP, NETWORK_STATIC, NETWORK_IPV6 };
 enum ipv6_mode { IPV6_AUTO, IPV6_NO };
+enum metadata_source { METADATA_NONE, METADATA_AWS, METADATA_OPENSTACK, METADATA_NOCLOUD };
+enum userdata_use { USERDATA_NO, USERDATA_ENV };
 enum data_format { FORMAT_NONE, FORMAT_BLANK };
 enum verify_mode { VERIFY_LAZY, VERIFY_FULL };
 enum restart_policy { RESTART_NO, RESTART_ON_FAILURE, RESTART_ALWAYS };
@@ -252,6 +254,11 @@ struct template
 		struct strlist search;
 		enum ipv6_mode ipv6;
 	} network;
+
+	struct {
+		enum metadata_source use;
+		enum userdata_use userdata;
+	} metadata;
 
 	struct {
 		char *mount; /* a directory of the image; NULL: there is no data volume */

@@ -19,15 +19,18 @@ void host_conf(int argc, char **argv, struct conf *ret)
 		"Salt=0000000000000000000000000000000000000000000000000000000000000000\n"
 		"DataBlocks=1\nHashStart=1\nRoot=00000000-0000-0000-0000-000000000000\n"
 		"Verity=00000000-0000-0000-0000-000000000000\nCommandLine=\nDeviceTimeout=1\n"
-		"OnCorruption=poweroff\nVerify=lazy\nMode=appliance\nHostname=host\nArg=/bin/true\n"
-		"ReadyPort=0\nUid=0\nGid=0\nWorkingDirectory=/\nReadyTimeout=1\nStopSignal=15\nStopTimeout=1\n";
+		"OnCorruption=poweroff\nVerify=lazy\nMode=appliance\nHostname=host\n";
+	static const char tail[] =
+		"Service=main\nArg=/bin/true\nUid=0\nGid=0\nWorkingDirectory=/\nReadyPort=0\n"
+		"ReadyTimeout=1\nStopSignal=15\nStopTimeout=1\n";
 	static char text[ABI_CONF_MAX];
 	struct line detail = {.len = 0};
 	size_t len = sizeof(head) - 1;
 
 	memcpy(text, head, len);
-	for (int i = 1; i < argc && len + strlen(argv[i]) + 2 < sizeof(text); i++)
+	for (int i = 1; i < argc && len + strlen(argv[i]) + 2 + sizeof(tail) < sizeof(text); i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s\n", argv[i]);
+	len += (size_t)snprintf(text + len, sizeof(text) - len, "%s", tail);
 	if (conf_parse(text, len, ret, &detail) < 0) {
 		fprintf(stderr, "%s\n", detail.text);
 		exit(2);
