@@ -174,12 +174,12 @@
 #define ABI_CAUSE_OOM "oom" /* the kernel killed it because memory ran out */
 
 /* Reasons of "failed". */
-#define ABI_FAILED_SETUP   "setup"   /* a mount, the hostname or another preparation */
-#define ABI_FAILED_MODULE  "module"  /* a RootModule= does not load */
-#define ABI_FAILED_NETWORK "network" /* no interface, or no address in time */
-#define ABI_FAILED_DATA	   "data"    /* no data volume, or more than one, or a damaged one */
+#define ABI_FAILED_SETUP    "setup"    /* a mount, the hostname or another preparation */
+#define ABI_FAILED_MODULE   "module"   /* a RootModule= does not load */
+#define ABI_FAILED_NETWORK  "network"  /* no interface, or no address in time */
+#define ABI_FAILED_DATA	    "data"     /* no data volume, or more than one, or a damaged one */
 #define ABI_FAILED_METADATA "metadata" /* Metadata= does not answer, or says what cannot be */
-#define ABI_FAILED_EXEC	   "exec"    /* the application, or Init=, cannot be executed */
+#define ABI_FAILED_EXEC	    "exec"     /* the application, or Init=, cannot be executed */
 #define ABI_FAILED_EXITED \
 	"exited" /* the application ended before it was ready, or a program of Before= failed */
 #define ABI_FAILED_RESTARTS "restart-limit" /* the application ended once more than RestartLimit= allows */

@@ -496,8 +496,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_appliance),	cmocka_unit_test(test_appliance_of_defaults),
 		cmocka_unit_test(test_programs_before), cmocka_unit_test(test_services_and_sandbox),
-		cmocka_unit_test(test_hardened),
-		cmocka_unit_test(test_system),
+		cmocka_unit_test(test_hardened),	cmocka_unit_test(test_system),
 		cmocka_unit_test(test_accounts),	cmocka_unit_test(test_odd_databases),
 		cmocka_unit_test(test_missing_program), cmocka_unit_test(test_program_that_may_not_run),
 		cmocka_unit_test(test_may_execute),	cmocka_unit_test(test_scripts),
