@@ -10,6 +10,7 @@
 #include "lib/interrupt.h"
 #include "lib/log.h"
 #include "vm/data_disk.h"
+#include "vm/timeline.h"
 #include "vm/trial.h"
 
 #define SECOND_NS     1000000000ull
@@ -27,6 +28,7 @@ struct boot_options {
 	unsigned timeout;
 	const char *connect;
 	const char *secure_boot;
+	const char *timeline;
 	bool tpm;
 	struct common_options common;
 };
@@ -42,6 +44,7 @@ struct boot {
 	struct machine *machine;
 	struct json *records;
 	size_t record_count;
+	struct timeline timeline; /* filled by that thread too */
 };
 
 static bool parse_port(const char *text, size_t len, uint16_t *ret)
@@ -117,6 +120,8 @@ static void on_line(const struct console_line *line, void *data)
 {
 	struct boot *b = data;
 
+	if (line->record)
+		timeline_add(&b->timeline, line->record);
 	if (b->options->common.json) {
 		if (line->record && b->record_count++ < RECORDS_MAX)
 			js_append(b->records, js_share(line->record));
@@ -218,6 +223,14 @@ static int print_json(const struct boot *b, const char *end, struct error *err)
 	return cmd_print_json(j, err);
 }
 
+static int write_timeline(const struct boot *b, struct error *err)
+{
+	const struct manifest *m = b->subject.manifest;
+	_cleanup_free_ char *title = xasprintf("%s %s", m->name, m->version);
+
+	return timeline_write(&b->timeline, title, b->options->timeline, err);
+}
+
 static int boot(struct boot *b, struct error *err)
 {
 	_cleanup_free_ char *end = NULL;
@@ -232,6 +245,8 @@ static int boot(struct boot *b, struct error *err)
 		return r;
 	s = machine_status(b->machine);
 	end = trial_describe_end(&s);
+	if (b->options->timeline && (r = write_timeline(b, err)) < 0)
+		return r;
 	r = b->options->common.json ? print_json(b, end, err) : 0;
 	return r < 0 ? r : judge(&s, end, err);
 }
@@ -251,6 +266,7 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 		 &o.memory},
 		{"cpus", 0, OPTION_NUMBER, "N", "processors of the guest (default: the template's)", &o.cpus},
 		{"timeout", 0, OPTION_NUMBER, "SECONDS", "press the power button after so long", &o.timeout},
+		{"timeline", 0, OPTION_STRING, "FILE", "draw where the time went, as SVG", &o.timeline},
 		{"secure-boot", 0, OPTION_STRING, "DIR",
 		 "firmware with Secure Boot on and the keys of DIR (mkappliance keygen)", &o.secure_boot},
 		{"tpm", 0, OPTION_FLAG, NULL, "a TPM 2.0 of software", &o.tpm},

@@ -56,7 +56,7 @@ check "a deadline is kept, and the record that did not come is named" \
 
 boots_and_serves() {
 	local pid status=0 page=""
-	"$mkappliance" boot "$image" --forward 18473:8080 >"$tmp/boot.out" 2>"$tmp/boot.err" &
+	"$mkappliance" boot "$image" --forward 18473:8080 --timeline "$tmp/boot.svg" >"$tmp/boot.out" 2>"$tmp/boot.err" &
 	pid=$!
 	for ((i = 0; i < 600; i++)); do
 		grep -q '"event": "ready"' "$tmp/boot.out" && break
@@ -74,6 +74,8 @@ boots_and_serves() {
 check "boot serves its page and stops on Ctrl-C; a port in use is said" boots_and_serves
 
 touch "$tmp/plain.raw"
+check "--timeline drew it" xmllint --noout "$tmp/boot.svg"
+check "with its steps" grep -q ">kernel modules<" "$tmp/boot.svg"
 check "an image without a manifest" fails_with 1 "no manifest beside it" "$mkappliance" boot "$tmp/plain.raw"
 cp "$manifest" "$tmp/plain.manifest.json"
 check "a manifest of another image" fails_with 3 "not the image that was built" "$mkappliance" test "$tmp/plain.raw"
