@@ -154,6 +154,52 @@ static int open_cached(const struct cached *c, const char *name, struct layer *r
 	return tar_index(ret->fd, name, ret, err);
 }
 
+/*
+ * The text in which a kernel image says what it is (Documentation/arch/x86/boot.rst: kernel_version, protocol 2.00 and
+ * later): "6.1.0-56-cloud-amd64 (...) #1 SMP PREEMPT_DYNAMIC Debian 6.1.174-1 (2026-10-01)". To be freed; NULL: it does not say.
+ */
+static char *version_text(const uint8_t *image, size_t len)
+{
+	size_t at, n;
+
+	if (len < 0x210 || memcmp(image + 0x202, "HdrS", 4) != 0)
+		return NULL;
+	at = (size_t)(image[0x20e] | image[0x20f] << 8) + 0x200;
+	if (at == 0x200 || at >= len)
+		return NULL;
+	for (n = 0; at + n < len && n < 512 && image[at + n] >= ' ' && image[at + n] < 0x7f; n++)
+		;
+	return xstrndup((const char *)image + at, n);
+}
+
+/* Debian's kernels say of which version of the package they are. To be freed; NULL: it does not say. */
+static char *debian_version(const uint8_t *image, size_t len)
+{
+	static const char mark[] = " Debian ";
+	_cleanup_free_ char *text = version_text(image, len);
+	const char *at = text ? strstr(text, mark) : NULL;
+	size_t n = at ? strcspn(at + strlen(mark), " ") : 0;
+
+	return n ? xstrndup(at + strlen(mark), n) : NULL;
+}
+
+/* The package that the kernel was in, which no database of the tree knows. */
+static void add_kernel_package(const struct template *t, const struct kernel *k, const char *release,
+			       const struct cached *c, struct compose_result *result)
+{
+	struct compose_input *in =
+		compose_add_input(result, "kernel", t->kernel.package, &c->digest, c->size);
+	_cleanup_free_ char *version = debian_version(k->image, k->image_len);
+	_cleanup_free_ char *name = xasprintf("linux-image-%s", release);
+
+	if (!version)
+		return;
+	in->package = xstrdup(name);
+	in->version = xstrdup(version);
+	in->arch = xstrdup(debian_architecture(t->appliance.arch));
+	installed_add(&result->packages, "deb", name, version, in->arch);
+}
+
 /* @layer gets all of the modules, for Mode=system. */
 static int find_package(const struct template *t, const struct cache *cache, struct source *s,
 			struct layer *layer, struct compose_result *result, struct error *err)
@@ -173,34 +219,19 @@ static int find_package(const struct template *t, const struct cache *cache, str
 	r = merge_layer(s->own, &look, 0, 0, err);
 	if (r < 0)
 		return r;
-	compose_add_input(result, "kernel", t->kernel.package, &c.digest, c.size);
-	/* No database in the tree knows of these. */
-	if (c.note) {
-		r = installed_parse(c.note, c.path, &result->packages, err);
-		if (r < 0)
-			return r;
-	}
-	return find_in_tree(s, t->kernel.package, CURE, &result->kernel, err);
+	r = find_in_tree(s, t->kernel.package, CURE, &result->kernel, err);
+	if (r == 0)
+		add_kernel_package(t, &result->kernel, s->release, &c, result);
+	return r;
 }
 
-/*
- * The release that a kernel image says it is (Documentation/arch/x86/boot.rst: kernel_version, protocol
- * 2.00 and later). NULL: it does not say. To be freed.
- */
+/* The release that a kernel image says it is. NULL: it does not say. To be freed. */
 static char *release_of_image(const uint8_t *image, size_t len)
 {
-	size_t at, n;
+	_cleanup_free_ char *text = version_text(image, len);
+	size_t n = text ? strcspn(text, " /") : 0;
 
-	if (len < 0x210 || memcmp(image + 0x202, "HdrS", 4) != 0)
-		return NULL;
-	at = (size_t)(image[0x20e] | image[0x20f] << 8) + 0x200;
-	if (at == 0x200 || at >= len)
-		return NULL;
-	for (n = 0;
-	     at + n < len && n < 128 && image[at + n] > ' ' && image[at + n] < 0x7f && image[at + n] != '/';
-	     n++)
-		;
-	return n ? xstrndup((const char *)image + at, n) : NULL;
+	return n > 0 && n < 128 ? xstrndup(text, n) : NULL;
 }
 
 /* The release that image and directory of modules must be of. */

@@ -76,6 +76,8 @@ static void add_inputs(const struct oci_image *image, const char *kind, const ch
 
 	in->package = label(&c->labels, "org.opencontainers.image.title");
 	in->version = label(&c->labels, "org.opencontainers.image.version");
+	in->license = label(&c->labels, "org.opencontainers.image.licenses");
+	in->vendor = label(&c->labels, "org.opencontainers.image.vendor");
 	in->arch = c->platform.architecture ? xstrdup(c->platform.architecture) : NULL;
 	if (strncmp(name, REFERENCE_REGISTRY, strlen(REFERENCE_REGISTRY)) == 0)
 		in->repository = xstrdup(name);

@@ -93,8 +93,11 @@ static int check_options(const struct starter *s, const char *source, struct err
 	if (is_rpm && !s->repository)
 		return error_usage(err, "--source=rpm: --repository= must name one, such as "
 					"https://mirror.example.org/9/BaseOS/x86_64/os");
-	if (!is_rpm && s->repository)
-		return error_usage(err, "--repository=: goes with --source=rpm");
+	if (is_rpm && !s->gpgkey)
+		return error_usage(err, "--source=rpm: --gpgkey=FILE must name the key of the repository's "
+					"signatures (none: they are not checked)");
+	if (!is_rpm && (s->repository || s->gpgkey))
+		return error_usage(err, "--repository= and --gpgkey=: go with --source=rpm");
 	if (s->exec && s->unit)
 		return error_usage(err, "--exec= and --unit=: one of the two starts the application");
 	if (strcmp(source, "disk") == 0 && (s->exec || s->unit))
@@ -185,8 +188,8 @@ static int fill_and_rename(const char *temp, const char *dir, const struct start
 
 int starter_write(const char *dir, const struct starter *asked, struct strlist *ret_files, struct error *err)
 {
-	_cleanup_free_ char *image = NULL, *package = NULL, *repository = NULL, *name = NULL, *temp = NULL,
-			    *target = xstrdup(dir);
+	_cleanup_free_ char *image = NULL, *package = NULL, *repository = NULL, *gpgkey = NULL, *name = NULL,
+			    *temp = NULL, *target = xstrdup(dir);
 	struct starter s = *asked;
 	const char *source = source_of(asked);
 	struct error ignored = ERROR_INIT;
@@ -203,6 +206,12 @@ int starter_write(const char *dir, const struct starter *asked, struct strlist *
 	    (r = absolute("package", s.package, &package, err)) < 0 ||
 	    (r = absolute("repository", s.repository, &repository, err)) < 0)
 		return r;
+	if (s.gpgkey && strcmp(s.gpgkey, "none") != 0) {
+		if ((r = check_value("gpgkey", s.gpgkey, err)) < 0 ||
+		    (r = absolute("gpgkey", s.gpgkey, &gpgkey, err)) < 0)
+			return r;
+	}
+	s.gpgkey = gpgkey;
 	name = name_of(target);
 	s.image = image;
 	s.package = package;

@@ -26,7 +26,7 @@ check "debian, the default: nginx with a page" debian_is_written
 refused() {
 	fails_with 2 "$@" && [ "$(echo *)" = "$before" ]
 }
-touch image.qcow2
+touch image.qcow2 app.rpm
 mkdir layout full
 echo mine >full/file
 before=$(echo *)
@@ -35,6 +35,7 @@ check "a file of the user's" refused "is not empty ('file' is in it)" "$mkapplia
 check "an unknown source" refused "Source=: 'debain'" "$mkappliance" new x --source debain --exec /bin/x
 check "oci without an image" refused "--image= must say which" "$mkappliance" new x --source oci
 check "rpm without a repository" refused "--repository= must name one" "$mkappliance" new x --source rpm --exec /bin/x
+check "rpm without a key" refused "--gpgkey=FILE must name the key" "$mkappliance" new x --source rpm --repository layout --exec /bin/x
 check "an image for debian" refused "--image=: goes with" "$mkappliance" new x --image image.qcow2
 check "an image that is not there" refused "--image=gone.qcow2" "$mkappliance" new x --source disk --image gone.qcow2
 check "a package that nothing starts" refused "--exec=COMMAND or --unit=" "$mkappliance" new x --package image.qcow2
@@ -50,9 +51,13 @@ mkdir empty
 check "oci: by reference, into an empty directory" new empty --source oci --image docker://registry.example.org/library/app:1
 check "oci: a layout, with its tag" new oci --source oci --image layout:latest
 check "disk" new disk --source disk --image image.qcow2
+check "rpm: with a key, and an application of which the source follows" new rpm --repository layout --gpgkey image.qcow2 \
+	--package app.rpm --unit app.service
+check "rpm: not signed" new unsigned --source rpm --repository https://mirror.example.org/ --gpgkey none --exec /bin/x
 # shellcheck disable=SC2016 # a path, not a variable
 paths_are_absolute() {
 	grep -qx "Image=$tmp/layout:latest" oci/appliance.conf && grep -qx "Image=$tmp/image.qcow2" disk/appliance.conf &&
+		grep -qx "Repository=main $tmp/layout gpgkey=$tmp/image.qcow2" rpm/appliance.conf &&
 		grep -qx 'Image=docker://registry.example.org/library/app:1' empty/appliance.conf
 }
 check "paths lead there from anywhere, references stay" paths_are_absolute
