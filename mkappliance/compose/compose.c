@@ -379,7 +379,6 @@ static int collect_debs(struct compose *c, struct apt_job *job, bool *is_deb, st
 static int install_debs(struct compose *c, struct apt_job *job, struct error *err)
 {
 	_cleanup_cached_ struct cached cached = CACHED_INIT;
-	_cleanup_layer_ struct layer l = LAYER_INIT;
 	int r = apt_job_read(job, c->m, err);
 
 	if (r == 0)

@@ -67,7 +67,8 @@ const char *layer_clean_path(const char *name, size_t len, char **ret)
 
 	if (memchr(name, 0, len))
 		return "has a name with a NUL byte in it";
-	if (len > 0 && name[0] == '/')
+	/* "/" alone is the root, as some builders of container images write it. */
+	if (len > 1 && name[0] == '/')
 		return "has an absolute path";
 	if (len > LAYER_PATH_MAX)
 		return "has a path of more than 4095 bytes";

@@ -145,6 +145,9 @@ int name_release(const char *value, struct error *err)
 
 int name_repository(const char *value, struct error *err)
 {
+	/* The section of dnf's configuration that is no repository. */
+	if (strcmp(value, "main") == 0)
+		return error_usage(err, "'main' is no name for a repository: dnf keeps it for itself");
 	if (!is_made_of(value, ALNUM, ALNUM "._-", 63))
 		return error_usage(err, "'%s' is not a name for a repository (A-Z a-z 0-9 . _ -)", value);
 	return 0;

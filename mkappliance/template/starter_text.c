@@ -70,7 +70,7 @@ static void base_rpm(const struct starter *s, bool example, struct buf *b)
 		b,
 		"# The packages are resolved and installed by dnf. One Repository= for each repository: a name and where it is,\n"
 		"# with gpgkey=FILE to check signatures by. For CentOS Stream these are BaseOS and AppStream of a mirror.\n"
-		"Source=rpm\nRepository=main %s %s%s\n"
+		"Source=rpm\nRepository=base %s %s%s\n"
 		"# What every machine has; the application's own dependencies come by themselves.\n"
 		"Packages=bash coreutils kernel-core\n",
 		s->repository, s->gpgkey ? "gpgkey=" : "gpgcheck=no", s->gpgkey ? s->gpgkey : "");

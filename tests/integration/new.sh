@@ -57,7 +57,7 @@ check "rpm: not signed" new unsigned --source rpm --repository https://mirror.ex
 # shellcheck disable=SC2016 # a path, not a variable
 paths_are_absolute() {
 	grep -qx "Image=$tmp/layout:latest" oci/appliance.conf && grep -qx "Image=$tmp/image.qcow2" disk/appliance.conf &&
-		grep -qx "Repository=main $tmp/layout gpgkey=$tmp/image.qcow2" rpm/appliance.conf &&
+		grep -qx "Repository=base $tmp/layout gpgkey=$tmp/image.qcow2" rpm/appliance.conf &&
 		grep -qx 'Image=docker://registry.example.org/library/app:1' empty/appliance.conf
 }
 check "paths lead there from anywhere, references stay" paths_are_absolute
@@ -81,6 +81,28 @@ tar_builds() {
 synthetic_base && tar -C in -cf in/page.tar page
 check "directory: builds" directory_builds
 check "tar, with a package: builds" tar_builds
+
+# A repository and an application of it, as in templates/rpm-service; a container image made by umoci.
+rpm_builds() {
+	(cd "$OLDPWD" && scripts/rpm-distribution build/rpm-distribution) &&
+		new app-rpm --repository "$OLDPWD/build/rpm-distribution/repository" --gpgkey "$OLDPWD/build/rpm-distribution/key.asc" \
+			--package "$OLDPWD"/build/rpm-distribution/hello-*.rpm --unit hello.service && build app-rpm
+}
+oci_builds() {
+	umoci init --layout image && umoci new --image image:app && install -D "$OLDPWD/build/hello" root/usr/bin/hello &&
+		umoci insert --image image:app root / && umoci config --image image:app --config.entrypoint /usr/bin/hello --config.cmd 8080 &&
+		new app-oci --source oci --image image:app && build app-oci
+}
+if command -v dnf >/dev/null && command -v createrepo_c >/dev/null && command -v rpmsign >/dev/null; then
+	check "rpm: builds" rpm_builds
+else
+	check_skip "rpm: builds" "dnf, createrepo_c or rpmsign is not installed (scripts/setup)"
+fi
+if command -v umoci >/dev/null; then
+	check "oci: builds" oci_builds
+else
+	check_skip "oci: builds" "umoci is not installed (apt-get install umoci)"
+fi
 
 # These fetch a kernel, and Debian.
 check "none: builds" build tiny && check "none: boots and answers" "$mkappliance" test out/tiny-1.0.0.raw

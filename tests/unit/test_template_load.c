@@ -247,6 +247,8 @@ static const struct {
 	 "f:2: Copy=: '0644' is not mode=, owner= or group= (each at most once)"},
 	{"[Init]\nExec=x\n", "f:2: Exec=: 'x' is not an absolute path in the image"},
 	{"[Init]\nExec=-/x\n", "f:2: Exec=: '-/x' is not an absolute path in the image"},
+	{"[Base]\nRepository=main http://x\n",
+	 "f:2: Repository=: 'main' is no name for a repository: dnf keeps it for itself"},
 	{"[Base]\nRepository=deb http://x y\n",
 	 "f:2: Repository=: 'y': its components are missing, such as main"},
 	{"[Base]\nRepository=deb http://x ./ main\n",
