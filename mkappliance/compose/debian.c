@@ -247,7 +247,6 @@ static int run_mmdebstrap(int fd, struct bootstrap *b, struct error *err)
 	_cleanup_free_ char *epoch = NULL;
 	struct spawn s = {.package = "mmdebstrap", .stdout_fd = fd, .on_line = on_line, .data = b};
 	const char *env[3] = {NULL};
-	_cleanup_free_ char *tmpdir = NULL;
 	const char *mode;
 	int r;
 

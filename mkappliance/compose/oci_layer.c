@@ -154,6 +154,7 @@ static int make_layer(int fd, struct buf *note, void *data, struct error *err)
 				    f->blob.size, m->layer->size);
 	progress_start(&f->progress, "unpacking a layer", "B", f->blob.size);
 	r = unpack(f, fd, err);
+	look.proven = true;
 	if (r == 0)
 		r = tar_index(fd, m->what, &look, err);
 	if (r == 0)
@@ -184,5 +185,6 @@ int oci_layer_get(const struct oci_image *image, size_t number, const struct cac
 		return r;
 	ret->name = steal_pointer(&what);
 	ret->fd = steal_fd(&c.fd);
+	ret->proven = true;
 	return tar_index(ret->fd, ret->name, ret, err);
 }

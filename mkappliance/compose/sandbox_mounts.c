@@ -45,7 +45,12 @@ int sandbox_mounts_begin(const char *writable, struct error *err)
 	const char *const kept[] = {"/tmp", writable};
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return error_errno(err, -errno, "mounts of the sandbox");
+		return errno == EINVAL
+			       ? error_set(
+					 err, -EINVAL,
+					 "no sandbox in a chroot whose root is no mount point: before chroot(8), mount --bind it onto "
+					 "itself")
+			       : error_errno(err, -errno, "mounts of the sandbox");
 	/* First the one that may hold the other. */
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
 		if (mount(kept[i], kept[i], NULL, MS_BIND | MS_REC, NULL) < 0)

@@ -501,6 +501,8 @@ int tar_index(int fd, const char *name, struct layer *ret, struct error *err)
 		return error_errno(err, -errno, "%s", name);
 	r.end = (uint64_t)st.st_size;
 	for (unsigned n = 0; e == 0; n++) {
+		if (ret->proven && n > 0 && r.pos == r.end)
+			break;
 		if (r.end - r.pos < TAR_BLOCK)
 			e = error_set(err, -ENODATA, "%s: ends at byte %ju without an end mark: truncated",
 				      name, (uintmax_t)r.end);

@@ -14,7 +14,10 @@
 #define TAR_ENTRIES_MAX 4000000u
 #define TAR_MEMORY_MAX	((uint64_t)1 << 30) /* names, attributes and sparse maps of one archive */
 
-/* Appends the members of the tar @fd, which stays the caller's, to @ret->entries. */
+/*
+ * Appends the members of the tar @fd, which stays the caller's, to @ret->entries. One without an end mark is truncated, unless
+ * @ret->proven says that it is whole.
+ */
 int tar_index(int fd, const char *name, struct layer *ret, struct error *err);
 
 /* Whether the 512 bytes @block are the header of a tar. */

@@ -384,6 +384,26 @@ static void test_refuses_files(void **state)
 }
 
 /* A compressed file that was cut off in the middle must not pass for a shorter one. */
+/* Of which the digest was checked: it may end behind a member, and nowhere else. */
+static void test_proven_needs_no_end_mark(void **state)
+{
+	_cleanup_buf_ struct buf tar = {0};
+	_cleanup_close_ int fd = memfd_create("tar", MFD_CLOEXEC), cut = memfd_create("cut", MFD_CLOEXEC);
+	_cleanup_layer_ struct layer whole = LAYER_INIT, broken = LAYER_INIT, unproven = LAYER_INIT;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	tar_add(&tar, &(struct member){.path = "/", .type = '5'});
+	tar_add(&tar, &(struct member){.path = "a", .data = "x"});
+	whole.proven = broken.proven = true;
+	assert_int_equal(io_write_full(fd, "tar", tar.ptr, tar.len, &err), 0);
+	assert_int_equal(io_write_full(cut, "cut", tar.ptr, tar.len - 512, &err), 0);
+	assert_int_equal(tar_index(fd, "tar", &whole, &err), 0);
+	assert_int_equal(whole.len, 2);
+	assert_int_equal(tar_index(fd, "tar", &unproven, &err), -ENODATA);
+	assert_true(tar_index(cut, "cut", &broken, &err) < 0);
+}
+
 static void test_refuses_truncated_compression(void **state)
 {
 	_cleanup_free_ char *in = xasprintf("%s/in", (char *)*state),
@@ -447,6 +467,7 @@ int main(void)
 		unit_test_in_dir(test_gnu_tar),
 		unit_test_in_dir(test_deb),
 		unit_test_in_dir(test_refuses_files),
+		cmocka_unit_test(test_proven_needs_no_end_mark),
 		unit_test_in_dir(test_refuses_truncated_compression),
 		unit_test_in_dir(test_write_tar),
 	};
