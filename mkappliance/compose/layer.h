@@ -20,9 +20,9 @@ struct layer_entry {
 };
 
 struct layer {
-	char *name;		 /* for messages */
-	int fd;			 /* of the tar or the directory; -1: every content is in memory */
-	bool proven;		 /* the tar's digest was checked: it need not end in a mark to be known as whole */
+	char *name;  /* for messages */
+	int fd;	     /* of the tar or the directory; -1: every content is in memory */
+	bool proven; /* the tar's digest was checked: it need not end in a mark to be known as whole */
 	struct tree_stamp stamp; /* for the source that the merge makes of @fd */
 	struct layer_entry *entries;
 	size_t len;

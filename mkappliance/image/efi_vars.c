@@ -27,24 +27,6 @@
 #define AWS_DIGEST_SIZE	 32
 #define CRC32C_REFLECTED 0x82f63b78u
 
-static void add_u16(struct buf *b, uint16_t v)
-{
-	v = htole16(v);
-	buf_add(b, &v, sizeof(v));
-}
-
-static void add_u32(struct buf *b, uint32_t v)
-{
-	v = htole32(v);
-	buf_add(b, &v, sizeof(v));
-}
-
-static void add_u64(struct buf *b, uint64_t v)
-{
-	v = htole64(v);
-	buf_add(b, &v, sizeof(v));
-}
-
 /* A GUID that is in this program as text. */
 static void add_guid(struct buf *b, const char *text)
 {
@@ -81,17 +63,17 @@ static void add_variable(struct buf *b, const struct efi_variable *v)
 {
 	const uint8_t state[2] = {VARIABLE_ADDED, 0};
 
-	add_u16(b, VARIABLE_START);
+	buf_add_le16(b, VARIABLE_START);
 	buf_add(b, state, sizeof(state));
-	add_u32(b, v->attributes);
+	buf_add_le32(b, v->attributes);
 	buf_add_zero(b, 8); /* monotonic count */
 	buf_add(b, v->time, sizeof(v->time));
 	buf_add_zero(b, 4); /* index of a public key */
-	add_u32(b, (uint32_t)(2 * (strlen(v->name) + 1)));
-	add_u32(b, (uint32_t)v->len);
+	buf_add_le32(b, (uint32_t)(2 * (strlen(v->name) + 1)));
+	buf_add_le32(b, (uint32_t)v->len);
 	add_guid(b, v->vendor);
 	for (const char *c = v->name;; c++) {
-		add_u16(b, (unsigned char)*c);
+		buf_add_le16(b, (unsigned char)*c);
 		if (!*c)
 			break;
 	}
@@ -207,7 +189,7 @@ static uint32_t crc32c(const void *data, size_t len)
 
 static void add_counted(struct buf *b, const void *data, size_t len)
 {
-	add_u64(b, len);
+	buf_add_le64(b, len);
 	buf_add(b, data, len);
 }
 
@@ -220,29 +202,29 @@ void efi_aws_blob(const struct efi_variable *variables, size_t count, struct buf
 	_cleanup_buf_ struct buf plain = {0}, checked = {0};
 	uLongf packed;
 
-	add_u64(&plain, count);
+	buf_add_le64(&plain, count);
 	for (size_t i = 0; i < count; i++) {
 		const struct efi_variable *v = &variables[i];
 
 		add_counted(&plain, v->name, strlen(v->name));
 		add_counted(&plain, v->data, v->len);
 		add_guid(&plain, v->vendor);
-		add_u32(&plain, v->attributes);
+		buf_add_le32(&plain, v->attributes);
 		if (v->attributes & EFI_TIME_BASED_AUTH) {
 			buf_add(&plain, v->time, sizeof(v->time));
 			/* Of the certificate that owns a private authenticated variable: the databases have none. */
-			add_u64(&plain, AWS_DIGEST_SIZE);
+			buf_add_le64(&plain, AWS_DIGEST_SIZE);
 			buf_add_zero(&plain, AWS_DIGEST_SIZE);
 		}
 	}
-	add_u32(&checked, 0);
+	buf_add_le32(&checked, 0);
 	packed = compressBound(plain.len);
 	if (compress2((Bytef *)buf_room(&checked, packed), &packed, (const Bytef *)plain.ptr, plain.len,
 		      Z_BEST_COMPRESSION) != Z_OK)
 		abort(); /* only for lack of memory */
 	checked.len += packed;
 	buf_add(ret, AWS_MAGIC, strlen(AWS_MAGIC));
-	add_u32(ret, crc32c(checked.ptr, checked.len));
+	buf_add_le32(ret, crc32c(checked.ptr, checked.len));
 	buf_add(ret, checked.ptr, checked.len);
 }
 
@@ -254,9 +236,9 @@ void efi_signature_list(const struct guid *owner, const void *certificate, size_
 
 	guid_to_gpt(owner, raw);
 	add_guid(ret, CERT_X509);
-	add_u32(ret, (uint32_t)(LIST_HEADER + sizeof(raw) + len));
-	add_u32(ret, 0);
-	add_u32(ret, (uint32_t)(sizeof(raw) + len));
+	buf_add_le32(ret, (uint32_t)(LIST_HEADER + sizeof(raw) + len));
+	buf_add_le32(ret, 0);
+	buf_add_le32(ret, (uint32_t)(sizeof(raw) + len));
 	buf_add(ret, raw, sizeof(raw));
 	buf_add(ret, certificate, len);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/mem.h"
 
+#include <endian.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -121,6 +122,24 @@ void buf_printf(struct buf *b, const char *format, ...)
 	vsnprintf(b->ptr + b->len, (size_t)n + 1, format, ap);
 	va_end(ap);
 	b->len += (size_t)n;
+}
+
+void buf_add_le16(struct buf *b, uint16_t v)
+{
+	v = htole16(v);
+	buf_add(b, &v, sizeof(v));
+}
+
+void buf_add_le32(struct buf *b, uint32_t v)
+{
+	v = htole32(v);
+	buf_add(b, &v, sizeof(v));
+}
+
+void buf_add_le64(struct buf *b, uint64_t v)
+{
+	v = htole64(v);
+	buf_add(b, &v, sizeof(v));
 }
 
 char *buf_steal(struct buf *b)

@@ -48,6 +48,10 @@ void buf_add_zero(struct buf *b, size_t len);
  */
 char *buf_room(struct buf *b, size_t len);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Little endian, as EFI and most of what lies on a disk has it. */
+void buf_add_le16(struct buf *b, uint16_t v);
+void buf_add_le32(struct buf *b, uint32_t v);
+void buf_add_le64(struct buf *b, uint64_t v);
 /* Hands the bytes over as a string ("" when empty) to be freed by the caller. */
 char *buf_steal(struct buf *b);
 

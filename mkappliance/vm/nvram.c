@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/nvram.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
@@ -10,24 +9,6 @@
 #include "lib/mem.h"
 
 #define ATTRIBUTES (EFI_NON_VOLATILE | EFI_BOOT_SERVICE | EFI_RUNTIME)
-
-static void add_u16(struct buf *b, uint16_t v)
-{
-	v = htole16(v);
-	buf_add(b, &v, sizeof(v));
-}
-
-static void add_u32(struct buf *b, uint32_t v)
-{
-	v = htole32(v);
-	buf_add(b, &v, sizeof(v));
-}
-
-static void add_u64(struct buf *b, uint64_t v)
-{
-	v = htole64(v);
-	buf_add(b, &v, sizeof(v));
-}
 
 static void add_guid(struct buf *b, const struct guid *g)
 {
@@ -41,7 +22,7 @@ static void add_guid(struct buf *b, const struct guid *g)
 static void add_utf16(struct buf *b, const char *ascii)
 {
 	do
-		add_u16(b, (unsigned char)*ascii);
+		buf_add_le16(b, (unsigned char)*ascii);
 	while (*ascii++);
 }
 
@@ -54,15 +35,15 @@ static void add_device_path(struct buf *b, const struct nvram_entry *e)
 	const uint8_t end[4] = {0x7f, 0xff, 4, 0};
 	const uint8_t gpt_by_guid[2] = {2, 2};
 
-	add_u16(b, 0x0104); /* media, hard drive */
-	add_u16(b, 42);
-	add_u32(b, e->number);
-	add_u64(b, e->esp->offset / LAYOUT_SECTOR);
-	add_u64(b, e->esp->size / LAYOUT_SECTOR);
+	buf_add_le16(b, 0x0104); /* media, hard drive */
+	buf_add_le16(b, 42);
+	buf_add_le32(b, e->number);
+	buf_add_le64(b, e->esp->offset / LAYOUT_SECTOR);
+	buf_add_le64(b, e->esp->size / LAYOUT_SECTOR);
 	add_guid(b, &e->esp->uuid);
 	buf_add(b, gpt_by_guid, sizeof(gpt_by_guid));
-	add_u16(b, 0x0404); /* media, file path */
-	add_u16(b, (uint16_t)(4 + 2 * (strlen(e->file) + 1)));
+	buf_add_le16(b, 0x0404); /* media, file path */
+	buf_add_le16(b, (uint16_t)(4 + 2 * (strlen(e->file) + 1)));
 	add_utf16(b, e->file);
 	buf_add(b, end, sizeof(end));
 }
@@ -73,8 +54,8 @@ static void load_option(struct buf *b, const struct nvram_entry *e)
 	struct buf path = {0};
 
 	add_device_path(&path, e);
-	add_u32(b, 1); /* active */
-	add_u16(b, (uint16_t)path.len);
+	buf_add_le32(b, 1); /* active */
+	buf_add_le16(b, (uint16_t)path.len);
 	add_utf16(b, "mkappliance");
 	buf_add(b, path.ptr, path.len);
 	add_utf16(b, e->options);
