@@ -225,6 +225,7 @@ nginx_as_fetched() {
 		for path in glob.glob(sys.argv[1] + "/*.json"):
 		    if json.load(open(path))["sha256"] == want:
 		        print(path[:-5] + ".tar")
+		        break
 	PY
 	) && EPOCH=1 python3 "$trees" tar "$base" >"$tmp/fetched.list" && EPOCH=1 python3 "$trees" tar "$tmp/nginx.seen.tar" >"$tmp/seen.list" &&
 		cmp templates/nginx/nginx.conf <(tar -xOf "$tmp/nginx.seen.tar" ./etc/nginx/nginx.conf) &&
