@@ -128,6 +128,7 @@ Package=linux-image-cloud-amd64
 CommandLine=console=ttyS0
 [Init]
 Exec=/usr/bin/reader
+Capabilities=all
 Network=none
 [Sign]
 $(printf '%s\n' "$@")
