@@ -5,6 +5,7 @@
 # cached base; started by Unit= in a virtual machine. And each way in which that cannot be done.
 # shellcheck disable=SC2016,SC2119,SC2120 # for the inner shell; called through check
 . "$(dirname "$0")/functions.sh"
+requires_sandbox
 requires python3
 requires mmdebstrap
 requires dpkg-deb dpkg

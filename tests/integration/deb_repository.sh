@@ -5,6 +5,7 @@
 # another key. The rest comes from the archive that the machine's own apt has.
 # shellcheck disable=SC2016,SC2119,SC2120 # for the inner shell; called through check
 . "$(dirname "$0")/functions.sh"
+requires_sandbox
 . tests/integration/archive.sh
 requires python3
 requires mmdebstrap

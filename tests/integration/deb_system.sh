@@ -5,6 +5,7 @@
 # templates/debian-systemd: one unit that a .deb enables, one that nothing but a preset of [Files] enables, and one that a .deb enables
 # and a preset disables.
 . "$(dirname "$0")/functions.sh"
+requires_sandbox
 requires python3
 requires mmdebstrap
 requires dpkg-deb dpkg

@@ -53,6 +53,14 @@ requires() {
 	command -v "$1" >/dev/null || skip "$1 is not installed (apt-get install ${2:-$1})"
 }
 
+# Package managers run in name spaces of their own; in a chroot whose root is no mount point root cannot make them.
+can_sandbox() {
+	[ "$(id -u)" -ne 0 ] || unshare --mount mount --make-rprivate / 2>/dev/null
+}
+requires_sandbox() {
+	can_sandbox || skip "no sandbox here: the root directory is no mount point"
+}
+
 check() {
 	local name=$1 output
 	shift

@@ -93,10 +93,10 @@ oci_builds() {
 		umoci insert --image image:app root / && umoci config --image image:app --config.entrypoint /usr/bin/hello --config.cmd 8080 &&
 		new app-oci --source oci --image image:app && build app-oci
 }
-if command -v dnf >/dev/null && command -v createrepo_c >/dev/null && command -v rpmsign >/dev/null; then
+if can_sandbox && command -v dnf >/dev/null && command -v createrepo_c >/dev/null && command -v rpmsign >/dev/null; then
 	check "rpm: builds" rpm_builds
 else
-	check_skip "rpm: builds" "dnf, createrepo_c or rpmsign is not installed (scripts/setup)"
+	check_skip "rpm: builds" "no sandbox here, or dnf, createrepo_c or rpmsign is not installed (scripts/setup)"
 fi
 if command -v umoci >/dev/null; then
 	check "oci: builds" oci_builds

@@ -4,6 +4,7 @@
 # Source=rpm and application packages, from a signed repository over HTTP: what is in the image, looked at by the image's own rpm;
 # every refusal; what a build that is killed leaves behind.
 . "$(dirname "$0")/functions.sh"
+requires_sandbox
 requires python3
 requires dnf
 requires rpmbuild rpm
