@@ -120,11 +120,6 @@ static int copy_file(const struct rpm_job *job, const struct rpm_file *f, struct
 
 /* ---- running it ---- */
 
-static bool begins(const char *line, const char *prefix)
-{
-	return strncmp(line, prefix, strlen(prefix)) == 0;
-}
-
 /* The text of a line that gives a reason, NULL for any other. */
 static const char *reason_of(const char *line)
 {
@@ -132,15 +127,15 @@ static const char *reason_of(const char *line)
 
 	while (isspace((unsigned char)*line))
 		line++;
-	if (begins(line, "Error: "))
+	if (rpm_line_begins(line, "Error: "))
 		line += strlen("Error: ");
-	if (begins(line, "- "))
-		return begins(line + 2, "conflicting requests") ? NULL : line + 2;
+	if (rpm_line_begins(line, "- "))
+		return rpm_line_begins(line + 2, "conflicting requests") ? NULL : line + 2;
 	for (size_t i = 1; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
-		if (begins(line, prefixes[i]))
+		if (rpm_line_begins(line, prefixes[i]))
 			return line;
-	if (begins(line, "Failed to download ") || begins(line, "Cannot download ") ||
-	    begins(line, "Could not open: ") || begins(line, "Can not load RPM file: "))
+	if (rpm_line_begins(line, "Failed to download ") || rpm_line_begins(line, "Cannot download ") ||
+	    rpm_line_begins(line, "Could not open: ") || rpm_line_begins(line, "Can not load RPM file: "))
 		return line;
 	return NULL;
 }
@@ -154,7 +149,7 @@ char *rpm_solver_error(const struct strlist *lines)
 	for (size_t i = 0; i < lines->len && count < REASONS_MAX; i++) {
 		const char *line = lines->ptr[i], *reason = reason_of(line);
 
-		if (begins(line, "Error: ") && strspn(line + 7, " ") != strlen(line + 7) && !error)
+		if (rpm_line_begins(line, "Error: ") && strspn(line + 7, " ") != strlen(line + 7) && !error)
 			error = line + strlen("Error: ");
 		if (!reason || (b.ptr && strstr(b.ptr, reason)))
 			continue;

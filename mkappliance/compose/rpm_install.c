@@ -7,15 +7,10 @@
 #include "compose/rpm_internal.h"
 #include "lib/cleanup.h"
 
-static bool begins(const char *line, const char *prefix)
-{
-	return strncmp(line, prefix, strlen(prefix)) == 0;
-}
-
 /* "%post(hello-1.0-1.x86_64) scriptlet failed, exit status 3" of a warning or error; NULL: another line. */
 static const char *scriptlet_of(const char *line)
 {
-	line += begins(line, "warning: ") ? 9 : begins(line, "error: ") ? 7 : 0;
+	line += rpm_line_begins(line, "warning: ") ? 9 : rpm_line_begins(line, "error: ") ? 7 : 0;
 	return *line == '%' && strstr(line, " scriptlet failed, ") ? line : NULL;
 }
 
@@ -25,7 +20,7 @@ static bool is_progress(const char *line, const char *scriptlet)
 	const char *open = strchr(scriptlet, '(');
 	size_t len = strlen(line);
 
-	return begins(line, "Preparing ") ||
+	return rpm_line_begins(line, "Preparing ") ||
 	       (open && strncmp(open + 1, line, len) == 0 && open[1 + len] == ')');
 }
 
@@ -52,7 +47,7 @@ static const char *trimmed(const char *line)
 {
 	while (isspace((unsigned char)*line))
 		line++;
-	return begins(line, "error: ") ? line + 7 : line;
+	return rpm_line_begins(line, "error: ") ? line + 7 : line;
 }
 
 /* Up to three of them. */
@@ -86,7 +81,7 @@ static char *first_error(const struct strlist *lines)
 	char *reasons = join_reasons(lines);
 
 	for (size_t i = 0; !reasons && i < lines->len; i++)
-		if (begins(lines->ptr[i], "error: "))
+		if (rpm_line_begins(lines->ptr[i], "error: "))
 			return xstrdup(trimmed(lines->ptr[i]));
 	return reasons;
 }

@@ -3,6 +3,9 @@
 #ifndef MKAPPLIANCE_COMPOSE_RPM_INTERNAL_H
 #define MKAPPLIANCE_COMPOSE_RPM_INTERNAL_H
 
+#include <stdbool.h>
+#include <string.h>
+
 #include "compose/rpm.h"
 #include "compose/sandbox.h"
 
@@ -72,6 +75,12 @@ int rpm_tidy(const struct rpm_job *job, time_t started, struct error *err);
 char *rpm_transaction_error(const struct strlist *lines);
 
 /* ---- what they share ---- */
+
+/* Whether a line that dnf or rpm printed begins so. */
+static inline bool rpm_line_begins(const char *line, const char *prefix)
+{
+	return strncmp(line, prefix, strlen(prefix)) == 0;
+}
 
 /* Runs @argv on the host's files, shows its lines and notes them in @lines (may be NULL). */
 int rpm_run(const struct rpm_job *job, const struct strlist *argv, const char *package, struct strlist *lines,

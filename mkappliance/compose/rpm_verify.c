@@ -186,18 +186,13 @@ static int import_key(const struct rpm_job *job, const struct group *g, const ch
 	return 0;
 }
 
-static bool begins(const char *line, const char *prefix)
-{
-	return strncmp(line, prefix, strlen(prefix)) == 0;
-}
-
 /* What is wrong with the package that @lines[@at...] are about; NULL: nothing. */
 static const char *wrong_with(const struct strlist *lines, size_t at, const char **ret_line)
 {
 	static const char unsigned_text[] = "is not signed";
 	const char *wrong = NULL;
 
-	for (size_t i = at; i < lines->len && begins(lines->ptr[i], "    "); i++) {
+	for (size_t i = at; i < lines->len && rpm_line_begins(lines->ptr[i], "    "); i++) {
 		const char *line = lines->ptr[i] + 4;
 
 		if (strstr(line, ": BAD")) {

@@ -14,20 +14,35 @@
 #include "lib/log.h"
 
 #define RANDOM "XXXXXX"
+#define TRIES  10
 
-/* Its owner lives as long as the lock is held. */
-static void remove_if_left(const char *path, void (*before)(const char *path))
+/*
+ * The directory, locked, when it is still the one of that name and ours; -1 when somebody has it or has just removed it. Its owner lives
+ * as long as the lock is held.
+ */
+static int lock_dir(const char *path)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	struct error ignored = ERROR_INIT;
-	struct stat st;
+	struct stat held, named;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid() || flock(fd, LOCK_EX | LOCK_NB) < 0)
+	if (fd < 0 || fstat(fd, &held) < 0 || held.st_uid != geteuid() || flock(fd, LOCK_EX | LOCK_NB) < 0 ||
+	    lstat(path, &named) < 0 || named.st_ino != held.st_ino || named.st_dev != held.st_dev)
+		return -1;
+	return steal_fd(&fd);
+}
+
+static void remove_if_left(const char *path, void (*before)(const char *path))
+{
+	_cleanup_close_ int fd = lock_dir(path);
+	struct error err = ERROR_INIT;
+
+	if (fd < 0)
 		return;
 	log_debug("%s: left by a process that was killed; removed", path);
 	if (before)
 		before(path);
-	(void)io_remove_tree(path, &ignored);
+	if (io_remove_tree(path, &err) < 0)
+		log_warning("%s", err.text);
 }
 
 static void remove_left(const char *parent, const char *prefix, void (*before)(const char *path))
@@ -44,40 +59,33 @@ static void remove_left(const char *parent, const char *prefix, void (*before)(c
 		}
 }
 
-/* 1, or 0 when somebody took it for a left one before it was locked. */
-static int make_one(const char *parent, const char *prefix, struct scratch *ret, struct error *err)
+static int make_dir(const char *parent, const char *prefix, struct scratch *ret, struct error *err)
 {
-	_cleanup_free_ char *path = xasprintf("%s/%s" RANDOM, parent, prefix);
-	_cleanup_close_ int fd = -EBADF;
-	struct stat st;
+	for (int i = 0; i < TRIES; i++) {
+		_cleanup_free_ char *path = xasprintf("%s/%s" RANDOM, parent, prefix);
+		int fd;
 
-	if (!mkdtemp(path))
-		return error_errno(err, -errno, "%s", path);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT)
+		if (!mkdtemp(path))
+			return error_errno(err, -errno, "%s: creating a directory there", path);
+		fd = lock_dir(path);
+		if (fd < 0)
+			continue; /* somebody saw it before it was locked, and removed it as left */
+		ret->path = steal_pointer(&path);
+		ret->fd = fd;
 		return 0;
-	if (fd < 0 || flock(fd, LOCK_EX) < 0)
-		return error_errno(err, -errno, "%s: locking", path);
-	if (lstat(path, &st) < 0)
-		return 0;
-	ret->path = steal_pointer(&path);
-	ret->fd = steal_fd(&fd);
-	return 1;
+	}
+	return error_set(err, -EAGAIN, "%s: a new directory there disappears at once", parent);
 }
 
 int scratch_open(const char *parent, const char *prefix, void (*before)(const char *path),
 		 struct scratch *ret, struct error *err)
 {
 	const char *tmp = getenv("TMPDIR");
-	int r;
 
 	if (!parent)
 		parent = tmp && tmp[0] == '/' ? tmp : "/tmp";
 	remove_left(parent, prefix, before);
-	do
-		r = make_one(parent, prefix, ret, err);
-	while (r == 0);
-	return r < 0 ? r : 0;
+	return make_dir(parent, prefix, ret, err);
 }
 
 void scratch_close(struct scratch *s)

@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -57,14 +56,17 @@ static unsigned kill_all_from(const char *dir)
 	return n;
 }
 
-/*
- * Ends what runs from @dir and removes it. A qemu that is just being started may appear late: it needs the
- * directory.
- */
-static int clear_away(const char *dir, struct error *err)
+/* A qemu that is just being started may appear late: it needs the directory. */
+static void end_all_from(const char *dir)
 {
 	for (int i = 0; i < KILL_ROUNDS && kill_all_from(dir) > 0; i++)
 		(void)poll(NULL, 0, 100);
+}
+
+/* Ends what runs from @dir and removes it. */
+static int clear_away(const char *dir, struct error *err)
+{
+	end_all_from(dir);
 	return io_remove_tree(dir, err);
 }
 
@@ -111,57 +113,10 @@ static int start_keeper(struct workdir *w, struct error *err)
 	return 0;
 }
 
-/*
- * The directory, locked, when it is still the one of that name; -1 when another run has it or has just
- * removed it.
- */
-static int lock_dir(const char *path)
+static void clear_left(const char *path)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat held, named;
-
-	if (fd < 0 || fstat(fd, &held) < 0 || held.st_uid != geteuid() || flock(fd, LOCK_EX | LOCK_NB) < 0 ||
-	    lstat(path, &named) < 0 || named.st_ino != held.st_ino || named.st_dev != held.st_dev)
-		return -1;
-	return steal_fd(&fd);
-}
-
-static void remove_stale(const char *parent)
-{
-	_cleanup_closedir_ DIR *dir = opendir(parent);
-	struct dirent *de;
-
-	while (dir && (de = readdir(dir))) {
-		_cleanup_free_ char *path = NULL;
-		_cleanup_close_ int lock = -1;
-		struct error err = ERROR_INIT;
-
-		if (strncmp(de->d_name, PREFIX, strlen(PREFIX)) != 0)
-			continue;
-		path = xasprintf("%s/%s", parent, de->d_name);
-		lock = lock_dir(path);
-		if (lock < 0)
-			continue;
-		log_note("removing %s, left by a run that was killed", path);
-		if (clear_away(path, &err) < 0)
-			log_warning("%s", err.text);
-	}
-}
-
-static int make_dir(const char *parent, struct workdir *w, struct error *err)
-{
-	for (int i = 0; i < 10; i++) {
-		_cleanup_free_ char *path = xasprintf("%s/" PREFIX "XXXXXX", parent);
-
-		if (!mkdtemp(path))
-			return error_errno(err, -errno, "%s: creating a directory there", parent);
-		w->lock = lock_dir(path);
-		if (w->lock < 0)
-			continue; /* another run saw it before it was locked, and removed it as stale */
-		w->path = steal_pointer(&path);
-		return 0;
-	}
-	return error_set(err, -EAGAIN, "%s: a new directory there disappears at once", parent);
+	log_note("removing %s, left by a run that was killed", path);
+	end_all_from(path);
 }
 
 int workdir_open(struct workdir *ret, struct error *err)
@@ -177,10 +132,11 @@ int workdir_open(struct workdir *ret, struct error *err)
 			err, -ENAMETOOLONG,
 			"TMPDIR '%s' is longer than %d bytes, too long for sockets; choose another one",
 			parent, PARENT_MAX);
-	remove_stale(parent);
-	r = make_dir(parent, &w, err);
-	if (r >= 0)
-		r = start_keeper(&w, err);
+	r = scratch_open(parent, PREFIX, clear_left, &w.dir, err);
+	if (r < 0)
+		return r;
+	w.path = w.dir.path;
+	r = start_keeper(&w, err);
 	if (r < 0) {
 		workdir_close(&w);
 		return r;
@@ -199,8 +155,6 @@ void workdir_close(struct workdir *w)
 		(void)close(w->pipe);
 	while (w->keeper > 0 && waitpid(w->keeper, NULL, 0) < 0 && errno == EINTR)
 		;
-	if (w->lock >= 0)
-		(void)close(w->lock);
-	free(w->path);
+	scratch_close(&w->dir);
 	*w = WORKDIR_INIT;
 }

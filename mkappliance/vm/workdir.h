@@ -6,8 +6,7 @@
  * - Killed, crashed, out of memory: the keeper, a small child that waits for our end, does the same.
  * - The keeper killed as well, or the machine switched off: the next workdir_open() does it.
  *
- * A directory belongs to a living run as long as somebody holds the lock (flock) on it. What runs from it
- * is found by its path on the command line of a qemu process of ours.
+ * The directory is a scratch directory (lib/scratch.h). What runs from it is found by its path on the command line of a qemu process of ours.
  */
 #ifndef MKAPPLIANCE_VM_WORKDIR_H
 #define MKAPPLIANCE_VM_WORKDIR_H
@@ -15,15 +14,16 @@
 #include <sys/types.h>
 
 #include "lib/error.h"
+#include "lib/scratch.h"
 
 struct workdir {
-	char *path; /* "/var/tmp/mkappliance-vm.XXXXXX", mode 0700 */
-	int lock;   /* the directory, locked */
+	const char *path; /* "/var/tmp/mkappliance-vm.XXXXXX", mode 0700; of @dir */
+	struct scratch dir;
 	pid_t keeper;
 	int pipe; /* the keeper waits for this end to close */
 };
 
-#define WORKDIR_INIT ((struct workdir){.lock = -1, .keeper = -1, .pipe = -1})
+#define WORKDIR_INIT ((struct workdir){.dir = SCRATCH_INIT, .keeper = -1, .pipe = -1})
 
 /*
  * Removes what dead runs left, then makes a directory in $TMPDIR, else in /var/tmp (images are copied
