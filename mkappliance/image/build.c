@@ -8,41 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "image/boot.h"
-#include "image/esp.h"
-#include "image/ext4.h"
+#include "image/build_internal.h"
 #include "image/gpt.h"
-#include "image/secure_boot.h"
-#include "image/spdx.h"
 #include "image/writer.h"
 #include "lib/cleanup.h"
-#include "lib/interrupt.h"
-#include "lib/io.h"
 #include "lib/log.h"
-#include "version.h"
 
 #define UKI_MAX ((size_t)1 << 30)
-
-/* Everything between the first step and the last; owned. */
-struct build {
-	const struct template *t;
-	struct compose_result *c;
-	const struct image_options *o;
-	struct boot_parts parts;
-	struct ext4 *fs;
-	struct guid fs_uuid;
-	struct verity_superblock sb;
-	struct verity_geometry geometry;
-	struct layout layout;
-	struct sha256 root_hash;
-	struct boot boot;
-	struct esp esp;
-	struct block_digests blocks;
-	uint64_t nonzero;
-	struct buf attach; /* the file of o->attach */
-	struct manifest *manifest;
-	struct output unsigned_out, image, manifest_out, blocks_out, spdx_out, sha256_out;
-};
 
 static void build_free(struct build *b)
 {
@@ -148,39 +120,6 @@ static int plan_disk(struct build *b, struct error *err)
 	return r < 0 ? r : plan_with_esp(b, esp_size_for(b->boot.uki.len + b->attach.len), err);
 }
 
-/* ---- 3: outputs, without a name until the end ---- */
-
-static int open_outputs(struct build *b, struct image_result *paths, struct error *err)
-{
-	const char *dir = b->o->output_dir;
-	int r;
-
-	paths->image_path = xasprintf("%s/%s-%s.raw", dir, b->t->appliance.name, b->t->appliance.version);
-	paths->manifest_path = manifest_path_for(paths->image_path);
-	paths->blocks_path = blocks_path_for(paths->image_path);
-	paths->spdx_path = spdx_path_for(paths->image_path);
-	if (b->o->sha256)
-		paths->sha256_path = xasprintf("%s.sha256", paths->image_path);
-
-	r = io_make_dirs(dir, 0777, err);
-	if (r < 0)
-		return r;
-	if ((r = output_open(paths->image_path, &b->image, err)) < 0 ||
-	    (r = output_open(paths->manifest_path, &b->manifest_out, err)) < 0 ||
-	    (r = output_open(paths->blocks_path, &b->blocks_out, err)) < 0 ||
-	    (r = output_open(paths->spdx_path, &b->spdx_out, err)) < 0)
-		return r;
-	if (b->o->unsigned_out && (r = output_open(b->o->unsigned_out, &b->unsigned_out, err)) < 0)
-		return r;
-	if (paths->sha256_path && (r = output_open(paths->sha256_path, &b->sha256_out, err)) < 0)
-		return r;
-	if (ftruncate(b->image.fd, (off_t)b->layout.size) < 0)
-		return error_errno(err, -errno, "%s: a sparse file of %" PRIu64 " bytes", paths->image_path,
-				   b->layout.size);
-	block_digests_init(&b->blocks, b->layout.size);
-	return 0;
-}
-
 static struct writer writer_for(struct build *b, struct progress *progress)
 {
 	return (struct writer){.fd = b->image.fd,
@@ -192,7 +131,7 @@ static struct writer writer_for(struct build *b, struct progress *progress)
 			       .nonzero = &b->nonzero};
 }
 
-/* ---- 4: root and hash tree; from here on the root hash is known ---- */
+/* ---- 3: root and hash tree; from here on the root hash is known ---- */
 
 static int put_root(struct build *b, struct error *err)
 {
@@ -213,7 +152,7 @@ static int put_root(struct build *b, struct error *err)
 	return 0;
 }
 
-/* ---- 5: what boots ---- */
+/* ---- 4: what boots ---- */
 
 static uint32_t derive_volume_id(const char *name)
 {
@@ -271,7 +210,7 @@ static int put_esp(struct build *b, struct error *err)
 	return 0;
 }
 
-/* ---- 6: the partition table ---- */
+/* ---- 5: the partition table ---- */
 
 static int put_table(struct build *b, struct error *err)
 {
@@ -289,212 +228,6 @@ static int put_table(struct build *b, struct error *err)
 	if (r < 0)
 		return r;
 	return writer_put(&w, b->layout.size - LAYOUT_BLOCK, LAYOUT_BLOCK, &back, err);
-}
-
-/* ---- 7: what stands beside the image ---- */
-
-static char *copy_of(const char *s)
-{
-	return s ? xstrdup(s) : NULL;
-}
-
-static void add_file(struct manifest *m, const char *kind, const char *name, const struct sha256 *digest,
-		     uint64_t size)
-{
-	m->inputs[m->input_count++] = (struct compose_input){
-		.kind = xstrdup(kind), .name = xstrdup(name), .digest = *digest, .size = size};
-}
-
-/* A file below the template's directory as the template says it, so that the manifest is the same wherever that lies. */
-static const char *name_in_template(const struct template *t, const char *name)
-{
-	size_t len = strlen(t->dir);
-
-	return strncmp(name, t->dir, len) == 0 && name[len] == '/' ? name + len + 1 : name;
-}
-
-static const char *without_directory(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
-/* Template, init and stub without their directory: where the host keeps them says nothing about the image. */
-static void list_inputs(const struct build *b, struct manifest *m)
-{
-	struct sha256 init;
-
-	m->inputs = xcalloc(b->c->input_count + 3, sizeof(*m->inputs));
-	add_file(m, "template", without_directory(b->t->path), &b->t->digest, b->t->size);
-	for (size_t i = 0; i < b->c->input_count; i++) {
-		const struct compose_input *in = &b->c->inputs[i];
-
-		manifest_add_input(m, in, name_in_template(b->t, in->name));
-	}
-	sha256_of(b->parts.init.ptr, b->parts.init.len, &init);
-	add_file(m, "init", "mkappliance-init", &init, b->parts.init.len);
-	add_file(m, "stub", without_directory(b->parts.stub_path), &b->boot.stub_digest, b->parts.stub_size);
-}
-
-/* What machines will measure. A stub that nobody has looked at is no reason to build nothing. */
-static int predict(const struct build *b, struct manifest_pcrs *ret, struct error *err)
-{
-	_cleanup_secure_boot_ struct secure_boot sb = {0};
-	_cleanup_free_ struct measurements *m = xcalloc(1, sizeof(*m));
-	/* What is still to be signed has no PCR 7 with Secure Boot yet. */
-	const char *keys = b->o->unsigned_out ? NULL : b->t->sign.secure_boot_variables;
-	int r = keys ? secure_boot_read(keys, &sb, err) : 0;
-
-	if (r == 0 && keys)
-		r = secure_boot_find_authority(&sb, b->boot.uki.ptr, b->boot.uki.len,
-					       "[Sign] SecureBootVariables=", err);
-	if (r == 0)
-		r = measure_uki(b->boot.uki.ptr, b->boot.uki.len, "UKI", keys ? &sb : NULL, m, err);
-	if (r == -ENOTSUP) {
-		log_warning("%s; the manifest has no PCRs", err->text);
-		*err = ERROR_INIT;
-		return 0;
-	}
-	if (r < 0)
-		return r;
-	ret->known = true;
-	ret->secure_boot = keys;
-	for (size_t i = 0; i < MEASURE_PCR_COUNT; i++)
-		measure_pcr(m, measure_pcrs[i], &ret->value[i]);
-	return 0;
-}
-
-/* What is known before a byte is written. */
-static int describe_inputs(struct build *b, struct error *err)
-{
-	struct manifest *m = b->manifest = xcalloc(1, sizeof(*m));
-
-	m->name = xstrdup(b->t->appliance.name);
-	m->version = xstrdup(b->t->appliance.version);
-	m->arch = xstrdup(architecture_name(b->t->appliance.arch));
-	m->tool_version = xstrdup(MKAPPLIANCE_VERSION);
-	m->epoch = b->t->appliance.epoch;
-	m->init_mode = xstrdup(b->t->init.mode == INIT_APPLIANCE ? "appliance" : "system");
-	m->command_line = boot_command_line(b->t);
-	m->kernel_release = xstrdup(b->c->kernel.release);
-	m->os_id = copy_of(b->c->os_id);
-	m->os_version = copy_of(b->c->os_version);
-	list_inputs(b, m);
-	/* Nothing of the build asks for them again. */
-	m->packages = b->c->packages;
-	b->c->packages = (struct installed){0};
-	return b->o->locked ? locked_check_inputs(b->o->locked, m, err) : 0;
-}
-
-static int describe(struct build *b, struct error *err)
-{
-	struct manifest *m = b->manifest;
-	int r;
-
-	m->layout = b->layout;
-	m->data_blocks = b->geometry.data_blocks;
-	m->hash_blocks = b->geometry.hash_blocks;
-	memcpy(m->salt, b->sb.salt, sizeof(m->salt));
-	m->verity_uuid = b->sb.uuid;
-	m->fs_uuid = b->fs_uuid;
-	m->root_hash = b->root_hash;
-	sha256_of(b->boot.uki.ptr, b->boot.uki.len, &m->uki_digest);
-	m->uki_size = b->boot.uki.len;
-	sha256_of(b->boot.initrd.ptr, b->boot.initrd.len, &m->initrd_digest);
-	m->initrd_size = b->boot.initrd.len;
-	blocks_digest(&b->blocks, &m->blocks_digest);
-	m->block_count = b->blocks.count;
-	m->nonzero_bytes = b->nonzero;
-	manifest_set_dont_care(m);
-	manifest_set_test(m, b->t);
-	r = predict(b, &m->pcrs, err);
-	if (r < 0 || !b->o->locked)
-		return r;
-	return locked_check_image(b->o->locked, m, &b->blocks, b->image.fd, err);
-}
-
-/* In the format of sha256sum, beside the image: a pass over the whole file, holes and all. */
-static int write_sha256(struct build *b, struct error *err)
-{
-	char hex[SHA256_HEX_SIZE];
-	_cleanup_free_ char *line = NULL;
-	struct progress progress;
-	struct sha256 digest;
-	uint64_t size;
-	int r;
-
-	if (!b->o->sha256)
-		return 0;
-	progress_start(&progress, "sha256", NULL, 0);
-	if (lseek(b->image.fd, 0, SEEK_SET) < 0)
-		return error_errno(err, -errno, "%s: going back to its start", b->image.path);
-	r = sha256_of_fd(b->image.fd, b->image.path, &digest, &size, err);
-	if (r < 0)
-		return r;
-	hex_encode(digest.b, sizeof(digest.b), hex);
-	line = xasprintf("%s  %s\n", hex, without_directory(b->image.path));
-	r = io_write_full(b->sha256_out.fd, b->sha256_out.path, line, strlen(line), err);
-	if (r < 0)
-		return r;
-	progress_end(&progress, NULL);
-	return 0;
-}
-
-static int write_companions(struct build *b, struct error *err)
-{
-	_cleanup_free_ char *text = manifest_text(b->manifest), *spdx = spdx_text(b->manifest);
-	_cleanup_buf_ struct buf blocks = {0};
-	int r;
-
-	blocks_encode(&b->blocks, b->layout.size, &blocks);
-	r = io_write_full(b->manifest_out.fd, b->manifest_out.path, text, strlen(text), err);
-	if (r < 0)
-		return r;
-	r = io_write_full(b->blocks_out.fd, b->blocks_out.path, blocks.ptr, blocks.len, err);
-	if (r < 0)
-		return r;
-	r = io_write_full(b->spdx_out.fd, b->spdx_out.path, spdx, strlen(spdx), err);
-	if (r < 0)
-		return r;
-	return write_sha256(b, err);
-}
-
-/* ---- 8: names ---- */
-
-/* All are on the disk before the first gets its name, and the image is last: who sees it sees its manifest. */
-static int commit(struct build *b, const struct image_result *paths, struct error *err)
-{
-	struct output *const all[] = {&b->unsigned_out, &b->blocks_out, &b->spdx_out,
-				      &b->manifest_out, &b->sha256_out, &b->image};
-	const size_t count = sizeof(all) / sizeof(all[0]);
-	struct progress progress;
-	int r;
-
-	r = interrupt_check(err);
-	if (r < 0)
-		return r;
-	progress_start(&progress, "sync", NULL, 0);
-	for (size_t i = 0; i < count; i++) {
-		if (all[i]->fd < 0)
-			continue;
-		r = output_sync(all[i], err);
-		if (r < 0)
-			return r;
-	}
-	progress_end(&progress, NULL);
-	/* Point of no return. */
-	for (size_t i = 0; i < count; i++) {
-		if (all[i]->fd < 0)
-			continue;
-		/* The companions' names are on the disk before the image's: after a power cut too. */
-		if (all[i] == &b->image && (r = output_sync_directory(paths->image_path, err)) < 0)
-			return r;
-		r = output_commit(all[i], false, err);
-		if (r < 0)
-			return r;
-	}
-	return output_sync_directory(paths->image_path, err);
 }
 
 int image_build(const struct template *t, struct compose_result *c, const struct image_options *o,
@@ -515,14 +248,14 @@ int image_build(const struct template *t, struct compose_result *c, const struct
 	int r;
 
 	if ((r = boot_parts_load(t, o->init_path, &b.parts, err)) < 0 || (r = plan_root(&b, err)) < 0 ||
-	    (r = plan_disk(&b, err)) < 0 || (r = describe_inputs(&b, err)) < 0 ||
-	    (r = open_outputs(&b, &result, err)) < 0 || (r = put_root(&b, err)) < 0 ||
+	    (r = plan_disk(&b, err)) < 0 || (r = build_describe_inputs(&b, err)) < 0 ||
+	    (r = build_open_outputs(&b, &result, err)) < 0 || (r = put_root(&b, err)) < 0 ||
 	    (r = put_esp(&b, err)) < 0 || (r = put_table(&b, err)) < 0)
 		return r;
 	if ((r = tree_check_sources(c->tree, err)) < 0)
 		return r;
-	if ((r = describe(&b, err)) < 0 || (r = write_companions(&b, err)) < 0 ||
-	    (r = commit(&b, &result, err)) < 0)
+	if ((r = build_describe(&b, err)) < 0 || (r = build_write_companions(&b, err)) < 0 ||
+	    (r = build_commit(&b, &result, err)) < 0)
 		return r;
 	result.manifest = steal_pointer(&b.manifest);
 	*ret = result;
