@@ -57,7 +57,9 @@ int cmd_print_json(const struct json *j, struct error *err);
 
 extern const struct command cmd_new;
 extern const struct command cmd_build;
+extern const struct command cmd_rebuild;
 extern const struct command cmd_verify;
+extern const struct command cmd_sbom;
 extern const struct command cmd_pcrs;
 extern const struct command cmd_keygen;
 extern const struct command cmd_uefi_vars;

@@ -91,7 +91,7 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 	struct image_options image_options = {.output_dir = "."};
 	struct common_options common;
 	const char *version = NULL, *path = NULL, *locked_path = NULL;
-	_cleanup_locked_ struct locked locked = {0};
+	_cleanup_locked_ struct locked locked = LOCKED_INIT;
 	const struct option_spec options[] = {
 		{"output", 'o', OPTION_STRING, "DIR", "where the image goes (default: the current directory)",
 		 &image_options.output_dir},

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/locked.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "image/ext4.h"
 #include "lib/cleanup.h"
+#include "lib/io.h"
 #include "lib/log.h"
 
 #define DIFFERENCES_MAX 20u
@@ -16,15 +18,19 @@ void locked_free(struct locked *l)
 	free(l->path);
 	manifest_free(l->manifest);
 	block_digests_free(&l->blocks);
-	*l = (struct locked){0};
+	if (l->image >= 0)
+		(void)close(l->image);
+	*l = LOCKED_INIT;
 }
 
-/* X.manifest.json has X.blocks beside it. One that is not there, or of another image, is no error: it only says more. */
+/*
+ * X.manifest.json has X.blocks and X.raw beside it. One that is not there, or of another image, is no error: it only says more.
+ */
 static void find_blocks(struct locked *l)
 {
 	static const char suffix[] = ".manifest.json";
 	size_t len = strlen(l->path), n = strlen(suffix);
-	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ char *path = NULL, *image = NULL;
 	struct error ignored = ERROR_INIT;
 	struct sha256 digest;
 
@@ -35,19 +41,24 @@ static void find_blocks(struct locked *l)
 		return;
 	blocks_digest(&l->blocks, &digest);
 	l->has_blocks = memcmp(&digest, &l->manifest->blocks_digest, sizeof(digest)) == 0;
+	image = xasprintf("%.*s.raw", (int)(len - n), l->path);
+	if (l->has_blocks)
+		l->image = open(image, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 }
 
 int locked_read(const char *path, struct locked *ret, struct error *err)
 {
-	_cleanup_locked_ struct locked l = {.path = xstrdup(path)};
-	int r = manifest_read(path, &l.manifest, err);
+	_cleanup_locked_ struct locked l = LOCKED_INIT;
+	int r;
 
+	l.path = xstrdup(path);
+	r = manifest_read(path, &l.manifest, err);
 	if (r < 0)
 		return r;
 	installed_sort(&l.manifest->packages);
 	find_blocks(&l);
 	*ret = l;
-	l = (struct locked){0};
+	l = LOCKED_INIT;
 	return 0;
 }
 
@@ -170,8 +181,13 @@ int locked_check_inputs(const struct locked *l, const struct manifest *now, stru
 	compare_inputs(l->manifest, now, &d);
 	if (!d.len)
 		return 0;
-	for (size_t i = 0; i < d.len; i++)
+	for (size_t i = 0; i < d.len; i++) {
 		log_note("    differs: %s", d.ptr[i]);
+		if (l->causes)
+			strlist_add(l->causes, d.ptr[i]);
+	}
+	if (l->causes)
+		return 0;
 	return error_refuse(err, "%s: %s%s", l->path, d.ptr[0], d.len > 1 ? " (and more, see above)" : "");
 }
 
@@ -192,8 +208,19 @@ static const char *partition_at(const struct layout *layout, uint64_t offset)
 	return "none: the partition table";
 }
 
-/* The files that have bytes in block @block of the disk; "" when none has. To be freed. */
-static char *owners_in(const struct layout *layout, int fd, size_t block)
+/* Whether 4096 bytes at @offset are known to be those of the earlier image. */
+static bool same_piece(const struct locked *l, int fd, uint64_t offset)
+{
+	char now[VERITY_BLOCK], want[VERITY_BLOCK];
+	struct error ignored = ERROR_INIT;
+
+	return l->image >= 0 && io_pread_full(fd, "", now, sizeof(now), offset, &ignored) == 0 &&
+	       io_pread_full(l->image, "", want, sizeof(want), offset, &ignored) == 0 &&
+	       memcmp(now, want, sizeof(now)) == 0;
+}
+
+/* The files that have bytes in block @block of the disk, and where it is known only those that differ; "" when none has. To be freed. */
+static char *owners_in(const struct locked *l, const struct layout *layout, int fd, size_t block)
 {
 	const struct partition *root = &layout->part[PART_ROOT];
 	_cleanup_strlist_ struct strlist seen = {0};
@@ -201,8 +228,11 @@ static char *owners_in(const struct layout *layout, int fd, size_t block)
 	uint64_t first = ((uint64_t)block * LAYOUT_BLOCK - root->offset) / VERITY_BLOCK;
 
 	for (uint64_t i = 0; i < LAYOUT_BLOCK / VERITY_BLOCK && seen.len < OWNERS_MAX; i++) {
-		_cleanup_free_ char *owner = ext4_block_owner(fd, root->offset, first + i);
+		_cleanup_free_ char *owner = NULL;
 
+		if (same_piece(l, fd, (uint64_t)block * LAYOUT_BLOCK + i * VERITY_BLOCK))
+			continue;
+		owner = ext4_block_owner(fd, root->offset, first + i);
 		if (owner && *owner == '/' && (!seen.len || strcmp(seen.ptr[seen.len - 1], owner) != 0))
 			strlist_add(&seen, owner);
 	}
@@ -224,7 +254,7 @@ static char *differing_files(const struct locked *l, const struct manifest *now,
 		if (!block_differs(l, blocks, i))
 			continue;
 		tried++;
-		owners = owners_in(&now->layout, fd, i);
+		owners = owners_in(l, &now->layout, fd, i);
 		if (*owners)
 			return steal_pointer(&owners);
 	}
@@ -241,13 +271,16 @@ static int refuse_root(const struct locked *l, const struct manifest *now, const
 	hex_encode(now->root_hash.b, sizeof(got) / 2, got);
 	return error_refuse(
 		err, "%s: partition 'root' differs%s%s: its root hash is %s, the manifest says %s%s", l->path,
-		files ? ", first in or near " : "", files ? files : "", got, want,
+		!files		? ""
+		: l->image >= 0 ? ", first in "
+				: ", first in or near ",
+		files ? files : "", got, want,
 		l->has_blocks ? ""
 			      : " (with the .blocks of that build beside the manifest the file is named)");
 }
 
-int locked_check_image(const struct locked *l, const struct manifest *now, const struct block_digests *blocks,
-		       int fd, struct error *err)
+static int compare_image(const struct locked *l, const struct manifest *now,
+			 const struct block_digests *blocks, int fd, struct error *err)
 {
 	const struct manifest *want = l->manifest;
 
@@ -268,4 +301,20 @@ int locked_check_image(const struct locked *l, const struct manifest *now, const
 					    (uint64_t)i * LAYOUT_BLOCK);
 	return error_refuse(err, "%s: the bytes of the image differ outside of root and kernel image",
 			    l->path);
+}
+
+int locked_check_image(const struct locked *l, const struct manifest *now, const struct block_digests *blocks,
+		       int fd, struct error *err)
+{
+	static const char unknown[] =
+		"none among the inputs that the manifest lists by content: a directory's files, or something that is not "
+		"built twice alike";
+	int r = compare_image(l, now, blocks, fd, err);
+	_cleanup_free_ char *text = NULL;
+
+	if (r == 0 || !l->causes)
+		return r;
+	text = xstrdup(err->text);
+	return error_refuse(err, "%s; cause: %s%s", text, l->causes->len ? l->causes->ptr[0] : unknown,
+			    l->causes->len > 1 ? " (and more, see above)" : "");
 }
