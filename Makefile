@@ -37,11 +37,11 @@ INSTALL    ?= install
 CFLAGS     ?= -O2 -g
 
 # ---- libraries, and the Debian package that has each ----
-PKGS := ext2fs com_err libarchive zlib fdisk libcrypto jansson
-DEBS := libext2fs-dev libarchive-dev zlib1g-dev libfdisk-dev libssl-dev libjansson-dev
+PKGS := ext2fs com_err libarchive zlib fdisk libcrypto jansson libcurl libxml-2.0
+DEBS := libext2fs-dev libarchive-dev zlib1g-dev libfdisk-dev libssl-dev libjansson-dev libcurl4-openssl-dev libxml2-dev
 ifeq ($(WITH_LIBVIRT),1)
-PKGS += libvirt libvirt-qemu libxml-2.0 libcurl
-DEBS += libvirt-dev libxml2-dev libcurl4-openssl-dev
+PKGS += libvirt libvirt-qemu
+DEBS += libvirt-dev
 endif
 ifeq ($(WITH_GUESTFS),1)
 PKGS += libguestfs

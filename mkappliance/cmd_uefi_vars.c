@@ -7,6 +7,7 @@
 
 #include "cmd.h"
 #include "image/secure_boot.h"
+#include "lib/base64.h"
 #include "lib/cleanup.h"
 #include "lib/io.h"
 
@@ -14,26 +15,12 @@
 #define DEFAULT_TEMPLATE "/usr/share/OVMF/OVMF_VARS_4M.fd"
 #define AWS_MAX		 64000 /* of UefiData, in base64: RegisterImage, EC2 API Reference */
 
-static void base64(const uint8_t *p, size_t len, struct buf *ret)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	for (size_t i = 0; i < len; i += 3) {
-		uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < len ? (uint32_t)p[i + 1] << 8 : 0) |
-			     (i + 2 < len ? p[i + 2] : 0);
-		char four[4] = {digits[v >> 18], digits[v >> 12 & 63],
-				i + 1 < len ? digits[v >> 6 & 63] : '=', i + 2 < len ? digits[v & 63] : '='};
-
-		buf_add(ret, four, sizeof(four));
-	}
-}
-
 static int make_aws(const struct efi_variable *v, size_t count, struct buf *ret, struct error *err)
 {
 	_cleanup_buf_ struct buf blob = {0};
 
 	efi_aws_blob(v, count, &blob);
-	base64((const uint8_t *)blob.ptr, blob.len, ret);
+	base64_add(ret, blob.ptr, blob.len);
 	if (ret->len > AWS_MAX)
 		return error_set(err, -EFBIG, "the keys need %zu bytes of UefiData, AWS takes %d", ret->len,
 				 AWS_MAX);

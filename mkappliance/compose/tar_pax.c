@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "compose/tar.h"
+#include "lib/base64.h"
 #include "lib/cleanup.h"
 #include "lib/hash.h"
 
@@ -70,38 +71,6 @@ static bool parse_time(const char *text, size_t len, int64_t *ret)
 	if (!tar_decimal(text, dot ? (size_t)(dot - text) : len, &v))
 		return false;
 	*ret = negative ? -(int64_t)v - (fraction && v < INT64_MAX) : (int64_t)v;
-	return true;
-}
-
-static int base64_value(char c)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *p = c ? strchr(digits, c) : NULL;
-
-	return p ? (int)(p - digits) : -1;
-}
-
-/* Base64 with or without padding; false when it is none. */
-static bool base64_decode(const char *text, size_t len, struct buf *ret)
-{
-	unsigned acc = 0, bits = 0;
-
-	while (len > 0 && text[len - 1] == '=')
-		len--;
-	for (size_t i = 0; i < len; i++) {
-		int v = base64_value(text[i]);
-		char byte;
-
-		if (v < 0)
-			return false;
-		acc = (acc << 6 | (unsigned)v) & 0xffff;
-		bits += 6;
-		if (bits >= 8) {
-			bits -= 8;
-			byte = (char)(acc >> bits & 0xff);
-			buf_add(ret, &byte, 1);
-		}
-	}
 	return true;
 }
 

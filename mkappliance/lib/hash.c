@@ -2,7 +2,9 @@
 #include "lib/hash.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -66,6 +68,23 @@ void hasher_freep(struct hasher **h)
 void sha256_of(const void *data, size_t len, struct sha256 *ret)
 {
 	must(EVP_Digest(data, len, ret->b, NULL, EVP_sha256(), NULL));
+}
+
+void hmac_sha256(const void *key, size_t key_len, const void *data, size_t len, struct sha256 *ret)
+{
+	struct sha256 mac;
+
+	must(HMAC(EVP_sha256(), key, (int)key_len, data, len, mac.b, NULL) != NULL);
+	*ret = mac;
+	OPENSSL_cleanse(&mac, sizeof(mac));
+}
+
+void sha1_hex_of(const void *data, size_t len, char *hex)
+{
+	uint8_t digest[20];
+
+	must(EVP_Digest(data, len, digest, NULL, EVP_sha1(), NULL));
+	hex_encode(digest, sizeof(digest), hex);
 }
 
 int sha256_of_fd(int fd, const char *name, struct sha256 *ret, uint64_t *ret_size, struct error *err)

@@ -22,6 +22,13 @@ struct sha256 {
 /* One shot. */
 void sha256_of(const void *data, size_t len, struct sha256 *ret);
 
+/* HMAC-SHA-256 (RFC 2104); @ret may be the key. */
+void hmac_sha256(const void *key, size_t key_len, const void *data, size_t len, struct sha256 *ret);
+
+/* SHA-1, for names that others made with it, never for trust: hexadecimal, 40 digits and the 0. */
+#define SHA1_HEX_SIZE 41
+void sha1_hex_of(const void *data, size_t len, char *hex);
+
 /* In parts: hasher_new, hasher_add..., hasher_final (which leaves it ready for the next message). */
 struct hasher;
 struct hasher *hasher_new(void);
