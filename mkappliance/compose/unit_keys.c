@@ -38,7 +38,6 @@ static const struct {
 	{"Service", "ReloadSignal", UNIT_HARMLESS, NULL},
 	{"Service", "ExecStop", UNIT_NOT_DONE, NULL},
 	{"Service", "ExecStopPost", UNIT_NOT_DONE, NULL},
-	{"Service", "WatchdogSec", UNIT_NOT_DONE, NULL},
 	{"Service", "WatchdogSignal", UNIT_HARMLESS, NULL},
 	{"Service", "RuntimeMaxSec", UNIT_NOT_DONE, NULL},
 	{"Service", "NonBlocking", UNIT_HARMLESS, NULL},
@@ -46,10 +45,11 @@ static const struct {
 	{"Service", "FileDescriptorStorePreserve", UNIT_HARMLESS, NULL},
 	{"Service", "OpenFile", UNIT_REFUSED, "the init opens no files for a program"},
 
-	/* Its end is the machine's. */
-	{"Service", "Restart*", UNIT_HARMLESS, NULL},
-	{"Service", "StartLimit*", UNIT_HARMLESS, NULL},
-	{"Service", "SuccessExitStatus", UNIT_HARMLESS, NULL},
+	/* How it ends. The init waits as it thinks best before a restart, and 0 is what it takes for success. */
+	{"Service", "RestartKillSignal", UNIT_HARMLESS, NULL},
+	{"Service", "Restart*", UNIT_NOT_DONE, NULL},
+	{"Service", "SuccessExitStatus", UNIT_NOT_DONE, NULL},
+	{"Service", "StartLimitAction", UNIT_HARMLESS, NULL},
 	{"Service", "FailureAction", UNIT_HARMLESS, NULL},
 	{"Service", "SuccessAction", UNIT_HARMLESS, NULL},
 	{"Service", "TimeoutAbortSec", UNIT_HARMLESS, NULL},
@@ -57,7 +57,6 @@ static const struct {
 	{"Service", "TimeoutStopFailureMode", UNIT_HARMLESS, NULL},
 	{"Service", "KillMode", UNIT_HARMLESS,
 	 NULL}, /* the program is asked, the rest is killed when it has ended */
-	{"Service", "RestartKillSignal", UNIT_HARMLESS, NULL},
 	{"Service", "SendSIGHUP", UNIT_HARMLESS, NULL},
 	{"Service", "SendSIGKILL", UNIT_HARMLESS, NULL},
 	{"Service", "FinalKillSignal", UNIT_HARMLESS, NULL},
@@ -77,8 +76,6 @@ static const struct {
 	{"Service", "SetCredential*", UNIT_REFUSED, "the init has no credentials to give"},
 	{"Service", "ImportCredential", UNIT_REFUSED, "the init has no credentials to give"},
 	{"Service", "NetworkNamespacePath", UNIT_REFUSED, "there is one network, the machine's"},
-	{"Service", "AmbientCapabilities", UNIT_REFUSED,
-	 "the init gives a user no capabilities; run it as root (User=0) or let it listen above port 1023"},
 	{"Service", "SupplementaryGroups", UNIT_REFUSED,
 	 "the init gives the groups that /etc/group lists the user in; add the user there"},
 	{"Service", "PassEnvironment", UNIT_HARMLESS, NULL},
@@ -98,7 +95,6 @@ static const struct {
 	{"Service", "RuntimeDirectoryPreserve", UNIT_HARMLESS, NULL},
 	{"Service", "ReadWritePaths", UNIT_HARMLESS, NULL}, /* takes back what ProtectSystem= took */
 	{"Service", "ReadWriteDirectories", UNIT_HARMLESS, NULL},
-	{"Service", "LimitNOFILE", UNIT_NOT_DONE, NULL},
 	{"Service", "Nice", UNIT_NOT_DONE, NULL},
 	{"Service", "OOM*", UNIT_NOT_DONE, NULL},
 	{"Service", "CPUScheduling*", UNIT_NOT_DONE, NULL},
@@ -137,7 +133,6 @@ static const struct {
 	{"Service", "SystemCall*", UNIT_CONFINES, NULL},
 	{"Service", "MemoryDenyWriteExecute", UNIT_CONFINES, NULL},
 	{"Service", "LockPersonality", UNIT_CONFINES, NULL},
-	{"Service", "CapabilityBoundingSet", UNIT_CONFINES, NULL},
 	{"Service", "SecureBits", UNIT_CONFINES, NULL},
 	{"Service", "Device*", UNIT_CONFINES, NULL},
 	{"Service", "IPAddress*", UNIT_CONFINES, NULL},

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compose/unit_service.h"
 
-#include <limits.h>
 #include <string.h>
 
 #include "compose/unit_env.h"
@@ -179,6 +178,7 @@ static int take_type(struct reading *r, const struct unit_item *item, size_t whi
 	(void)which;
 	r->s->type = item;
 	r->s->oneshot = strcmp(item->value, "oneshot") == 0;
+	r->s->notify = strncmp(item->value, "notify", 6) == 0;
 	if (r->s->no_foreground && strcmp(r->s->no_foreground->key, "Type") == 0)
 		r->s->no_foreground = NULL;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
@@ -264,31 +264,6 @@ static int take_directory(struct reading *r, const struct unit_item *item, size_
 {
 	(void)which;
 	return take_string(r, item, &r->s->working_directory, err);
-}
-
-static int take_signal(struct reading *r, const struct unit_item *item, size_t which, struct error *err)
-{
-	(void)which;
-	r->s->kill_signal = 0;
-	return *item->value ? unit_signal(item->value, &r->s->kill_signal, err) : 0;
-}
-
-enum { TIME_STOP = 1, TIME_START = 2 };
-
-static int take_time(struct reading *r, const struct unit_item *item, size_t which, struct error *err)
-{
-	unsigned seconds = 0;
-	int e = *item->value ? unit_seconds(item->value, &seconds, err) : 0;
-
-	if (e < 0)
-		return e;
-	if (*item->value && seconds == 0)
-		seconds = UINT_MAX; /* none is for ever, in systemd's older way of saying it */
-	if (which & TIME_STOP)
-		r->s->stop_timeout = seconds;
-	if (which & TIME_START)
-		r->s->start_timeout = seconds;
-	return 0;
 }
 
 /* The directories below /run and so on: relative, and within. What stands behind a ':' is another name for it. */
@@ -379,10 +354,6 @@ static const struct {
 	{"Service", "EnvironmentFile", take_environment_file, 0},
 	{"Service", "UnsetEnvironment", take_unset, 0},
 	{"Service", "WorkingDirectory", take_directory, 0},
-	{"Service", "KillSignal", take_signal, 0},
-	{"Service", "TimeoutStopSec", take_time, TIME_STOP},
-	{"Service", "TimeoutStartSec", take_time, TIME_START},
-	{"Service", "TimeoutSec", take_time, TIME_START | TIME_STOP},
 	{"Service", "RuntimeDirectory", take_directories, UNIT_RUNTIME},
 	{"Service", "StateDirectory", take_directories, UNIT_STATE},
 	{"Service", "CacheDirectory", take_directories, UNIT_CACHE},
@@ -456,6 +427,10 @@ static int judge(struct reading *r, const struct unit_item *item, struct error *
 
 static int take_item(struct reading *r, const struct unit_item *item, struct error *err)
 {
+	int e = unit_supervision_take(&r->s->supervision, item, err);
+
+	if (e != 0)
+		return e;
 	for (size_t i = 0; i < sizeof(takers) / sizeof(takers[0]); i++)
 		if (strcmp(takers[i].section, item->section) == 0 && strcmp(takers[i].key, item->key) == 0)
 			return takers[i].take(r, item, takers[i].which, err);
@@ -519,6 +494,7 @@ void unit_service_free(struct unit_service *s)
 	strlist_free(&s->unset_environment);
 	for (size_t i = 0; i < UNIT_DIRECTORIES; i++)
 		strlist_free(&s->directories[i]);
+	unit_supervision_free(&s->supervision);
 	strlist_free(&s->not_confined);
 	strlist_free(&s->not_done);
 	strlist_free(&s->harmless);

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "compose/unit_file.h"
+#include "compose/unit_supervision.h"
 #include "compose/unit_words.h"
 
 /* One command line. Specifiers are replaced, variables are not. */
@@ -40,6 +41,7 @@ enum unit_directory {
 struct unit_service {
 	const struct unit_item *type; /* NULL: simple */
 	bool oneshot;
+	bool notify;
 	struct unit_commands start;
 	struct unit_commands before;
 	char *user; /* NULL: root */
@@ -49,9 +51,7 @@ struct unit_service {
 	struct strlist environment_files; /* absolute; with '-' in front it may be missing */
 	struct strlist unset_environment;
 	char *working_directory; /* absolute or "~", "-" in front: may be missing; NULL */
-	int kill_signal;	 /* 0: not said */
-	unsigned stop_timeout;	 /* seconds; 0: not said, UINT_MAX: for ever */
-	unsigned start_timeout;
+	struct unit_supervision supervision;
 	struct strlist directories[UNIT_DIRECTORIES];
 	mode_t directory_modes[UNIT_DIRECTORIES];
 	const struct unit_item *no_foreground; /* why ExecStart= cannot be what the init runs; NULL */

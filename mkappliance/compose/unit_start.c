@@ -12,9 +12,9 @@
 #include "lib/cleanup.h"
 #include "lib/log.h"
 #include "template/names.h"
+#include "template/services.h"
 
 #define ENV_FILE_MAX ((size_t)1 << 20)
-#define STOP_LONGEST 86400 /* seconds; what the init takes (image/abi.h) */
 
 /* The range of systemd's dynamic users (uid-range.h there, "Users, Groups, UIDs and GIDs on systemd systems"). */
 #define DYNAMIC_FIRST 61184u
@@ -23,6 +23,7 @@
 /* A start-up on its way from unit to template. */
 struct starting {
 	struct template *t;
+	struct template_service *to;
 	struct merge *m;
 	unsigned number; /* of the layer */
 	struct unit_file file;
@@ -62,43 +63,42 @@ static int take_dynamic_user(struct starting *s, struct error *err)
 	if (r < 0)
 		return r;
 	if (r > 0) {
-		replace(&s->t->init.app.user, s->s.user);
+		replace(&s->to->user, s->s.user);
 		return 0;
 	}
 	for (const char *p = name; *p; p++)
 		hash = (hash ^ (uint8_t)*p) * 16777619u;
 	s->account.uid = s->account.gid = DYNAMIC_FIRST + hash % DYNAMIC_COUNT;
 	number = xasprintf("%u", s->account.uid);
-	replace(&s->t->init.app.user, number);
-	replace(&s->t->init.app.group, number);
+	replace(&s->to->user, number);
+	replace(&s->to->group, number);
 	log_note("%s: DynamicUser=: it runs as user and group %s, which have no name", s->id, number);
 	return 0;
 }
 
 static int take_account(struct starting *s, struct error *err)
 {
-	struct template *t = s->t;
-	bool own = template_has(t, "Init.User");
+	bool own = service_has(s->to, "User");
 	uint32_t gid;
 	int r;
 
 	if (!own && s->s.dynamic_user)
 		return take_dynamic_user(s, err);
 	if (!own && s->s.user)
-		replace(&t->init.app.user, s->s.user);
-	if (!own && !template_has(t, "Init.Group") && s->s.group)
-		replace(&t->init.app.group, s->s.group);
-	r = passwd_find(s->m, t->init.app.user, &s->account, err);
+		replace(&s->to->user, s->s.user);
+	if (!own && !service_has(s->to, "Group") && s->s.group)
+		replace(&s->to->group, s->s.group);
+	r = passwd_find(s->m, s->to->user, &s->account, err);
 	if (r < 0)
 		return r;
 	if (r == 0) {
-		r = passwd_id(s->m, "etc/passwd", "User", t->init.app.user, &s->account.uid, err);
+		r = passwd_id(s->m, "etc/passwd", "User", s->to->user, &s->account.uid, err);
 		if (r < 0)
 			return error_prefix(err, "%s", s->id);
 	}
-	if (!t->init.app.group)
+	if (!s->to->group)
 		return 0;
-	r = passwd_id(s->m, "etc/group", "Group", t->init.app.group, &gid, err);
+	r = passwd_id(s->m, "etc/group", "Group", s->to->group, &gid, err);
 	if (r < 0)
 		return error_prefix(err, "%s", s->id);
 	s->account.gid = gid;
@@ -200,7 +200,7 @@ static void unset_variables(struct starting *s)
 /* Later ones win: what every service has, the unit's, its files', the template's. */
 static int take_environment(struct starting *s, struct error *err)
 {
-	struct strlist *own = &s->t->init.app.environment;
+	struct strlist *own = &s->to->environment;
 
 	describe_account(s);
 	name_directories(s);
@@ -251,7 +251,7 @@ static int make_argv(struct starting *s, const struct unit_command *c, struct st
 	int r = 0;
 
 	if (!c->no_expansion)
-		r = env_expand(&c->words, &s->t->init.app.environment, ret, &unset, err);
+		r = env_expand(&c->words, &s->to->environment, ret, &unset, err);
 	for (size_t i = 0; c->no_expansion && i < c->words.len; i++)
 		strlist_add(ret, c->words.ptr[i]);
 	if (r < 0)
@@ -277,9 +277,7 @@ static int make_argv(struct starting *s, const struct unit_command *c, struct st
 
 static int take_before(struct starting *s, struct error *err)
 {
-	struct template *t = s->t;
-
-	if (template_has(t, "Init.ExecStartPre"))
+	if (service_has(s->to, "ExecStartPre"))
 		return 0;
 	for (size_t i = 0; i < s->s.before.len; i++) {
 		const struct unit_command *c = &s->s.before.ptr[i];
@@ -292,8 +290,8 @@ static int take_before(struct starting *s, struct error *err)
 				return r;
 			continue;
 		}
-		array_grow(t->init.app.before.ptr, t->init.app.before.len, t->init.app.before.cap);
-		t->init.app.before.ptr[t->init.app.before.len++] = b;
+		array_grow(s->to->before.ptr, s->to->before.len, s->to->before.cap);
+		s->to->before.ptr[s->to->before.len++] = b;
 	}
 	return 0;
 }
@@ -304,22 +302,22 @@ static int take_start(struct starting *s, struct error *err)
 	_cleanup_strlist_ struct strlist argv = {0};
 	int r;
 
-	if (template_has(s->t, "Init.Exec"))
+	if (service_has(s->to, "Exec"))
 		return 0;
 	if (c->as_root && s->account.uid != 0)
 		return error_usage(
 			err,
 			"%s: ExecStart=: '+' and '!' start it as root while User= is %s; say User=0 and "
 			"Exec= in the template when that is meant",
-			unit_item_place(&s->file, c->item), s->t->init.app.user);
+			unit_item_place(&s->file, c->item), s->to->user);
 	r = make_argv(s, c, &argv, err);
 	if (r == 0)
 		r = error_usage(err, "%s: ExecStart=: the program '%s' is not in the image",
 				unit_item_place(&s->file, c->item), argv.ptr[0]);
 	if (r < 0)
 		return r;
-	strlist_free(&s->t->init.app.exec); /* a container image may have said one */
-	s->t->init.app.exec = argv;
+	strlist_free(&s->to->exec); /* a container image may have said one */
+	s->to->exec = argv;
 	argv = (struct strlist){0};
 	if (s->s.oneshot)
 		log_note("%s: Type=oneshot: the machine goes off when it has ended", s->id);
@@ -334,7 +332,7 @@ static int take_working_directory(struct starting *s, struct error *err)
 	bool may_miss = dir && *dir == '-';
 	int r;
 
-	if (!dir || template_has(s->t, "Init.WorkingDirectory"))
+	if (!dir || service_has(s->to, "WorkingDirectory"))
 		return 0;
 	dir += may_miss;
 	if (strcmp(dir, "~") == 0)
@@ -344,22 +342,8 @@ static int take_working_directory(struct starting *s, struct error *err)
 		return error_prefix(err, "%s: WorkingDirectory=", s->id);
 	if (may_miss && !merge_find(s->m, dir + strspn(dir, "/")))
 		dir = "/";
-	replace(&s->t->init.app.working_directory, dir);
+	replace(&s->to->working_directory, dir);
 	return 0;
-}
-
-static void take_times(struct starting *s)
-{
-	struct template *t = s->t;
-
-	if (s->s.kill_signal && !template_has(t, "Init.StopSignal"))
-		t->init.app.stop_signal = s->s.kill_signal;
-	if (s->s.stop_timeout && !template_has(t, "Init.StopTimeout"))
-		t->init.app.stop_timeout =
-			s->s.stop_timeout < STOP_LONGEST ? s->s.stop_timeout : STOP_LONGEST;
-	if (s->s.start_timeout && !template_has(t, "Init.ReadyTimeout"))
-		t->init.app.ready_timeout =
-			s->s.start_timeout < STOP_LONGEST ? s->s.start_timeout : STOP_LONGEST;
 }
 
 /* Whether a directory at or above @path is written to in memory already. */
@@ -443,6 +427,7 @@ static void tell(const struct starting *s, const char *what, const struct strlis
 static void tell_all(const struct starting *s)
 {
 	tell(s, "the init does not do", &s->s.not_done, true);
+	tell(s, "the init does not do", &s->s.supervision.not_done, true);
 	tell(s, "would confine it more, and the init does not", &s->s.not_confined, true);
 	tell(s, "means nothing here", &s->s.harmless, false);
 }
@@ -461,27 +446,40 @@ static int take_all(struct starting *s, struct error *err)
 		r = take_working_directory(s, err);
 	if (r >= 0)
 		r = make_directories(s, err);
+	if (r >= 0)
+		r = unit_supervision_apply(&s->s.supervision, &s->file, s->s.notify, s->account.uid, s->to,
+					   err);
 	if (r < 0)
 		return r;
-	take_times(s);
 	tell_all(s);
 	return 0;
 }
 
-int unit_start(struct template *t, struct merge *m, unsigned number, struct error *err)
+static int start_one(struct template *t, struct template_service *to, struct merge *m, unsigned number,
+		     struct error *err)
 {
-	__attribute__((cleanup(starting_free))) struct starting s = {.t = t, .m = m, .number = number};
+	__attribute__((cleanup(starting_free))) struct starting s = {
+		.t = t, .to = to, .m = m, .number = number};
 	struct unit_names names = {.hostname = t->init.hostname,
 				   .machine = t->appliance.arch == ARCH_ARM64 ? "arm64" : "x86-64"};
-	int r;
+	int r = unit_load(m, to->unit, &s.file, &s.id, err);
 
-	if (!t->init.unit)
-		return 0;
-	r = unit_load(m, t->init.unit, &s.file, &s.id, err);
 	names.name = s.id;
 	if (r >= 0)
-		r = unit_service_read(&s.file, &names, template_has(t, "Init.Exec"), &s.s, err);
-	if (r >= 0)
-		r = take_all(&s, err);
-	return r < 0 ? error_prefix(err, "%s: [Init] Unit=", t->path) : 0;
+		r = unit_service_read(&s.file, &names, service_has(to, "Exec"), &s.s, err);
+	return r < 0 ? r : take_all(&s, err);
+}
+
+int unit_start(struct template *t, struct merge *m, unsigned number, struct error *err)
+{
+	struct template_service *to;
+
+	for (size_t i = 0; (to = service_at(t, i)); i++) {
+		if (to->unit && start_one(t, to, m, number, err) < 0) {
+			_cleanup_free_ char *section = service_section(to);
+
+			return error_prefix(err, "%s: %s Unit=", t->path, section);
+		}
+	}
+	return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "image/abi.h"
 #include "image/conf_internal.h"
+#include "image/file_capability.h"
 #include "lib/cleanup.h"
 
 _Static_assert(SERVICE_LIMIT == ABI_SERVICES_MAX, "the template takes as many as the init");
@@ -29,6 +30,23 @@ static const char *key_of(const struct service *v, const char *key)
 	return text;
 }
 
+#define CAP(name) (UINT64_C(1) << CAP_##name)
+/*
+ * What root has without Capabilities=: what containers usually give, without device nodes. Nobody else has any, and does not miss
+ * them.
+ */
+#define ROOT_CAPABILITIES                                                                       \
+	(CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(FSETID) | CAP(KILL) | CAP(SETGID) | \
+	 CAP(SETUID) | CAP(SETPCAP) | CAP(NET_BIND_SERVICE) | CAP(NET_RAW) | CAP(SYS_CHROOT) |  \
+	 CAP(AUDIT_WRITE) | CAP(SETFCAP))
+
+static uint64_t capabilities_of(const struct service *v)
+{
+	if (v->s->has_capabilities)
+		return v->s->capabilities;
+	return v->account.uid == 0 ? ROOT_CAPABILITIES : 0;
+}
+
 /* ExecStartPre=: their argvs one behind the other, and how many words of them are each's. */
 static int put_before(const struct service *v, struct error *err)
 {
@@ -41,6 +59,9 @@ static int put_before(const struct service *v, struct error *err)
 		int e = conf_check_program(v->t, v->tree, key_of(v, "ExecStartPre"), b->argv.ptr[0],
 					   b->as_root ? &root : &v->account, err);
 
+		if (e >= 0 && !b->as_root)
+			e = file_capability_check(v->tree, b->argv.ptr[0], capabilities_of(v), v->section,
+						  "ExecStartPre", err);
 		if (e < 0)
 			return e;
 		render(v->r, "Before", "%s%s%zu", b->may_fail ? "-" : "", b->as_root ? "+" : "", b->argv.len);
@@ -107,24 +128,11 @@ static int put_ready_and_stop(const struct service *v, struct error *err)
 	return 0;
 }
 
-#define CAP(name) (UINT64_C(1) << CAP_##name)
-/*
- * What root has without Capabilities=: what containers usually give, without device nodes. Nobody else has any, and does not miss
- * them.
- */
-#define ROOT_CAPABILITIES                                                                       \
-	(CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(FSETID) | CAP(KILL) | CAP(SETGID) | \
-	 CAP(SETUID) | CAP(SETPCAP) | CAP(NET_BIND_SERVICE) | CAP(NET_RAW) | CAP(SYS_CHROOT) |  \
-	 CAP(AUDIT_WRITE) | CAP(SETFCAP))
-
 static void put_rights(const struct service *v)
 {
 	const struct template_service *s = v->s;
-	uint64_t capabilities = v->account.uid == 0 ? ROOT_CAPABILITIES : 0;
 
-	if (s->has_capabilities)
-		capabilities = s->capabilities;
-	render(v->r, "Capabilities", "%ju", (uintmax_t)capabilities);
+	render(v->r, "Capabilities", "%ju", (uintmax_t)capabilities_of(v));
 	render(v->r, "NewPrivileges", "%s", s->new_privileges ? "yes" : "no");
 	if (s->memory_max)
 		render(v->r, "MemoryMax", "%ju", (uintmax_t)s->memory_max);
@@ -183,6 +191,9 @@ static int put_service(struct service *v, struct error *err)
 		e = put_before(v, err);
 	if (e >= 0)
 		e = conf_check_program(v->t, v->tree, key_of(v, "Exec"), s->exec.ptr[0], &v->account, err);
+	if (e >= 0)
+		e = file_capability_check(v->tree, s->exec.ptr[0], capabilities_of(v), v->section, "Exec",
+					  err);
 	if (e < 0)
 		return e;
 	render_list(v->r, "Env", &s->environment);

@@ -4,16 +4,17 @@
 
 #include "template/table.h"
 
+/* What a unit says of it is known only after compose. */
 static bool has_ready(const struct template *t, const struct template_service *s)
 {
-	return s->ready_port != 0 || s->ready_kind != READY_PORT ||
+	return s->ready_port != 0 || s->ready_kind != READY_PORT || s->unit ||
 	       (s == &t->init.app && template_starts_later(t));
 }
 
 static bool has_watch(const struct template *t, const struct template_service *s)
 {
 	(void)t;
-	return s->watch_port != 0 || s->watch_kind != READY_PORT;
+	return s->watch_port != 0 || s->watch_kind != READY_PORT || s->unit;
 }
 
 static bool has_watch_probe(const struct template *t, const struct template_service *s)
@@ -29,7 +30,7 @@ static const struct service_condition ready = {has_ready, "Ready="};
 static bool has_restart(const struct template *t, const struct template_service *s)
 {
 	(void)t;
-	return s->restart != RESTART_NO;
+	return s->restart != RESTART_NO || s->unit;
 }
 
 static bool has_lifetime(const struct template *t)
@@ -67,9 +68,9 @@ static const char *const verifies[] = {[VERIFY_LAZY] = "lazy", [VERIFY_FULL] = "
 const struct key keys_init[] = {
 	{CHOICE("Init.Mode", init.mode), .choices = modes},
 	{STRING("Init.Init", init.init), .check = name_image_path, .only = &key_only_system},
-	{STRING("Init.Unit", init.unit), .check = name_unit, .only = &key_only_appliance},
 
 	/* Of each service. */
+	{SERVICE_STRING("Unit", unit), .check = name_unit},
 	{SERVICE_KEY("Exec", exec, set_exec), .release = release_strlist},
 	{SERVICE_KEY("ExecStartPre", before, set_before), .release = release_before, .list = true},
 	{SERVICE_STRING("User", user), .check = name_account},

@@ -63,7 +63,63 @@ int service_open(struct parse *p, const char *name, struct error *err)
 	return 0;
 }
 
+/* NULL: there is none. */
+static const struct key *find_key(const char *name, size_t *ret_index)
+{
+	const struct key *k;
+
+	for (size_t i = 0; (k = key_at(i)); i++)
+		if (k->service && strcmp(key_short_name(k), name) == 0) {
+			*ret_index = i;
+			return k;
+		}
+	return NULL;
+}
+
+bool service_is_key(const char *key)
+{
+	size_t i;
+
+	return find_key(key, &i) != NULL;
+}
+
+static unsigned line_of(const struct template_service *s, const char *name)
+{
+	size_t i;
+
+	if (!find_key(name, &i))
+		abort(); /* a name that is not in the table is a bug of ours */
+	return s->set_at[i];
+}
+
+bool service_has(const struct template_service *s, const char *key)
+{
+	return line_of(s, key) != 0;
+}
+
+int service_default(struct template_service *s, const char *key, const char *value, struct error *err)
+{
+	struct parse p = {.service = s};
+	size_t i = 0;
+	const struct key *k = find_key(key, &i);
+
+	if (!k)
+		abort(); /* as above */
+	return s->set_at[i] ? 0 : k->set(&p, k, value, err);
+}
+
+char *service_section(const struct template_service *s)
+{
+	return s->line ? xasprintf("[Service %s]", s->name) : xstrdup("[Init]");
+}
+
 /* ---- the order ---- */
+
+/* What a unit will start counts before it is known. */
+static bool is_started(const struct template_service *s)
+{
+	return s->exec.len || s->unit;
+}
 
 static bool has(const struct template_service *const *list, size_t len, const char *name)
 {
@@ -82,7 +138,7 @@ static bool may_come(const struct template *t, const struct template_service *s,
 {
 	for (size_t i = 0; i < s->after.len; i++)
 		if (!has(list, len, s->after.ptr[i]) &&
-		    (t->init.app.exec.len || strcmp(s->after.ptr[i], SERVICE_MAIN) != 0))
+		    (is_started(&t->init.app) || strcmp(s->after.ptr[i], SERVICE_MAIN) != 0))
 			return false;
 	return true;
 }
@@ -95,23 +151,13 @@ size_t template_services(const struct template *t, const struct template_service
 	do {
 		before = len;
 		for (size_t i = 0; (s = service_at(t, i)) && before == len; i++)
-			if (s->exec.len && !has(ret, len, s->name) && may_come(t, s, ret, len))
+			if (is_started(s) && !has(ret, len, s->name) && may_come(t, s, ret, len))
 				ret[len++] = s;
 	} while (len > before);
 	return len;
 }
 
 /* ---- checks ---- */
-
-static unsigned line_of(const struct template_service *s, const char *name)
-{
-	const struct key *k;
-
-	for (size_t i = 0; (k = key_at(i)); i++)
-		if (k->service && strcmp(key_short_name(k), name) == 0)
-			return s->set_at[i];
-	abort(); /* a name that is not in the table is a bug of ours */
-}
 
 static int check_after(const struct parse *p, const struct template_service *s, struct error *err)
 {
@@ -137,7 +183,7 @@ static int check_circle(const struct parse *p, struct error *err)
 	size_t len = template_services(p->t, order);
 
 	for (size_t i = 0; (s = service_at(p->t, i)); i++)
-		if (s->exec.len && s->after.len && !has(order, len, s->name))
+		if (is_started(s) && s->after.len && !has(order, len, s->name))
 			return error_usage(
 				err,
 				"%s:%u: After= of %s never comes true: it and what it waits for wait "
@@ -157,8 +203,10 @@ int services_check(const struct parse *p, struct error *err)
 		if (t->init.mode != INIT_APPLIANCE)
 			return error_usage(err, "%s:%u: [Service %s] works only with Mode=appliance", p->name,
 					   s->line, s->name);
-		if (s->exec.len == 0)
-			return error_usage(err, "%s:%u: [Service %s] has no Exec=: the program to run",
+		if (!is_started(s))
+			return error_usage(err,
+					   "%s:%u: [Service %s] has no Exec=: the program to run (or the "
+					   "Unit= that says it)",
 					   p->name, s->line, s->name);
 	}
 	for (size_t i = 0; r >= 0 && (s = service_at(t, i)); i++)

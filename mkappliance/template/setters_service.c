@@ -6,7 +6,7 @@
 #include "template/setters.h"
 #include "template/values.h"
 
-#define YEAR (366 * 24 * 3600)
+#define YEAR (365 * 24 * 3600) /* as the init takes it */
 
 int set_restart_limit(struct parse *p, const struct key *key, const char *value, struct error *err)
 {
@@ -80,6 +80,11 @@ static const char *const capabilities[] = {"CAP_CHOWN",
 					   "CAP_BPF",
 					   "CAP_CHECKPOINT_RESTORE",
 					   NULL};
+
+const char *capability_name(unsigned number)
+{
+	return number < sizeof(capabilities) / sizeof(capabilities[0]) - 1 ? capabilities[number] : NULL;
+}
 
 int set_capabilities(struct parse *p, const struct key *key, const char *value, struct error *err)
 {

@@ -238,7 +238,7 @@ bool template_starts_later(const struct template *t)
 int template_check_start(const struct template *t, struct error *err)
 {
 	if (t->init.mode == INIT_APPLIANCE && t->init.app.exec.len == 0 && t->services.len == 0 &&
-	    !t->init.unit)
+	    !t->init.app.unit)
 		return error_usage(
 			err,
 			"%s: [Init] Exec= is missing: the program to run (or name the package's Unit=, or "

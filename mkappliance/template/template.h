@@ -109,6 +109,7 @@ struct template_service {
 	unsigned line;		    /* of the [Service NAME]; 0: [Init] */
 	unsigned set_at[KEY_LIMIT]; /* by the key's index: the line that set it last, 0: it has its default */
 
+	char *unit;	     /* Unit=: "app.service" of the tree, which fills what is not set here; NULL */
 	struct strlist exec; /* the argv */
 	struct {
 		struct template_before *ptr;
@@ -214,8 +215,7 @@ struct template
 
 	struct {
 		enum init_mode mode;
-		char *init; /* Mode=system: "/sbin/init" */
-		char *unit; /* Unit=: "app.service" of the tree, which fills what [Init] does not set; NULL */
+		char *init;		     /* Mode=system: "/sbin/init" */
 		struct template_service app; /* Mode=appliance: what [Init] starts; "main" to the others */
 		char *hostname;		     /* the name unless said */
 		enum network_mode network;
@@ -328,5 +328,6 @@ void template_freep(struct template **t);
 const char *const *template_known_keys(void);
 
 const char *architecture_name(enum architecture arch); /* "x86_64", "arm64" */
+const char *capability_name(unsigned number);	       /* "CAP_CHOWN" of 0; NULL: not known */
 
 #endif

@@ -52,6 +52,28 @@ static void put_words(struct buf *b, const char *name, const struct strlist *l)
 		buf_printf(b, "\n");
 }
 
+/* What is not as it would be without the unit. */
+static void put_supervision(struct buf *b, const struct template_service *s)
+{
+	static const char *const policies[] = {"no", "on-failure", "always"};
+
+	if (s->ready_kind == READY_NOTIFY)
+		buf_printf(b, "ready: notify\n");
+	if (s->watch_kind == READY_NOTIFY)
+		buf_printf(b, "watch: %u x %u\n", s->watch_interval, s->watch_failures);
+	if (s->restart != RESTART_NO)
+		buf_printf(b, "restart: %s %u/%u\n", policies[s->restart], s->restart_limit,
+			   s->restart_window);
+	for (int i = 0; i < LIMIT_COUNT; i++)
+		if (s->limits[i].set)
+			buf_printf(b, "limit %d: %jd:%jd\n", i, (intmax_t)s->limits[i].soft,
+				   (intmax_t)s->limits[i].hard);
+	if (s->memory_max || s->tasks_max != 4096)
+		buf_printf(b, "memory %ju, tasks %ju\n", (uintmax_t)s->memory_max, (uintmax_t)s->tasks_max);
+	if (s->has_capabilities)
+		buf_printf(b, "capabilities: %jx\n", (uintmax_t)s->capabilities);
+}
+
 /* What [Init] says, as text. */
 static char *init_text(const struct template *t)
 {
@@ -69,6 +91,7 @@ static char *init_text(const struct template *t)
 	buf_printf(&b, "as %s:%s in %s, signal %d, stop %u, ready %u\n", t->init.app.user,
 		   t->init.app.group ? t->init.app.group : "-", t->init.app.working_directory,
 		   t->init.app.stop_signal, t->init.app.stop_timeout, t->init.app.ready_timeout);
+	put_supervision(&b, &t->init.app);
 	return buf_steal(&b);
 }
 
@@ -106,7 +129,8 @@ static void test_simple(void **state)
 		"[Unit]\nDescription=x\nAfter=network.target\n[Service]\nExecStart=/usr/bin/app -a 'b c' %p\n"
 		"[Install]\nWantedBy=multi-user.target\n",
 		"exec: </usr/bin/app> <-a> <b c> <app>\n" REST);
-	assert_gives("[Service]\nType=notify\nExecStart=app\n", "exec: </usr/bin/app>\n" REST);
+	assert_gives("[Service]\nType=notify\nExecStart=app\n",
+		     "exec: </usr/bin/app>\n" REST "ready: notify\n");
 	assert_gives("[Service]\nExecStart=/none\nExecStart=\nExecStart=/usr/bin/app\n",
 		     "exec: </usr/bin/app>\n" REST);
 	assert_gives("[Service]\nExecStart=@/usr/bin/app app -x\n", "exec: </usr/bin/app> <-x>\n" REST);
@@ -137,7 +161,86 @@ static void test_everything(void **state)
 		"env: <HOME=/srv/app> <LOGNAME=app> <USER=app> <RUNTIME_DIRECTORY=/run/app/x> "
 		"<STATE_DIRECTORY=/var/lib/app> <LOGS_DIRECTORY=/var/log/app> <B=file> <OPTS=-p 80>\n"
 		"writable: </var/lib/app>\n"
-		"as app:web in /srv/app, signal 2, stop 60, ready 86400\n");
+		"as app:web in /srv/app, signal 2, stop 60, ready 86400\nrestart: always 5/60\n");
+}
+
+static void test_supervision(void **state)
+{
+	static const struct {
+		const char *unit, *init, *expected;
+	} cases[] = {
+		{"[Unit]\nStartLimitBurst=3\nStartLimitIntervalSec=1min\n[Service]\nRestart=on-failure\nRestartSec=5\n",
+		 "", "restart: on-failure 3/60\n"},
+		{"[Service]\nRestart=always\nStartLimitInterval=0\n", "", "restart: always 1000000/1\n"},
+		{"[Service]\nRestart=always\nStartLimitBurst=7\n", "", "restart: always 7/10\n"},
+		{"[Service]\nRestart=always\n", "RestartLimit=2/9\n", "restart: always 2/9\n"},
+		{"[Service]\nRestart=on-abort\n", "Restart=always\n", "restart: always 5/60\n"},
+		{"[Service]\nRestart=always\nRestart=no\n", "", ""},
+		{"[Service]\nType=notify-reload\nWatchdogSec=500ms\n", "", "ready: notify\nwatch: 1 x 1\n"},
+		{"[Service]\nType=notify\nWatchdogSec=30\n", "Ready=tcp://:80\nWatch=tcp://:80\n", ""},
+		{"[Service]\nType=notify\nWatchdogSec=30\n", "ReadyTimeout=60\nWatchFailures=2\n",
+		 "ready: notify\nwatch: 30 x 2\n"},
+		{"[Service]\nLimitNOFILE=1\nLimitNOFILE=10:20\nLimitCORE=infinity\nLimitNPROC=5\nLimitNPROC=\n",
+		 "", "limit 4: -1:-1\nlimit 7: 10:20\n"},
+		{"[Service]\nLimitNOFILE=infinity\n", "", "limit 7: 1048576:1048576\n"},
+		{"[Service]\nLimitNOFILE=65536:infinity\n", "", "limit 7: 65536:1048576\n"},
+		{"[Service]\nLimitNOFILE=10\n", "LimitNOFILE=20\n", "limit 7: 20:20\n"},
+		{"[Service]\nMemoryMax=1M\nTasksMax=infinity\n", "", "memory 1048576, tasks 0\n"},
+		{"[Service]\nMemoryMax=50%\n", "", ""},
+		{"[Service]\nCapabilityBoundingSet=CAP_CHOWN\nCapabilityBoundingSet=cap_kill\n", "",
+		 "capabilities: 21\n"},
+		{"[Service]\nCapabilityBoundingSet=\n", "", "capabilities: 0\n"},
+		{"[Service]\nCapabilityBoundingSet=~CAP_KILL\nAmbientCapabilities=CAP_KILL\n", "", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		_cleanup_free_ char *unit = xasprintf("%s[Service]\nExecStart=/usr/bin/app\n", cases[i].unit);
+		_cleanup_free_ char *expected =
+			xasprintf("exec: </usr/bin/app>\n" REST "%s", cases[i].expected);
+
+		assert_gives_with(unit, cases[i].init, NULL, expected);
+	}
+	assert_gives(
+		"[Service]\nUser=app\nAmbientCapabilities=CAP_NET_BIND_SERVICE\nCapabilityBoundingSet=CAP_NET_RAW\n"
+		"ExecStart=/usr/bin/app\n",
+		"exec: </usr/bin/app>\nenv: <HOME=/srv/app> <LOGNAME=app> <USER=app>\n"
+		"as app:- in /, signal 15, stop 10, ready 60\ncapabilities: 400\n");
+}
+
+/* [Service NAME] takes from its own unit, [Init] from its. */
+static void test_services(void **state)
+{
+	static const struct member files[] = {
+		{.path = DIR "app.service", .data = "[Service]\nExecStart=/usr/bin/app\nRestart=always\n"},
+		{.path = DIR "tool.service",
+		 .data = "[Service]\nType=notify\nExecStart=/usr/bin/tool -x\nUser=app\n"},
+		{.path = DIR "bad.service", .data = "[Service]\nType=dbus\nExecStart=/usr/bin/tool\n"},
+		{0},
+	};
+	static const char lines[] = "Unit=app\nAfter=side\n[Service side]\nUnit=tool\nUser=0\n[Service own]\n"
+				    "Exec=/usr/bin/tool\nAfter=main\n";
+	_cleanup_template_ struct template *t = make_template(lines);
+	_cleanup_template_ struct template *bad = make_template("Unit=app\n[Service side]\nUnit=bad\n");
+	_cleanup_merge_ struct merge *m = make_tree(files);
+	const struct template_service *order[SERVICE_LIMIT];
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	if (unit_start(t, m, 2, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(template_services(t, order), 3);
+	assert_string_equal(order[0]->name, "side");
+	assert_string_equal(order[1]->name, "main");
+	assert_string_equal(order[0]->exec.ptr[0], "/usr/bin/tool");
+	assert_string_equal(order[0]->exec.ptr[1], "-x");
+	assert_string_equal(order[0]->user, "0");
+	assert_int_equal(order[0]->ready_kind, READY_NOTIFY);
+	assert_int_equal(order[0]->restart, RESTART_NO);
+	assert_int_equal(order[1]->restart, RESTART_ALWAYS);
+	assert_int_equal(order[1]->ready_kind, READY_PORT);
+	assert_int_equal(unit_start(bad, m, 2, &err), -EINVAL);
+	assert_contains(err.text, "t: [Service side] Unit=: /" DIR "bad.service:2: Type=dbus");
 }
 
 /* What the template says wins, and what the unit would need for it does not matter. */
@@ -311,8 +414,20 @@ static void test_refused(void **state)
 		 "it back"},
 		{"[Service]\nExecStart=/usr/bin/app\nBindPaths=/a:/b\n",
 		 AT ":3: BindPaths=: the init mounts nothing"},
-		{"[Service]\nExecStart=/usr/bin/app\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n",
-		 AT ":3: AmbientCapabilities=: the init gives a user no capabilities"},
+		{"[Service]\nExecStart=/usr/bin/app\nUser=app\nAmbientCapabilities=CAP_ODD\n",
+		 AT ":4: AmbientCapabilities=: 'CAP_ODD' is"},
+		{"[Service]\nExecStart=/usr/bin/app\nUser=app\nAmbientCapabilities=~CAP_KILL\n",
+		 AT ":4: AmbientCapabilities=: '~CAP_KILL' is"},
+		{"[Service]\nExecStart=/usr/bin/app\nRestart=on-abort\n", AT
+		 ":3: Restart=on-abort: the init knows no, on-failure and always; say Restart= in the template"},
+		{"[Service]\nExecStart=/usr/bin/app\nLimitNOFILE=1:2:3\n",
+		 AT ":3: LimitNOFILE=: '2:3' is not a size"},
+		{"[Service]\nExecStart=/usr/bin/app\nLimitCPU=1min\n",
+		 AT ":3: LimitCPU=: '1min' is not a size"},
+		{"[Service]\nExecStart=/usr/bin/app\nStartLimitBurst=x\n",
+		 AT ":3: StartLimitBurst=: 'x' is not a number"},
+		{"[Service]\nExecStart=/usr/bin/app\nWatchdogSec=x\n",
+		 AT ":3: WatchdogSec=: 'x' is not a span"},
 		{"[Service]\nExecStart=/usr/bin/app\nSockets=app.socket\n",
 		 AT ":3: Sockets=app.socket: the init opens"},
 		{"[Unit]\nRequires=app.socket\n[Service]\nExecStart=/usr/bin/app\n",
@@ -348,6 +463,28 @@ static void test_refused(void **state)
 		assert_int_equal(unit_start(t, m, 2, &err), -EINVAL);
 		assert_int_equal(err.exit, EXIT_USAGE);
 		assert_contains(err.text, cases[i].says);
+	}
+}
+
+/* What only means something with what the unit might say is refused when it does not. */
+static void test_nothing_to_restart(void **state)
+{
+	static const struct member files[] = {
+		{.path = DIR "app.service", .data = "[Service]\nExecStart=/usr/bin/app\n"},
+		{0},
+	};
+	static const char *const lines[] = {"RestartLimit=5/60", "ReadyTimeout=5", "WatchInterval=5",
+					    "WatchFailures=5"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		_cleanup_free_ char *text = xasprintf("Unit=app\n%s\n", lines[i]);
+		_cleanup_template_ struct template *t = make_template(text);
+		_cleanup_merge_ struct merge *m = make_tree(files);
+		struct error err = ERROR_INIT;
+
+		assert_int_equal(unit_start(t, m, 2, &err), -EINVAL);
+		assert_contains(err.text, "of the template needs");
 	}
 }
 
@@ -387,11 +524,19 @@ static void test_not_found(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_simple),	      cmocka_unit_test(test_everything),
-		cmocka_unit_test(test_template_wins), cmocka_unit_test(test_oneshot),
-		cmocka_unit_test(test_dropins),	      cmocka_unit_test(test_finding),
-		cmocka_unit_test(test_directories),   cmocka_unit_test(test_dynamic_user),
-		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_not_found),
+		cmocka_unit_test(test_simple),
+		cmocka_unit_test(test_everything),
+		cmocka_unit_test(test_template_wins),
+		cmocka_unit_test(test_oneshot),
+		cmocka_unit_test(test_dropins),
+		cmocka_unit_test(test_finding),
+		cmocka_unit_test(test_directories),
+		cmocka_unit_test(test_dynamic_user),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_not_found),
+		cmocka_unit_test(test_supervision),
+		cmocka_unit_test(test_services),
+		cmocka_unit_test(test_nothing_to_restart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -432,6 +432,63 @@ static void test_elf_programs(void **state)
 		       "f: [Init] Exec=: '/bin/z' is a damaged ELF program: its program headers lie outside");
 }
 
+/* ---- file capabilities ---- */
+
+/* CAP_NET_BIND_SERVICE and CAP_NET_RAW, and, with revision 3, CAP_BPF for the root of user id 7. */
+static struct tree *capable_tree(bool high)
+{
+	static const uint8_t two[20] = {1, 0, 0, 2, 0, 0x24},
+			     three[24] = {1, 0, 0, 3, 0, 0x24, [12] = 0x80, [20] = 7};
+	struct tree *t = make_tree(PASSWD, GROUPS);
+	struct tree_entry *e = add(t, "usr/bin/z", S_IFREG | 0755, "x", 1);
+
+	e->xattrs = xcalloc(1, sizeof(*e->xattrs));
+	e->xattr_count = 1;
+	e->xattrs[0] =
+		(struct tree_xattr){.name = xstrdup("security.capability"),
+				    .value = high ? xmemdup(three, sizeof(three)) : xmemdup(two, sizeof(two)),
+				    .len = high ? sizeof(three) : sizeof(two)};
+	return t;
+}
+
+static void assert_is_taken(const char *text, struct tree *tree)
+{
+	struct fixture f = make(text, tree);
+	_cleanup_buf_ struct buf b = {0};
+	struct error err = ERROR_INIT;
+
+	if (render(&f, &b, &err) < 0)
+		fail_msg("%s", err.text);
+	drop(&f);
+}
+
+static void test_file_capabilities(void **state)
+{
+	static const char would[] =
+		"f: [Init] Exec=: '/bin/z' has file capabilities that the service does not have, so it "
+		"would not start, or start without them: ";
+	_cleanup_free_ char *both = xasprintf("%sCAP_NET_BIND_SERVICE CAP_NET_RAW; say "
+					      "Capabilities=CAP_NET_BIND_SERVICE CAP_NET_RAW",
+					      would);
+	_cleanup_free_ char *one =
+		xasprintf("%sCAP_NET_RAW; say Capabilities=CAP_NET_BIND_SERVICE CAP_NET_RAW", would);
+	_cleanup_free_ char *bpf =
+		xasprintf("%sCAP_BPF; say Capabilities=CAP_NET_BIND_SERVICE CAP_NET_RAW CAP_BPF", would);
+
+	(void)state;
+	assert_refuses(HEAD "[Init]\nExec=/bin/z\nUser=web\n", capable_tree(false), both);
+	assert_refuses(HEAD "[Init]\nExec=/bin/z\nUser=web\nNoNewPrivileges=no\n", capable_tree(false), both);
+	assert_refuses(HEAD "[Init]\nExec=/bin/z\nUser=web\nCapabilities=CAP_NET_BIND_SERVICE\n",
+		       capable_tree(false), one);
+	assert_refuses(HEAD "[Init]\nExec=/bin/z\nCapabilities=CAP_NET_RAW CAP_NET_BIND_SERVICE\n",
+		       capable_tree(true), bpf);
+	assert_refuses(HEAD "[Init]\nExec=/bin/web\nUser=web\nExecStartPre=/bin/z\n", capable_tree(false),
+		       "f: [Init] ExecStartPre=: '/bin/z' has file capabilities");
+	assert_is_taken(HEAD "[Init]\nExec=/bin/web\nUser=web\nExecStartPre=+/bin/z\n", capable_tree(false));
+	assert_is_taken(HEAD "[Init]\nExec=/bin/z\n", capable_tree(false)); /* root has these */
+	assert_is_taken(HEAD "[Init]\nExec=/bin/z\nUser=web\nCapabilities=all\n", capable_tree(true));
+}
+
 /* ---- other refusals ---- */
 
 static void test_directories(void **state)
@@ -500,8 +557,9 @@ int main(void)
 		cmocka_unit_test(test_accounts),	cmocka_unit_test(test_odd_databases),
 		cmocka_unit_test(test_missing_program), cmocka_unit_test(test_program_that_may_not_run),
 		cmocka_unit_test(test_may_execute),	cmocka_unit_test(test_scripts),
-		cmocka_unit_test(test_elf_programs),	cmocka_unit_test(test_directories),
-		cmocka_unit_test(test_newline),		cmocka_unit_test(test_too_much),
+		cmocka_unit_test(test_elf_programs),	cmocka_unit_test(test_file_capabilities),
+		cmocka_unit_test(test_directories),	cmocka_unit_test(test_newline),
+		cmocka_unit_test(test_too_much),
 	};
 
 	unsetenv("SOURCE_DATE_EPOCH");
