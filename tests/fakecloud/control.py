@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a test asks and orders, below /_fake/: no signature, JSON.
+
+GET settings, PATCH settings (an object of changes; null: the default again), GET counters, DELETE counters, GET log, DELETE log,
+GET objects/KIND, POST corrupt {"snapshot", "block", "byte"}, POST snapshot {"id", "status"}, POST image {"id", "state"},
+POST forget {"snapshot"}, GET blocks/SNAPSHOT.
+"""
+import hashlib
+import json
+
+import faults
+from answers import Answer, json_answer
+
+
+class Service:
+    def __init__(self, world, app):
+        self.world, self.app = world, app
+
+    def answer(self, request):
+        words = request.path[len("/_fake/"):].split("/")
+        name = "%s_%s" % (request.method.lower(), words[0])
+        handler = getattr(self, name, None)
+        if handler is None:
+            return json_answer({"error": "no %s %s" % (request.method, request.path)}, 404)
+        try:
+            body = json.loads(bytes(request.body)) if request.body else {}
+            with self.world.lock:
+                return json_answer(handler(body, *words[1:]))
+        except (KeyError, ValueError, TypeError) as e:
+            return json_answer({"error": "%s: %s" % (type(e).__name__, e)}, 400)
+
+    def get_settings(self, _):
+        return self.world.settings.values
+
+    def patch_settings(self, body):
+        if "faults" in body:
+            faults.check(body["faults"])
+            self.app.faults.clear()
+        if "throttle" in body:
+            self.world.buckets.clear()
+        self.world.settings.change(body)
+        return self.world.settings.values
+
+    def get_counters(self, _):
+        return dict(self.world.counters)
+
+    def delete_counters(self, _):
+        self.world.counters.clear()
+        self.world.counters["connections:peak"] = self.app.open
+        return {}
+
+    def get_log(self, _, action=None):
+        return [e for e in self.world.log if action in (None, e["action"])]
+
+    def delete_log(self, _):
+        self.world.log.clear()
+        return {}
+
+    def get_objects(self, _, kind=None):
+        return self.world.store.kinds if kind is None else self.world.store.kind(kind)
+
+    def get_blocks(self, _, snapshot_id):
+        """Index -> SHA-256 in hex of what the snapshot itself was given."""
+        return {str(i): d.hex() for i, d in sorted(self.world.blocks(snapshot_id).digests.items())}
+
+    def post_corrupt(self, body):
+        """Turns a byte of a block that is stored, its digest with it: what a defect of the cloud would look like."""
+        kept, index = self.world.blocks(body["snapshot"]), body["block"]
+        data = bytearray(kept.read(index))
+        data[body.get("byte", 0)] ^= 0xFF
+        kept.put(index, hashlib.sha256(data).digest(), data)
+        return {}
+
+    def post_snapshot(self, body):
+        snapshot = self.world.store.get("snapshots", body["id"])
+        snapshot["status"] = body["status"]
+        self.world.store.save("snapshots", body["id"], snapshot)
+        return snapshot
+
+    def post_image(self, body):
+        image = self.world.store.get("images", body["id"])
+        image["state"] = body["state"]
+        self.world.store.save("images", body["id"], image)
+        return image
+
+
+__all__ = ["Service", "Answer"]
