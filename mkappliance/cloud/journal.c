@@ -144,7 +144,8 @@ static int put_line(struct journal *j, struct json *line, struct error *err)
 	return r;
 }
 
-int journal_begin(struct journal *j, unsigned attempt, const char *token, struct error *err)
+int journal_begin(struct journal *j, unsigned attempt, const char *token, const char *parent,
+		  struct error *err)
 {
 	struct json *line = js_object_new();
 	int r;
@@ -157,12 +158,13 @@ int journal_begin(struct journal *j, unsigned attempt, const char *token, struct
 	js_set_bytes(line, "parameters", j->id.parameters.b, SHA256_SIZE);
 	js_set_int(line, "attempt", attempt);
 	js_set_string(line, "token", token);
+	js_set_string(line, "parent", parent);
 	j->waiting_count = 0;
 	r = put_line(j, line, err);
 	if (r == 0)
 		r = output_sync_directory(j->path, err);
 	if (r == 0)
-		journal_state_begin(&j->state, attempt, token, j->id.block_count);
+		journal_state_begin(&j->state, attempt, token, parent, j->id.block_count);
 	return r;
 }
 

@@ -3,7 +3,7 @@
  * NAME-VERSION.upload.jsonl beside the image: what an upload has done, so that the same command goes on where the last one was stopped,
  * however it was stopped. One JSON object a line, only ever appended to:
  *
- *   {"upload": 1, "provider": "aws", "region": R, "account": A, "blocks": HEX, "parameters": HEX, "attempt": N, "token": T}
+ *   {"upload": 1, "provider": "aws", "region": R, "account": A, "blocks": HEX, "parameters": HEX, "attempt": N, "token": T, "parent": ID or null}
  *   {"snapshot": ID}            the provider's name of what is being filled
  *   {"done": [FIRST, COUNT, FIRST, COUNT, ...]}    blocks that the provider has accepted
  *   {"phase": "put" | "completed" | "verified" | "registered" | "ready"}
@@ -46,6 +46,7 @@ struct journal_state {
 	unsigned attempt; /* 0: none */
 	enum journal_phase phase;
 	char *token;
+	char *parent; /* of a delta, NULL: none */
 	char *snapshot;
 	char *image;
 	uint8_t *done; /* bitmap of block_count bits */
@@ -75,8 +76,9 @@ int journal_open(const char *path, const struct journal_identity *id, struct jou
 const struct journal_state *journal_state(const struct journal *j);
 const char *journal_path(const struct journal *j);
 
-/* Begins attempt @attempt: what the state held is forgotten. On the disk when it returns, like the next three. */
-int journal_begin(struct journal *j, unsigned attempt, const char *token, struct error *err);
+/* Begins attempt @attempt (@parent may be NULL): what the state held is forgotten. On the disk when it returns, like the next three. */
+int journal_begin(struct journal *j, unsigned attempt, const char *token, const char *parent,
+		  struct error *err);
 int journal_set_snapshot(struct journal *j, const char *id, struct error *err);
 int journal_set_phase(struct journal *j, enum journal_phase phase, struct error *err);
 int journal_set_image(struct journal *j, const char *id, struct error *err);

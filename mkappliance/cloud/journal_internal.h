@@ -9,6 +9,7 @@
 
 const char *journal_phase_name(enum journal_phase phase);
 /* A new attempt: nothing done, nothing known but the token. */
-void journal_state_begin(struct journal_state *s, unsigned attempt, const char *token, uint64_t block_count);
+void journal_state_begin(struct journal_state *s, unsigned attempt, const char *token, const char *parent,
+			 uint64_t block_count);
 
 #endif

@@ -30,17 +30,20 @@ const char *journal_phase_name(enum journal_phase phase)
 void journal_state_free(struct journal_state *s)
 {
 	free(s->token);
+	free(s->parent);
 	free(s->snapshot);
 	free(s->image);
 	free(s->done);
 	*s = (struct journal_state){0};
 }
 
-void journal_state_begin(struct journal_state *s, unsigned attempt, const char *token, uint64_t block_count)
+void journal_state_begin(struct journal_state *s, unsigned attempt, const char *token, const char *parent,
+			 uint64_t block_count)
 {
 	journal_state_free(s);
 	s->attempt = attempt;
 	s->token = xstrdup(token);
+	s->parent = parent ? xstrdup(parent) : NULL;
 	s->done = xcalloc(1, (size_t)(block_count / 8 + 1));
 }
 
@@ -66,7 +69,7 @@ static int need_id(const struct json *line, const char *key, const char **ret, s
 static int read_begin(const struct json *line, const struct journal_identity *id, struct journal_state *s,
 		      bool *ret_ours, struct error *err)
 {
-	const char *provider, *region, *account, *token;
+	const char *provider, *region, *account, *token, *parent = NULL;
 	struct sha256 blocks, parameters;
 	int64_t format, attempt;
 	int r;
@@ -78,13 +81,14 @@ static int read_begin(const struct json *line, const struct journal_identity *id
 	    (r = js_need_bytes(line, "blocks", blocks.b, sizeof(blocks.b), err)) < 0 ||
 	    (r = js_need_bytes(line, "parameters", parameters.b, sizeof(parameters.b), err)) < 0 ||
 	    (r = js_need_int(line, "attempt", 1, ATTEMPT_MAX, &attempt, err)) < 0 ||
-	    (r = need_id(line, "token", &token, err)) < 0)
+	    (r = need_id(line, "token", &token, err)) < 0 ||
+	    (r = js_is_null(js_member(line, "parent")) ? 0 : need_id(line, "parent", &parent, err)) < 0)
 		return r;
 	*ret_ours = strcmp(provider, id->provider) == 0 && strcmp(region, id->region) == 0 &&
 		    strcmp(account, id->account) == 0 && memcmp(&blocks, &id->blocks, sizeof(blocks)) == 0 &&
 		    memcmp(&parameters, &id->parameters, sizeof(parameters)) == 0;
 	if (*ret_ours)
-		journal_state_begin(s, (unsigned)attempt, token, id->block_count);
+		journal_state_begin(s, (unsigned)attempt, token, parent, id->block_count);
 	return 0;
 }
 

@@ -85,6 +85,29 @@ void log_note(const char *format, ...)
 	va_end(ap);
 }
 
+void log_moving(const char *format, ...)
+{
+	_cleanup_free_ char *text = NULL;
+	va_list ap;
+
+	if (state.level < LOG_NORMAL)
+		return;
+	va_start(ap, format);
+	if (vasprintf(&text, format, ap) < 0)
+		abort();
+	va_end(ap);
+	error_one_line(text);
+	pthread_mutex_lock(&state.lock);
+	clear_line();
+	fputs(text, stderr);
+	if (state.terminal)
+		fflush(stderr);
+	else
+		fputc('\n', stderr);
+	state.line_open = state.terminal;
+	pthread_mutex_unlock(&state.lock);
+}
+
 void log_debug(const char *format, ...)
 {
 	va_list ap;

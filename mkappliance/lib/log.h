@@ -27,6 +27,8 @@ bool log_is_terminal(void);
 void log_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Replaced by the next line on a terminal, a line of its own in a log. */
+void log_moving(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "mkappliance: TEXT", in red on a terminal, whatever the level. */
 void log_error(const char *text);
 

@@ -52,7 +52,7 @@ static void test_round_trip(void **state)
 	const struct journal_state *s = journal_state(j);
 
 	assert_int_equal(s->attempt, 0);
-	assert_int_equal(journal_begin(j, 1, "token-1", &err), 0);
+	assert_int_equal(journal_begin(j, 1, "token-1", "snap-0", &err), 0);
 	assert_int_equal(journal_set_snapshot(j, "snap-1", &err), 0);
 	assert_int_equal(journal_set_phase(j, JOURNAL_PUT, &err), 0);
 	for (uint64_t i = 0; i < 500; i++)
@@ -66,6 +66,7 @@ static void test_round_trip(void **state)
 	s = journal_state(j);
 	assert_int_equal(s->attempt, 1);
 	assert_string_equal(s->token, "token-1");
+	assert_string_equal(s->parent, "snap-0");
 	assert_string_equal(s->snapshot, "snap-1");
 	assert_string_equal(s->image, "ami-1");
 	assert_int_equal(s->phase, JOURNAL_COMPLETED);
@@ -74,12 +75,13 @@ static void test_round_trip(void **state)
 		assert_true(bit_get(s->done, (i * 7) % 1000));
 	assert_false(bit_get(s->done, 999));
 	/* The next attempt knows nothing of it. */
-	assert_int_equal(journal_begin(j, 2, "token-2", &err), 0);
+	assert_int_equal(journal_begin(j, 2, "token-2", NULL, &err), 0);
 	journal_close(j);
 	j = open_it(path, &id);
 	s = journal_state(j);
 	assert_int_equal(s->attempt, 2);
 	assert_null(s->snapshot);
+	assert_null(s->parent);
 	assert_int_equal(s->done_count, 0);
 	journal_close(j);
 }
@@ -92,7 +94,7 @@ static void test_identities_apart(void **state)
 	struct error err = ERROR_INIT;
 	struct journal *j = open_it(path, &id);
 
-	assert_int_equal(journal_begin(j, 1, "t", &err), 0);
+	assert_int_equal(journal_begin(j, 1, "t", NULL, &err), 0);
 	assert_int_equal(journal_set_snapshot(j, "snap-1", &err), 0);
 	journal_close(j);
 	for (size_t i = 0; i < 5; i++)
@@ -105,7 +107,7 @@ static void test_identities_apart(void **state)
 	for (size_t i = 0; i < 5; i++) {
 		j = open_it(path, &other[i]);
 		assert_int_equal(journal_state(j)->attempt, 0);
-		assert_int_equal(journal_begin(j, 1, "o", &err), 0);
+		assert_int_equal(journal_begin(j, 1, "o", NULL, &err), 0);
 		assert_int_equal(journal_block_done(j, i, &err), 0);
 		assert_int_equal(journal_flush(j, &err), 0);
 		journal_close(j);
@@ -126,7 +128,7 @@ static void test_torn_last_line(void **state)
 	_cleanup_buf_ struct buf whole = {0};
 	size_t line;
 
-	assert_int_equal(journal_begin(j, 1, "t", &err), 0);
+	assert_int_equal(journal_begin(j, 1, "t", NULL, &err), 0);
 	assert_int_equal(journal_set_snapshot(j, "snap-1", &err), 0);
 	assert_int_equal(journal_block_done(j, 5, &err), 0);
 	assert_int_equal(journal_flush(j, &err), 0);
@@ -188,7 +190,7 @@ static void test_refused(void **state)
 	struct journal *j = open_it(path, &id);
 	_cleanup_buf_ struct buf good = {0};
 
-	assert_int_equal(journal_begin(j, 1, "t", &err), 0);
+	assert_int_equal(journal_begin(j, 1, "t", NULL, &err), 0);
 	journal_close(j);
 	assert_int_equal(io_read_file(AT_FDCWD, path, 4096, &good, &err), 0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -213,7 +215,7 @@ static void test_disk_full(void **state)
 	struct journal *j = open_it(path, &id);
 	int r = 0;
 
-	assert_int_equal(journal_begin(j, 1, "t", &err), 0);
+	assert_int_equal(journal_begin(j, 1, "t", NULL, &err), 0);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
 	limit = before;
 	limit.rlim_cur = 600;

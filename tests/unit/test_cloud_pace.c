@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include "cloud/pace.h"
+
+#define MS    1000000ull
+#define BLOCK (512u * 1024)
+
+/* One round trip: as many blocks as may be under way, all taking @took_ns. Returns the time after it. */
+static uint64_t run_round(struct pace *p, uint64_t now, uint64_t took_ns)
+{
+	unsigned n = p->limit;
+
+	for (unsigned i = 0; i < n; i++)
+		pace_success(p, BLOCK, took_ns, now + took_ns);
+	return now + took_ns;
+}
+
+/* Few round trips to all connections: doubling, not one by one. */
+static void test_start(void **state)
+{
+	struct pace p;
+	uint64_t now = 1;
+
+	(void)state;
+	pace_init(&p, 64, now);
+	assert_int_equal(p.limit, 8);
+	now = run_round(&p, now, 100 * MS);
+	assert_int_equal(p.limit, 16);
+	now = run_round(&p, now, 100 * MS);
+	now = run_round(&p, now, 100 * MS);
+	assert_int_equal(p.limit, 64);
+	run_round(&p, now, 100 * MS);
+	assert_int_equal(p.limit, 64);
+}
+
+/* A full line: the time doubles, and no more connections are opened. */
+static void test_full_line(void **state)
+{
+	struct pace p;
+	uint64_t now = 1;
+
+	(void)state;
+	pace_init(&p, 64, now);
+	now = run_round(&p, now, 100 * MS);
+	now = run_round(&p, now, 250 * MS);
+	assert_int_equal(p.limit, 16);
+	now = run_round(&p, now, 250 * MS);
+	assert_int_equal(p.limit, 16);
+	/* When it is free again, one more a round. */
+	now = run_round(&p, now, 110 * MS);
+	assert_int_equal(p.limit, 17);
+}
+
+/* Throttled: 30 % less, once for all that was on its way together; then up by one a round. */
+static void test_slow_down(void **state)
+{
+	struct pace p;
+	uint64_t now = 1;
+
+	(void)state;
+	pace_init(&p, 64, now);
+	for (int i = 0; i < 3; i++)
+		now = run_round(&p, now, 100 * MS);
+	for (int i = 0; i < 64; i++)
+		pace_slow_down(&p, now + (uint64_t)i);
+	assert_int_equal(p.limit, 44);
+	now = run_round(&p, now, 100 * MS);
+	assert_int_equal(p.limit, 45);
+	for (int i = 0; i < 100; i++) {
+		now += 200 * MS;
+		pace_slow_down(&p, now);
+	}
+	assert_int_equal(p.limit, 1);
+	run_round(&p, now, 100 * MS);
+	assert_int_equal(p.limit, 2);
+}
+
+static void test_rate(void **state)
+{
+	struct pace p;
+	uint64_t now = 1, begun = 0;
+
+	(void)state;
+	pace_init(&p, 128, now);
+	/* Ten seconds in which one begins as soon as it may. */
+	while (now < 10000 * MS) {
+		uint64_t wait = pace_wait_ns(&p, now);
+
+		now += wait;
+		if (wait == 0) {
+			pace_begin(&p, now);
+			begun++;
+		}
+	}
+	assert_in_range(begun, 9590, 9650);
+}
+
+/* 64 blocks on 10 Mbit/s take 27 s each: the limit is not a fixed 20 s. */
+static void test_timeout(void **state)
+{
+	struct pace p;
+
+	(void)state;
+	pace_init(&p, 64, 1);
+	assert_int_equal(pace_timeout_ms(&p, 8, BLOCK), 60000);
+	pace_success(&p, 1250000, 100 * MS, 1000 * MS + 1);
+	assert_in_range(pace_timeout_ms(&p, 63, BLOCK), 107000, 108000);
+	pace_success(&p, 1250000000, 100 * MS, 2000 * MS + 1);
+	assert_int_equal(pace_timeout_ms(&p, 63, BLOCK), 20000);
+	/* A line that nearly stands still is not waited for for ever. */
+	pace_init(&p, 64, 1);
+	pace_success(&p, 1000, 100 * MS, 1000 * MS + 1);
+	assert_int_equal(pace_timeout_ms(&p, 63, BLOCK), 600000);
+}
+
+static void test_few(void **state)
+{
+	struct pace p;
+
+	(void)state;
+	pace_init(&p, 2, 1);
+	assert_int_equal(p.limit, 2);
+	run_round(&p, 1, 100 * MS);
+	assert_int_equal(p.limit, 2);
+	pace_init(&p, 0, 1);
+	assert_in_range(p.max, 64, 128);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_start),	  cmocka_unit_test(test_full_line),
+		cmocka_unit_test(test_slow_down), cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_timeout),	  cmocka_unit_test(test_few),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
