@@ -65,13 +65,17 @@ static void print_text(const struct image_result *result, const struct times *ti
 }
 
 /* Composes and builds; the times go to @times. */
-static int build(struct template *t, const struct compose_options *compose_options,
-		 const struct image_options *image_options, struct times *times, struct image_result *ret,
+static int build(struct template *t, struct compose_options *compose_options,
+		 struct image_options *image_options, struct times *times, struct image_result *ret,
 		 struct error *err)
 {
 	_cleanup_compose_ struct compose_result composed = {0};
+	_cleanup_kernel_hashing_ struct kernel_hashing kernel = {0};
 	uint64_t start = clock_ns();
 	int r;
+
+	compose_options->kernel_found = kernel_hashing_of;
+	compose_options->user = image_options->kernel = &kernel;
 
 	r = compose_run(t, compose_options, &composed, err);
 	if (r < 0)

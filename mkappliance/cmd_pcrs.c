@@ -123,7 +123,7 @@ static int run_pcrs(const struct command *self, int argc, char **argv, struct er
 	if (r == 0 && keys)
 		r = secure_boot_find_authority(&sb, uki, len, image, err);
 	if (r == 0)
-		r = measure_uki(uki, len, image, keys ? &sb : NULL, m, err);
+		r = measure_uki(uki, len, image, keys ? &sb : NULL, NULL, m, err);
 	if (r < 0)
 		return r;
 	if (!kms && !common.json) {

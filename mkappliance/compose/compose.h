@@ -66,6 +66,12 @@ struct compose_options {
 	/* Package managers that are asked for a layer anew are to give these versions; NULL: any. */
 	const struct installed *locked;
 	bool offline; /* fail rather than call a package manager */
+	/*
+	 * Called as soon as path and image of the kernel are known, which then stay as they are: one that is not in the base is found before the
+	 * base is. After a failure called again, with NULL, before they are freed. NULL: nobody wants to know.
+	 */
+	void (*kernel_found)(void *user, const struct kernel *k);
+	void *user;
 };
 
 /*

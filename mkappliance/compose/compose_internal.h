@@ -11,6 +11,9 @@
 struct compose_input *compose_add_input(struct compose_result *r, const char *kind, const char *name,
 					const struct sha256 *digest, uint64_t size);
 
+/* The same with one that is made already: takes over what is in it, and zeroes it. */
+void compose_take_input(struct compose_result *r, struct compose_input *in);
+
 /*
  * Takes what the source wrote down of the packages that it installed into @c (installed.h), to be joined with the databases of the
  * finished tree. Nothing when it wrote nothing.

@@ -3,16 +3,15 @@
 #ifndef MKAPPLIANCE_COMPOSE_KERNEL_H
 #define MKAPPLIANCE_COMPOSE_KERNEL_H
 
-#include "compose/cache.h"
+#include "compose/kernel_source.h"
 #include "compose/merge.h"
 
 /*
- * Finds the kernel that the template names, or that of the base in @m, fills @ret_kernel, and adds its
- * modules to @m as layer @number: all of them for Mode=system, those of ret_kernel->root for Mode=appliance
- * (in which the base's own are removed). What the base has in /boot to be booted by others is removed. Adds
- * the inputs to @result.
+ * The kernel of @s, or, when nothing was found by kernel_source_open(), that of the base in @m: fills result->kernel, and adds its modules to
+ * @m as layer @number: all of them for Mode=system, those of kernel->root for Mode=appliance (in which the base's own are removed). What the
+ * base has in /boot to be booted by others is removed. Adds the inputs to @result.
  */
-int kernel_compose(const struct template *t, const struct cache *cache, struct merge *m, unsigned number,
+int kernel_compose(const struct template *t, struct kernel_source *s, struct merge *m, unsigned number,
 		   struct compose_result *result, struct error *err);
 
 void kernel_free(struct kernel *k);

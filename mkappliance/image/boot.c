@@ -156,36 +156,68 @@ static void build_initrd(const struct kernel *k, const struct buf *init, const s
 	initrd_write(files, n, out);
 }
 
-int boot_build(const struct template *t, const struct compose_result *c, const struct boot_parts *parts,
-	       const struct layout *l, const struct verity_superblock *sb, const struct sha256 *root_hash,
-	       struct boot *ret, struct error *err)
+/* /init, /appliance.conf with that root hash, and the modules. */
+static int render_initrd(const struct template *t, const struct compose_result *c,
+			 const struct boot_parts *parts, const struct layout *l,
+			 const struct verity_superblock *sb, const struct sha256 *root_hash, struct buf *ret,
+			 struct error *err)
 {
-	_cleanup_boot_ struct boot b = *ret;
 	_cleanup_buf_ struct buf conf = {0};
 	_cleanup_free_ char *command_line = boot_command_line(t);
+	int r = conf_render(t, c, l, sb, root_hash, command_line, &conf, err);
+
+	if (r == 0)
+		build_initrd(&c->kernel, &parts->init, &conf, ret);
+	return r;
+}
+
+int boot_plan(const struct template *t, const struct compose_result *c, const struct boot_parts *parts,
+	      const struct layout *l, const struct verity_superblock *sb, struct boot *ret, struct error *err)
+{
+	const struct sha256 unknown = {{0}};
+	_cleanup_free_ char *command_line = boot_command_line(t);
 	_cleanup_free_ char *release = os_release(t);
+	size_t growth = 0;
 	int r;
 
-	*ret = (struct boot){0};
-	b.initrd.len = b.uki.len = 0;
-	r = conf_render(t, c, l, sb, root_hash, command_line, &conf, err);
+	r = render_initrd(t, c, parts, l, sb, &unknown, &ret->initrd, err);
 	if (r < 0)
 		return r;
-	build_initrd(&c->kernel, &parts->init, &conf, &b.initrd);
 	r = uki_build(&(struct uki_params){.stub_path = parts->stub_path,
 					   .os_release = release,
 					   .command_line = command_line,
 					   .kernel = &c->kernel,
-					   .initrd = b.initrd.ptr,
-					   .initrd_len = b.initrd.len},
-		      &b.uki, &b.stub_digest, err);
+					   .initrd = ret->initrd.ptr,
+					   .initrd_len = ret->initrd.len},
+		      &ret->uki, &ret->stub_digest, err);
 	if (r == 0 && parts->signer)
-		r = sign_pe(parts->signer, &b.uki, "UKI", err);
+		r = sign_pe_growth(parts->signer, ret->uki.len, &growth, err);
 	if (r < 0)
 		return r;
-	*ret = b;
-	b = (struct boot){0};
+	ret->uki_size = ret->uki.len + growth;
 	return 0;
+}
+
+int boot_finish(const struct template *t, const struct compose_result *c, const struct boot_parts *parts,
+		const struct layout *l, const struct verity_superblock *sb, const struct sha256 *root_hash,
+		struct boot *b, struct error *err)
+{
+	size_t planned = b->initrd.len;
+	int r;
+
+	b->initrd.len = 0;
+	r = render_initrd(t, c, parts, l, sb, root_hash, &b->initrd, err);
+	if (r == 0 && b->initrd.len != planned)
+		r = error_set(err, -EPROTO, "the initrd has %zu bytes, planned were %zu", b->initrd.len,
+			      planned);
+	if (r == 0)
+		r = uki_replace_initrd(&b->uki, b->initrd.ptr, b->initrd.len, err);
+	if (r == 0 && parts->signer)
+		r = sign_pe(parts->signer, &b->uki, "UKI", err);
+	if (r == 0 && parts->signer && b->uki.len != b->uki_size)
+		r = error_set(err, -EPROTO, "the signed UKI has %zu bytes, planned were %zu", b->uki.len,
+			      b->uki_size);
+	return r;
 }
 
 void boot_free(struct boot *b)

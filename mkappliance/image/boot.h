@@ -36,15 +36,21 @@ struct boot {
 	struct buf initrd;
 	struct buf uki;
 	struct sha256 stub_digest;
+	size_t uki_size; /* of the UKI when it is signed, as far as it is signed here */
 };
 
 /*
- * Its sizes do not depend on the values of @root_hash nor of @l. @ret: zeroed, or the result of an earlier
- * call whose memory is used again; empty after a failure. Freed by boot_free(), which accepts a zeroed one.
+ * Everything but the values that only the written root has: the UKI is there with a root hash and PARTUUIDs of zeros, not signed, and of the
+ * size that it will have. @ret: zeroed; freed by boot_free(), also after a failure.
  */
-int boot_build(const struct template *t, const struct compose_result *c, const struct boot_parts *parts,
-	       const struct layout *l, const struct verity_superblock *sb, const struct sha256 *root_hash,
-	       struct boot *ret, struct error *err);
+int boot_plan(const struct template *t, const struct compose_result *c, const struct boot_parts *parts,
+	      const struct layout *l, const struct verity_superblock *sb, struct boot *ret,
+	      struct error *err);
+
+/* Puts the values of @root_hash and @l into initrd and UKI, where the zeros were, and signs it when there is a key. Once. */
+int boot_finish(const struct template *t, const struct compose_result *c, const struct boot_parts *parts,
+		const struct layout *l, const struct verity_superblock *sb, const struct sha256 *root_hash,
+		struct boot *b, struct error *err);
 void boot_free(struct boot *b);
 #define _cleanup_boot_ __attribute__((cleanup(boot_free)))
 

@@ -18,6 +18,8 @@
 
 static void build_free(struct build *b)
 {
+	background_end(&b->uki_hashing);
+	background_end(&b->image_sync);
 	boot_parts_free(&b->parts);
 	ext4_free(b->fs);
 	boot_free(&b->boot);
@@ -107,17 +109,16 @@ static int plan_attachment(struct build *b, struct error *err)
  */
 static int plan_disk(struct build *b, struct error *err)
 {
-	const struct sha256 unknown = {{0}};
 	int r;
 
 	r = plan_with_esp(b, LAYOUT_ESP_SIZE, err);
 	if (r < 0)
 		return r;
-	r = boot_build(b->t, b->c, &b->parts, &b->layout, &b->sb, &unknown, &b->boot, err);
+	r = boot_plan(b->t, b->c, &b->parts, &b->layout, &b->sb, &b->boot, err);
 	if (r < 0)
 		return r;
 	r = plan_attachment(b, err);
-	return r < 0 ? r : plan_with_esp(b, esp_size_for(b->boot.uki.len + b->attach.len), err);
+	return r < 0 ? r : plan_with_esp(b, esp_size_for(b->boot.uki_size + b->attach.len), err);
 }
 
 static struct writer writer_for(struct build *b, struct progress *progress)
@@ -174,6 +175,15 @@ static int exchange_signature(struct build *b, struct error *err)
 	return sign_attach(uki, "UKI", b->attach.ptr, b->attach.len, b->o->attach, err);
 }
 
+static int hash_uki(void *user, struct error *err)
+{
+	struct build *b = user;
+
+	(void)err;
+	sha256_of(b->boot.uki.ptr, b->boot.uki.len, &b->uki_digest);
+	return 0;
+}
+
 static int put_esp(struct build *b, struct error *err)
 {
 	struct partition *part = &b->layout.part[PART_ESP];
@@ -190,12 +200,13 @@ static int put_esp(struct build *b, struct error *err)
 	int r;
 
 	progress_start(&progress, "kernel image and ESP", NULL, 0);
-	r = boot_build(b->t, b->c, &b->parts, &b->layout, &b->sb, &b->root_hash, &b->boot, err);
+	r = boot_finish(b->t, b->c, &b->parts, &b->layout, &b->sb, &b->root_hash, &b->boot, err);
 	if (r < 0)
 		return r;
 	r = exchange_signature(b, err);
 	if (r < 0)
 		return r;
+	background_start(&b->uki_hashing, hash_uki, b);
 	params.file = b->boot.uki.ptr;
 	params.file_len = b->boot.uki.len;
 	r = esp_build(&params, &b->esp, err);
@@ -252,6 +263,7 @@ int image_build(const struct template *t, struct compose_result *c, const struct
 	    (r = build_open_outputs(&b, &result, err)) < 0 || (r = put_root(&b, err)) < 0 ||
 	    (r = put_esp(&b, err)) < 0 || (r = put_table(&b, err)) < 0)
 		return r;
+	build_sync_image(&b);
 	if ((r = tree_check_sources(c->tree, err)) < 0)
 		return r;
 	if ((r = build_describe(&b, err)) < 0 || (r = build_write_companions(&b, err)) < 0 ||

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "compose/compose.h"
+#include "image/kernel_digests.h"
 #include "image/locked.h"
 #include "image/manifest.h"
 #include "template/template.h"
@@ -19,8 +20,9 @@ struct image_options {
 	unsigned threads;	  /* 0: one a processor */
 	const char *unsigned_out; /* also write the UKI there, for a signer elsewhere; NULL */
 	const char *attach;	  /* the UKI as that signer gave it back: its signature is taken over; NULL */
-	const struct locked *locked; /* the earlier build that this one must equal; NULL: none */
-	bool sha256;		     /* also NAME-VERSION.raw.sha256, for sha256sum -c */
+	const struct locked *locked;   /* the earlier build that this one must equal; NULL: none */
+	struct kernel_hashing *kernel; /* begun by compose_run() with the same kernel; NULL: not */
+	bool sha256;		       /* also NAME-VERSION.raw.sha256, for sha256sum -c */
 };
 
 struct image_result {

@@ -7,6 +7,7 @@
 #include "image/build.h"
 #include "image/esp.h"
 #include "image/ext4.h"
+#include "lib/background.h"
 #include "lib/io.h"
 
 /* Everything between the first step and the last; owned. */
@@ -22,6 +23,9 @@ struct build {
 	struct layout layout;
 	struct sha256 root_hash;
 	struct boot boot;
+	struct background uki_hashing; /* fills uki_digest, while the ESP is written */
+	struct sha256 uki_digest;
+	struct background image_sync; /* when all of the image is written */
 	struct esp esp;
 	struct block_digests blocks;
 	uint64_t nonzero;
@@ -33,6 +37,8 @@ struct build {
 /* ---- build_outputs.c: files without a name until the end ---- */
 
 int build_open_outputs(struct build *b, struct image_result *paths, struct error *err);
+/* Begins to bring the image to the disk, beside what comes next; build_commit() waits for it. */
+void build_sync_image(struct build *b);
 int build_write_companions(struct build *b, struct error *err);
 /* All are on the disk before the first gets its name, and the image is last: who sees it sees its manifest. */
 int build_commit(struct build *b, const struct image_result *paths, struct error *err);

@@ -59,7 +59,8 @@ static int predict(const struct build *b, struct manifest_pcrs *ret, struct erro
 		r = secure_boot_find_authority(&sb, b->boot.uki.ptr, b->boot.uki.len,
 					       "[Sign] SecureBootVariables=", err);
 	if (r == 0)
-		r = measure_uki(b->boot.uki.ptr, b->boot.uki.len, "UKI", keys ? &sb : NULL, m, err);
+		r = measure_uki(b->boot.uki.ptr, b->boot.uki.len, "UKI", keys ? &sb : NULL,
+				b->o->kernel ? kernel_hashing_wait(b->o->kernel) : NULL, m, err);
 	if (r == -ENOTSUP) {
 		log_warning("%s; the manifest has no PCRs", err->text);
 		*err = ERROR_INIT;
@@ -107,7 +108,6 @@ int build_describe(struct build *b, struct error *err)
 	m->verity_uuid = b->sb.uuid;
 	m->fs_uuid = b->fs_uuid;
 	m->root_hash = b->root_hash;
-	sha256_of(b->boot.uki.ptr, b->boot.uki.len, &m->uki_digest);
 	m->uki_size = b->boot.uki.len;
 	sha256_of(b->boot.initrd.ptr, b->boot.initrd.len, &m->initrd_digest);
 	m->initrd_size = b->boot.initrd.len;
@@ -117,6 +117,9 @@ int build_describe(struct build *b, struct error *err)
 	manifest_set_dont_care(m);
 	manifest_set_test(m, b->t);
 	r = predict(b, &m->pcrs, err);
+	if (r == 0)
+		r = background_wait(&b->uki_hashing, err);
+	m->uki_digest = b->uki_digest;
 	if (r < 0 || !b->o->locked)
 		return r;
 	return locked_check_image(b->o->locked, m, &b->blocks, b->image.fd, err);

@@ -88,6 +88,18 @@ int build_write_companions(struct build *b, struct error *err)
 	return write_sha256(b, err);
 }
 
+static int sync_image(void *user, struct error *err)
+{
+	struct build *b = user;
+
+	return output_sync(&b->image, err);
+}
+
+void build_sync_image(struct build *b)
+{
+	background_start(&b->image_sync, sync_image, b);
+}
+
 int build_commit(struct build *b, const struct image_result *paths, struct error *err)
 {
 	struct output *const all[] = {&b->unsigned_out, &b->blocks_out, &b->spdx_out,
@@ -100,8 +112,11 @@ int build_commit(struct build *b, const struct image_result *paths, struct error
 	if (r < 0)
 		return r;
 	progress_start(&progress, "sync", NULL, 0);
+	r = background_wait(&b->image_sync, err);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < count; i++) {
-		if (all[i]->fd < 0)
+		if (all[i]->fd < 0 || all[i] == &b->image)
 			continue;
 		r = output_sync(all[i], err);
 		if (r < 0)

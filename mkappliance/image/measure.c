@@ -30,8 +30,8 @@ void secure_boot_free(struct secure_boot *s)
 }
 
 /*
- * Megabytes are hashed three times in each bank: as the UKI, as the program that the firmware starts, as the section that the stub measures.
- * All that is large waits for both processors.
+ * Megabytes are hashed three times in each bank: the UKI, the kernel as the program that the firmware starts, the kernel as the section that
+ * the stub measures. All that is large, and not known already, waits for all processors.
  */
 #define LARGE ((size_t)256 << 10)
 
@@ -44,6 +44,7 @@ struct job {
 
 struct measuring {
 	struct measurements m;
+	const struct kernel_digests *kernel; /* NULL: not known */
 	struct job jobs[BANK_COUNT * MEASURE_EVENTS_MAX];
 	size_t job_count;
 };
@@ -128,6 +129,12 @@ static int add_program(struct measuring *g, const void *data, size_t len, const 
 	return 0;
 }
 
+/* The section of the kernel whose digests are known. */
+static bool is_known(const struct measuring *g, const struct pe_section *s)
+{
+	return g->kernel && s->data_size == g->kernel->len;
+}
+
 static int measure_programs(struct measuring *g, const struct pe *uki, bool starts_kernel, const char *name,
 			    struct error *err)
 {
@@ -142,6 +149,10 @@ static int measure_programs(struct measuring *g, const struct pe *uki, bool star
 	r = add_program(g, uki->data, uki->len, "UKI", name, err);
 	if (r < 0 || !starts_kernel)
 		return r;
+	if (is_known(g, linux_section)) {
+		add(g, 4, EVENT_APPLICATION, "kernel")->digest = g->kernel->program;
+		return 0;
+	}
 	return add_program(g, pe_section_data(uki, linux_section), linux_section->data_size, "kernel", kernel,
 			   err);
 }
@@ -223,7 +234,10 @@ static void measure_sections(struct measuring *g, const struct pe *uki, unsigned
 		if (!s || version < stub_sections[i].since)
 			continue;
 		add_bytes(g, 11, EVENT_SECTION, name, name, strlen(name) + 1);
-		add_bytes(g, 11, EVENT_SECTION, name, pe_section_data(uki, s), s->data_size);
+		if (strcmp(name, ".linux") == 0 && is_known(g, s))
+			add(g, 11, EVENT_SECTION, name)->digest = g->kernel->content;
+		else
+			add_bytes(g, 11, EVENT_SECTION, name, pe_section_data(uki, s), s->data_size);
 	}
 }
 
@@ -258,7 +272,7 @@ static int stub_version(const struct pe *uki, const char *name, unsigned *ret, b
 }
 
 int measure_uki(const void *uki, size_t len, const char *name, const struct secure_boot *sb,
-		struct measurements *ret, struct error *err)
+		const struct kernel_digests *kernel, struct measurements *ret, struct error *err)
 {
 	_cleanup_free_ struct measuring *g = xcalloc(1, sizeof(*g));
 	_cleanup_free_ struct pe *pe = xcalloc(1, sizeof(*pe));
@@ -266,6 +280,7 @@ int measure_uki(const void *uki, size_t len, const char *name, const struct secu
 	unsigned version = 0;
 	int r;
 
+	g->kernel = kernel;
 	r = pe_parse(uki, len, name, pe, err);
 	if (r == 0)
 		r = stub_version(pe, name, &version, &starts_kernel, err);

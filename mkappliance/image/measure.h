@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "image/kernel_digests.h"
 #include "lib/error.h"
 #include "lib/hash.h"
 #include "lib/mem.h"
@@ -61,11 +62,12 @@ struct measurements {
 extern const unsigned measure_pcrs[MEASURE_PCR_COUNT]; /* 4, 7, 11, 12 */
 
 /*
- * @uki: untrusted bytes of a UKI with a systemd-stub. @sb: NULL for firmware without Secure Boot and without keys. -EBADMSG for what is
- * no such UKI, -ENOTSUP for a stub of which it is not known what it measures.
+ * @uki: untrusted bytes of a UKI with a systemd-stub. @sb: NULL for firmware without Secure Boot and without keys. @kernel: the digests of
+ * the kernel that this UKI was made of, so that they are not made again; NULL: not known. -EBADMSG for what is no such UKI, -ENOTSUP for a
+ * stub of which it is not known what it measures.
  */
 int measure_uki(const void *uki, size_t len, const char *name, const struct secure_boot *sb,
-		struct measurements *ret, struct error *err);
+		const struct kernel_digests *kernel, struct measurements *ret, struct error *err);
 
 /* The value of a PCR after its events; all zeros when there are none. */
 void measure_pcr(const struct measurements *m, unsigned pcr, struct bank_digest *ret);

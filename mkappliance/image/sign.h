@@ -32,6 +32,9 @@ void signer_freep(struct signer **s);
 /* The certificate in DER; borrowed. */
 const void *signer_certificate(const struct signer *s, size_t *ret_len);
 
+/* By how many bytes sign_pe() makes a file of @len bytes longer, without using the key. */
+int sign_pe_growth(const struct signer *s, size_t len, size_t *ret, struct error *err);
+
 /*
  * Signs the PE file @pe where it lies: appends the certificate table. It grows by a number of bytes that depends on key and certificate only.
  * One that is signed already is refused.

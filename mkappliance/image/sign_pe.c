@@ -76,18 +76,28 @@ static bool add_attributes(PKCS7_SIGNER_INFO *info, const uint8_t *spc)
 		ASN1_OCTET_STRING_free(value);
 		return false;
 	}
-	return PKCS7_SIGNER_INFO_sign(info) == 1;
+	return true;
 }
 
-static int make_signature(const struct signer *s, const uint8_t *spc, unsigned char **ret, size_t *ret_len,
-			  struct error *err)
+/* Zeros in the place of a signature: of RSA it is as long as the key. */
+static bool leave_room(const struct signer *s, PKCS7_SIGNER_INFO *info)
+{
+	_cleanup_buf_ struct buf zeros = {0};
+
+	buf_add_zero(&zeros, (size_t)EVP_PKEY_get_size(s->key));
+	return ASN1_STRING_set(info->enc_digest, zeros.ptr, (int)zeros.len) == 1;
+}
+
+/* @really false: only its size is wanted. */
+static int make_signature(const struct signer *s, const uint8_t *spc, bool really, unsigned char **ret,
+			  size_t *ret_len, struct error *err)
 {
 	PKCS7_SIGNER_INFO *info = NULL;
 	__attribute__((cleanup(pkcs7_freep))) PKCS7 *p7 = sign_pkcs7_new(s, &info);
 	int n = -1;
 
 	if (p7 && PKCS7_add_certificate(p7, s->certificate) == 1 && set_contents(p7, spc) &&
-	    add_attributes(info, spc))
+	    add_attributes(info, spc) && (really ? PKCS7_SIGNER_INFO_sign(info) == 1 : leave_room(s, info)))
 		n = i2d_PKCS7(p7, ret);
 	if (n <= 0)
 		return sign_crypto_error(err, -EIO, "signing the UKI");
@@ -137,6 +147,25 @@ static int open_unsigned(struct buf *pe, const char *name, struct authenticode *
 	return 0;
 }
 
+int sign_pe_growth(const struct signer *s, size_t len, size_t *ret, struct error *err)
+{
+	const uint8_t digest[SHA256_SIZE] = {0};
+	_cleanup_buf_ struct buf table = {0};
+	unsigned char *der = NULL;
+	uint8_t spc[SPC_SIZE];
+	size_t der_len = 0;
+	int r;
+
+	spc_content(digest, spc);
+	r = make_signature(s, spc, false, &der, &der_len, err);
+	if (r < 0)
+		return r;
+	add_win_certificate(der, der_len, &table);
+	OPENSSL_free(der);
+	*ret = (ALIGN - len % ALIGN) % ALIGN + table.len;
+	return 0;
+}
+
 int sign_pe(const struct signer *s, struct buf *pe, const char *name, struct error *err)
 {
 	_cleanup_buf_ struct buf table = {0};
@@ -150,7 +179,7 @@ int sign_pe(const struct signer *s, struct buf *pe, const char *name, struct err
 		return r;
 	hash_parts(BANK_SHA256, a.parts, a.count, digest);
 	spc_content(digest, spc);
-	r = make_signature(s, spc, &der, &len, err);
+	r = make_signature(s, spc, true, &der, &len, err);
 	if (r < 0)
 		return r;
 	add_win_certificate(der, len, &table);

@@ -116,3 +116,18 @@ int uki_build(const struct uki_params *p, struct buf *ret, struct sha256 *ret_st
 	sha256_of(stub.ptr, stub.len, ret_stub_digest);
 	return 0;
 }
+
+int uki_replace_initrd(struct buf *uki, const void *initrd, size_t len, struct error *err)
+{
+	const struct pe_section *s;
+	struct pe pe;
+	int r = pe_parse(uki->ptr, uki->len, "UKI", &pe, err);
+
+	if (r < 0)
+		return r;
+	s = pe_find(&pe, ".initrd");
+	if (!s || s->data_size != len)
+		return error_set(err, -EPROTO, "UKI: no section .initrd of %zu bytes", len);
+	memcpy(uki->ptr + s->file_offset, initrd, len);
+	return 0;
+}

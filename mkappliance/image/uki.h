@@ -26,4 +26,7 @@ struct uki_params {
  */
 int uki_build(const struct uki_params *p, struct buf *ret, struct sha256 *ret_stub_digest, struct error *err);
 
+/* Writes another initrd of the same length over the one in @uki, which uki_build() made. */
+int uki_replace_initrd(struct buf *uki, const void *initrd, size_t len, struct error *err);
+
 #endif

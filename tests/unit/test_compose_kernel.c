@@ -142,11 +142,15 @@ static int compose_base(const struct template *t, const struct member *members, 
 	_cleanup_merge_ struct merge *m = merge_new();
 	_cleanup_tree_ struct tree *tree = NULL;
 	struct layer l = layer_from(members);
+	_cleanup_kernel_source_ struct kernel_source source = KERNEL_SOURCE_INIT;
 	struct cache cache = {.dir = (char *)(uintptr_t) "/nonexistent"};
+	bool found = true;
 	int r;
 
 	assert_int_equal(merge_layer(m, &l, 0, 0, err), 0);
-	r = kernel_compose(t, &cache, m, 1, result, err);
+	r = kernel_source_open(t, &cache, &source, &result->kernel, &found, err);
+	if (r == 0)
+		r = kernel_compose(t, &source, m, 1, result, err);
 	if (r < 0)
 		return r;
 	tree = merge_finish(m, 1);

@@ -141,7 +141,7 @@ static struct measurements *measure(const struct buf *uki, const struct secure_b
 	struct measurements *m = xcalloc(1, sizeof(*m));
 	struct error err = ERROR_INIT;
 
-	if (measure_uki(uki->ptr, uki->len, "UKI", sb, m, &err) < 0)
+	if (measure_uki(uki->ptr, uki->len, "UKI", sb, NULL, m, &err) < 0)
 		fail_msg("%s", err.text);
 	return m;
 }
@@ -201,7 +201,7 @@ static void test_unknown_stubs(void **state)
 		struct error err = ERROR_INIT;
 
 		make_uki(magics[i], &uki);
-		assert_int_equal(measure_uki(uki.ptr, uki.len, "UKI", NULL, m, &err), -ENOTSUP);
+		assert_int_equal(measure_uki(uki.ptr, uki.len, "UKI", NULL, NULL, m, &err), -ENOTSUP);
 		assert_contains(err.text, "is not known here");
 	}
 }
@@ -258,6 +258,38 @@ static void test_what_changes_what(void **state)
 	}
 }
 
+/* Digests of the kernel that are known already are taken, and give the same events; those of another kernel are not. */
+static void test_known_kernel(void **state)
+{
+	_cleanup_free_ uint8_t *data = unsigned_sample("kernel");
+	const struct kernel kernel = {.image = data, .image_len = SAMPLE_SIZE};
+	const struct kernel longer = {.image = data, .image_len = SAMPLE_SIZE - 1};
+	_cleanup_kernel_hashing_ struct kernel_hashing h = {0};
+	_cleanup_free_ struct measurements *m = NULL, *known = xcalloc(1, sizeof(*known));
+	_cleanup_buf_ struct buf uki = {0};
+	struct kernel_digests wrong = {.image = data, .len = SAMPLE_SIZE};
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	make_uki("#### LoaderInfo: systemd-stub 252 ####", &uki);
+	m = measure(&uki, NULL);
+	assert_null(kernel_hashing_wait(&h));
+	kernel_hashing_of(&h, &longer); /* is no whole PE file */
+	assert_null(kernel_hashing_wait(&h));
+	kernel_hashing_of(&h, &kernel);
+	assert_non_null(kernel_hashing_wait(&h));
+	assert_int_equal(measure_uki(uki.ptr, uki.len, "UKI", NULL, kernel_hashing_wait(&h), known, &err), 0);
+	assert_memory_equal(m, known, sizeof(*m));
+	/* That they are taken and not made again. */
+	assert_int_equal(measure_uki(uki.ptr, uki.len, "UKI", NULL, &wrong, known, &err), 0);
+	assert_memory_not_equal(m, known, sizeof(*m));
+	wrong.len--;
+	assert_int_equal(measure_uki(uki.ptr, uki.len, "UKI", NULL, &wrong, known, &err), 0);
+	assert_memory_equal(m, known, sizeof(*m));
+	kernel_hashing_of(&h, NULL);
+	assert_null(kernel_hashing_wait(&h));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +301,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_stubs),
 		cmocka_unit_test(test_pcr_without_secure_boot),
 		cmocka_unit_test(test_what_changes_what),
+		cmocka_unit_test(test_known_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

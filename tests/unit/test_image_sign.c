@@ -118,6 +118,26 @@ static void test_sign_and_verify(void **state)
 	assert_int_equal(verify_pe_signature(again.ptr, again.len, "pe", der, len, &err), -EBADMSG);
 }
 
+/* The size of what is signed is known without using the key, for every remainder by 8. */
+static void test_growth(void **state)
+{
+	_cleanup_signer_ struct signer *s = db_signer(keys_dir);
+
+	(void)state;
+	for (size_t more = 0; more < 8; more++) {
+		_cleanup_buf_ struct buf pe = {0};
+		struct error err = ERROR_INIT;
+		size_t len, growth = 0;
+
+		make_pe(&pe);
+		buf_add_zero(&pe, more);
+		len = pe.len;
+		assert_int_equal(sign_pe_growth(s, len, &growth, &err), 0);
+		assert_int_equal(sign_pe(s, &pe, "pe", &err), 0);
+		assert_int_equal(pe.len, len + growth);
+	}
+}
+
 /* Cut anywhere, or with a byte altered, it is never taken for good, and nothing is read that is not there. */
 static void test_broken_signatures(void **state)
 {
@@ -245,13 +265,10 @@ static void test_broken_lists(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_files),
-		cmocka_unit_test(test_sign_and_verify),
-		cmocka_unit_test(test_broken_signatures),
-		cmocka_unit_test(test_attach),
-		cmocka_unit_test(test_pairs_that_do_not_fit),
-		cmocka_unit_test(test_authority),
-		cmocka_unit_test(test_broken_lists),
+		cmocka_unit_test(test_files),	  cmocka_unit_test(test_sign_and_verify),
+		cmocka_unit_test(test_growth),	  cmocka_unit_test(test_broken_signatures),
+		cmocka_unit_test(test_attach),	  cmocka_unit_test(test_pairs_that_do_not_fit),
+		cmocka_unit_test(test_authority), cmocka_unit_test(test_broken_lists),
 	};
 
 	return cmocka_run_group_tests(tests, make_keys, remove_keys);

@@ -290,12 +290,37 @@ static void test_objcopy_agrees(void **state)
 	fixture_free(&f);
 }
 
+/* Another initrd of the same length gives what building with it would have given; of another length it is refused. */
+static void test_replaced_initrd(void **state)
+{
+	_cleanup_buf_ struct buf uki = {0}, other = {0};
+	struct sha256 digest;
+	struct error err = ERROR_INIT;
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	build(&f.p, &uki, &digest);
+	f.p.initrd = "elsewhere";
+	build(&f.p, &other, &digest);
+	assert_memory_not_equal(uki.ptr, other.ptr, uki.len);
+	assert_int_equal(uki_replace_initrd(&uki, "elsewhere", 9, &err), 0);
+	assert_int_equal(uki.len, other.len);
+	assert_memory_equal(uki.ptr, other.ptr, uki.len);
+	assert_int_equal(uki_replace_initrd(&uki, "elsewher", 8, &err), -EPROTO);
+	fixture_free(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sections),    cmocka_unit_test(test_command_line),
-		cmocka_unit_test(test_stub),	    cmocka_unit_test(test_kernel),
-		cmocka_unit_test(test_empty_parts), cmocka_unit_test(test_objcopy_agrees),
+		cmocka_unit_test(test_sections),
+		cmocka_unit_test(test_command_line),
+		cmocka_unit_test(test_stub),
+		cmocka_unit_test(test_kernel),
+		cmocka_unit_test(test_empty_parts),
+		cmocka_unit_test(test_objcopy_agrees),
+		cmocka_unit_test(test_replaced_initrd),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include <errno.h>
+
+#include "lib/background.h"
+
+static int add_one(void *user, struct error *err)
+{
+	int *n = user;
+
+	if (++*n < 10)
+		return 0;
+	return error_set(err, -ERANGE, "%d is too many", *n);
+}
+
+static void test_result(void **state)
+{
+	struct background b = {0};
+	struct error err = ERROR_INIT;
+	int n = 0;
+
+	(void)state;
+	assert_int_equal(background_wait(&b, &err), 0); /* nothing was started */
+	background_start(&b, add_one, &n);
+	assert_int_equal(background_wait(&b, &err), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(background_wait(&b, &err), 0); /* once */
+	n = 9;
+	background_start(&b, add_one, &n);
+	assert_int_equal(background_wait(&b, &err), -ERANGE);
+	assert_string_equal(err.text, "10 is too many");
+	background_start(&b, add_one, &n);
+	background_end(&b);
+	assert_int_equal(n, 11);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_result)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
