@@ -52,6 +52,11 @@ void aws_set_policy(struct aws *a, const struct retry_policy *policy);
 /* The time as AWS has it: ours plus the offset that an answer's Date showed. */
 time_t aws_now(const struct aws *a);
 
+/* What a resource is marked with. */
+struct aws_tag {
+	const char *key, *value;
+};
+
 /* A call, as often as it takes. Everything is borrowed and must stay until the call is over. */
 struct aws_call {
 	const char *service;	    /* as in the signature: "ebs", "ec2", "sts", "ssm", "autoscaling" */

@@ -17,10 +17,6 @@
 #define EBS_LAG_LISTED_NS (UINT64_C(120) * 1000000000) /* and after CompleteSnapshot it may not list it */
 #define EBS_ID_SIZE	  64
 
-struct aws_tag {
-	const char *key, *value;
-};
-
 struct ebs_start {
 	uint32_t volume_gib;
 	const char *description;
