@@ -168,6 +168,20 @@ static int partition_fill(int dir, struct disk_partition *ret)
 	return r;
 }
 
+/* It is one of the two. A second one with its PARTUUID may be anybody's copy: which of them was meant, nobody can tell. */
+static void disk_found(int dir, const char *uuid, struct disk_partition *found)
+{
+	struct disk_partition p;
+
+	if (partition_fill(dir, &p) < 0)
+		return;
+	if (!found->device[0])
+		*found = p;
+	else if (strcmp(found->device, p.device) != 0)
+		refuse(ABI_REFUSED_AMBIGUOUS, "two partitions have the PARTUUID %s: %s and %s", uuid,
+		       found->name, p.name);
+}
+
 /* Looks at one block device; whatever goes wrong with it only means that it is not ours. */
 static void disk_look(int class, const char *name, const char *uuids[2], struct disk_partition *found[2])
 {
@@ -178,8 +192,8 @@ static void disk_look(int class, const char *name, const char *uuids[2], struct 
 		return;
 	if (faccessat(dir, "partition", F_OK, 0) == 0 && partition_uuid(dir, uuid) == 0)
 		for (int i = 0; i < 2; i++)
-			if (strcmp(uuids[i], uuid) == 0 && !found[i]->device[0])
-				(void)partition_fill(dir, found[i]);
+			if (strcmp(uuids[i], uuid) == 0)
+				disk_found(dir, uuid, found[i]);
 	close(dir);
 }
 

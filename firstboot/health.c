@@ -7,7 +7,7 @@
 #include "health.h"
 #include "notify.h"
 
-#define PAUSE_FIRST_MS 100
+#define PAUSE_FIRST_MS 20
 #define PAUSE_LAST_MS  1000
 #define LIMIT_FIRST_MS \
 	2000 /* for an attempt; a slow answer is an answer too, so the next one may take longer */

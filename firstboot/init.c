@@ -17,23 +17,19 @@
 #include "end.h"
 #include "file.h"
 #include "guard.h"
+#include "hurry.h"
 #include "image/abi.h"
 #include "module.h"
 #include "read_all.h"
 #include "record.h"
 #include "root.h"
+#include "steps.h"
 #include "supervise.h"
 #include "uevent.h"
 #include "verity.h"
 
 static struct conf conf;
 static char conf_text[ABI_CONF_MAX + 1];
-static uint64_t init_started; /* ms */
-static uint64_t step_started; /* ms */
-
-/* How long each step of stage 1 took, for the record. */
-enum step { STEP_MODULES, STEP_DISK, STEP_VERITY, STEP_READ, STEP_MOUNT, STEP_COUNT };
-static uint64_t step_ms[STEP_COUNT];
 static int uevent_fd = -1;
 
 /* No signal may end or interrupt us; those that matter are read from a signalfd in stage 2. */
@@ -82,23 +78,16 @@ static void record_init(void)
 	record_end();
 }
 
-static void step_end(enum step step)
-{
-	uint64_t now = clock_ms();
-
-	step_ms[step] = now - step_started;
-	step_started = now;
-}
-
 static void load_modules(void)
 {
 	for (size_t i = 0; i < conf.modules.len; i++) {
-		int r = module_load(conf.modules.ptr[i]);
+		/* The last one comes back when what all of them found is there. */
+		int r = module_load(conf.modules.ptr[i], i + 1 < conf.modules.len);
 
 		if (r < 0)
 			refuse(ABI_REFUSED_MODULE, "%s: %s", conf.modules.ptr[i], strerror(-r));
 	}
-	step_end(STEP_MODULES);
+	steps_end(STEP_MODULES);
 }
 
 static void open_root(void)
@@ -107,29 +96,25 @@ static void open_root(void)
 	struct verity_device device;
 
 	disk_wait(conf.root, conf.verity, conf.device_timeout, uevent_fd, &data, &hash);
-	step_end(STEP_DISK);
+	steps_end(STEP_DISK);
 	verity_open(&conf, &data, &hash, &device);
 	guard_start(uevent_fd, &device, &data, &hash);
-	step_end(STEP_VERITY);
-	if (conf.verify_full)
+	steps_end(STEP_VERITY);
+	if (conf.verify_full) {
 		read_all(device.path, conf.data_blocks * ABI_BLOCK_SIZE);
-	step_end(STEP_READ);
+		steps_end(STEP_READ);
+	}
 	root_mount(device.path);
-	step_end(STEP_MOUNT);
+	steps_end(STEP_MOUNT);
 }
 
 static void record_verified(void)
 {
 	record_begin(ABI_EVENT_VERIFIED);
 	record_text("root_hash", conf.root_hash);
-	record_number("ms", clock_ms() - init_started);
+	record_number("ms", steps_total());
 	record_text("verify", conf.verify_full ? "full" : "lazy");
-	record_number("modules_ms", step_ms[STEP_MODULES]);
-	record_number("disk_ms", step_ms[STEP_DISK]);
-	record_number("verity_ms", step_ms[STEP_VERITY]);
-	if (conf.verify_full)
-		record_number("read_ms", step_ms[STEP_READ]);
-	record_number("mount_ms", step_ms[STEP_MOUNT]);
+	steps_record();
 	record_end();
 }
 
@@ -143,6 +128,7 @@ static _Noreturn void become_system_init(char **argv, const sigset_t *signals)
 
 	if (r < 0)
 		refuse(ABI_REFUSED_VERITY, "the guard against corruption does not start: %s", strerror(-r));
+	hurry_end();
 	(void)sigprocmask(SIG_SETMASK, signals, NULL);
 	(void)execve(conf.init, args, env);
 	fail(ABI_FAILED_EXEC, "%s: %s", conf.init, strerror(errno));
@@ -157,7 +143,7 @@ int main(int argc, char **argv)
 	block_signals(&signals);
 	if (getpid() != 1)
 		return 1;
-	init_started = step_started = clock_ms();
+	steps_begin();
 	(void)umask(022);
 
 	/* Stage 1, in the initrd: whatever fails ends in refuse(). */
@@ -168,10 +154,12 @@ int main(int argc, char **argv)
 	record_init();
 	if (r < 0)
 		refuse(ABI_REFUSED_MOUNT, "/dev, /proc or /sys of the initrd: %s", strerror(-r));
+	hurry_begin();
 	cmdline_check(conf.command_line);
 	uevent_fd = uevent_open();
 	if (uevent_fd < 0)
 		refuse(ABI_REFUSED_NO_ROOT, "no socket for uevents: %s", strerror(-uevent_fd));
+	steps_skip();
 	load_modules();
 	open_root();
 	record_verified();

@@ -11,6 +11,7 @@
 #include "image/abi.h"
 #include "record.h"
 #include "service.h"
+#include "steps.h"
 
 #define KILL_MS 2000 /* for a process to go after SIGKILL; one that hangs in the kernel never does */
 
@@ -66,6 +67,23 @@ static void become_ready(struct service *s)
 	health_watch_begin(&s->health, s->conf);
 }
 
+/* The first one of all says what the way there took. */
+static void record_started(const struct service *s)
+{
+	static bool any;
+
+	record_begin(ABI_EVENT_STARTED);
+	record_text("service", s->conf->name);
+	record_number("pid", (uint64_t)s->child.pid);
+	if (!any) {
+		steps_end(STEP_EXEC);
+		record_number("total_ms", steps_total());
+		steps_record();
+	}
+	any = true;
+	record_end();
+}
+
 static void start_application(struct service *s)
 {
 	const struct conf_service *c = s->conf;
@@ -83,10 +101,7 @@ static void start_application(struct service *s)
 		return;
 	}
 	s->started = clock_ms();
-	record_begin(ABI_EVENT_STARTED);
-	record_text("service", c->name);
-	record_number("pid", (uint64_t)s->child.pid);
-	record_end();
+	record_started(s);
 	if (!health_has_ready(c))
 		become_ready(s);
 	else

@@ -12,6 +12,7 @@
 #include "end.h"
 #include "events.h"
 #include "file.h"
+#include "hurry.h"
 #include "image/abi.h"
 #include "lifetime.h"
 #include "metadata.h"
@@ -22,6 +23,7 @@
 #include "seal.h"
 #include "service.h"
 #include "status.h"
+#include "steps.h"
 #include "supervise.h"
 #include "writable.h"
 
@@ -58,7 +60,7 @@ enum supervise_phase supervise_phase(void)
 static void load_root_modules(const struct conf *c)
 {
 	for (size_t i = 0; i < c->root_modules.len; i++) {
-		int r = module_load(c->root_modules.ptr[i]);
+		int r = module_load(c->root_modules.ptr[i], false);
 
 		if (r < 0)
 			fail(ABI_FAILED_MODULE, "%s: %s", c->root_modules.ptr[i], strerror(-r));
@@ -75,13 +77,15 @@ static void prepare(const struct conf *c)
 	r = net_loopback();
 	if (r < 0)
 		fail(ABI_FAILED_SETUP, "the loopback interface: %s", strerror(-r));
-	load_root_modules(c);
 	r = cgroup_mount();
 	if (r < 0 && r != -ENODEV)
 		fail(ABI_FAILED_SETUP, "/sys/fs/cgroup: %s", strerror(-r));
 	for (size_t i = 0; i < c->service_count; i++)
 		service_init(&services[i], &c->services[i]);
 	service_count = c->service_count;
+	steps_end(STEP_SETUP);
+	load_root_modules(c);
+	steps_end(STEP_DRIVERS);
 }
 
 /* Whether all services of @mask are ready. */
@@ -314,6 +318,23 @@ static enum status_state status_now(void)
 	return states[life.phase];
 }
 
+/* What the services find when they start; until one of it says stop. */
+static void start_machine(const struct conf *c)
+{
+	if (c->data_mount) {
+		data_start(c, &events);
+		steps_end(STEP_DATA);
+	}
+	if (c->network != CONF_NETWORK_NONE && !events.stop) {
+		network_start(c, &events);
+		steps_end(STEP_NETWORK);
+	}
+	if (c->metadata != CONF_METADATA_NONE && !events.stop) {
+		metadata_start(c, &events);
+		steps_end(STEP_METADATA);
+	}
+}
+
 /* A request to stop that came before there was anything to stop. */
 static void check_stop(void)
 {
@@ -333,19 +354,17 @@ _Noreturn void supervise_run(const struct conf *c, int uevent_fd)
 	events_open(&events, uevent_fd);
 	machine = c;
 	prepare(c);
-	data_start(c, &events);
-	if (!events.stop)
-		network_start(c, &events);
-	if (!events.stop)
-		metadata_start(c, &events);
+	start_machine(c);
 	check_stop();
 	seal(c);
+	steps_end(STEP_SEAL);
 	life.lifetime = lifetime_end(c->max_lifetime, c->jitter, random64());
 	life.drain = c->drain * 1000;
 	status_start(c, &events, status_now);
 	events_add(&events, &of_network);
 	events_add(&events, &of_services);
 	start_services();
+	hurry_end();
 	while (life.phase != PHASE_STOPPING || any_alive())
 		events_round(&events);
 	clean_up();

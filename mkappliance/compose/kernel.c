@@ -14,14 +14,18 @@
 
 /*
  * To find the disk and to mount it. Those that a kernel does not have, or has built in, are passed over.
- * The two of the crypto library come before those that ask for their algorithm by name, which no modprobe
- * is there to answer.
+ * Those of the crypto library come before those that ask for their algorithm by name, which no modprobe
+ * is there to answer; dm-verity takes the fastest SHA-256 that there is when it starts.
  */
-static const char *const initrd_defaults[] = {"crc32c_generic", "sha256_generic", "virtio_pci", "virtio_blk",
-					      "nvme",		"ext4",		  "dm_verity",	NULL};
+static const char *const initrd_defaults[] = {
+	"crc32c_generic", "sha256_generic", "sha256_ssse3", "sha2_ce",	 "virtio_pci",
+	"virtio_blk",	  "nvme",	    "ext4",	    "dm_verity", NULL};
 
-/* Network of virtual machines and of EC2; packet sockets for DHCP; the power button. */
-static const char *const root_defaults[] = {"virtio_net", "ena", "af_packet", "button", NULL};
+/* The power button; the hypervisor's clock. */
+static const char *const root_defaults[] = {"button", "ptp_kvm", NULL};
+
+/* Network of virtual machines and of EC2; packet sockets for DHCP. Where there is a network only. */
+static const char *const network_defaults[] = {"virtio_net", "ena", "af_packet", NULL};
 
 static void module_list_free(struct kernel_module *list, size_t len)
 {
@@ -130,6 +134,7 @@ static int choose_modules(const struct template *t, struct kernel_source *s, str
 			  struct error *err)
 {
 	_cleanup_strlist_ struct strlist paths = {0};
+	const struct strlist none = {0};
 	size_t initrd;
 	int r;
 
@@ -140,7 +145,10 @@ static int choose_modules(const struct template *t, struct kernel_source *s, str
 		return r;
 	/* What the initrd has loaded is not loaded again. */
 	initrd = paths.len;
-	r = resolve_all(t, s, root_defaults, "Modules", &t->kernel.modules, &paths, err);
+	if (t->init.network != NETWORK_NONE)
+		r = resolve_all(t, s, network_defaults, "Modules", &none, &paths, err);
+	if (r == 0)
+		r = resolve_all(t, s, root_defaults, "Modules", &t->kernel.modules, &paths, err);
 	return r < 0 ? r : read_list(s, &paths, initrd, &k->root, &k->root_len, err);
 }
 

@@ -93,7 +93,9 @@
  *   data      the data volume is mounted: "device", "state" ("clean"|"repaired"|"formatted")
  *   network   an interface has got or lost an address: "interface", "state" ("up"|"lost"), with "up" "address" (with
  *             its bits). A lease that is renewed as it was makes no record
- *   started   the application runs: "pid"
+ *   started   the application runs: "service", "pid"; the first one also has "total_ms" since init, and of these ms behind
+ *             "verified" "setup_ms" (memory file systems, control groups), "drivers_ms" (RootModule=), "data_ms", "network_ms",
+ *             "metadata_ms" (of these three what there is), "seal_ms" (sysctls, lockdown), "exec_ms"
  *   ready     the readiness probe answers: "ms" since started
  *   up        where there are several services: one of them is ready: "service", "ms" since it started
  *   ended     a service ended and nobody had asked it to: "service", "status" (exit code) or "signal", "cause" where it is
@@ -157,6 +159,7 @@
 #define ABI_REFUSED_CMDLINE    "command-line" /* /proc/cmdline differs */
 #define ABI_REFUSED_MODULE     "module"	      /* a kernel module does not load */
 #define ABI_REFUSED_NO_ROOT    "no-root"      /* the partitions did not appear in time */
+#define ABI_REFUSED_AMBIGUOUS  "ambiguous"    /* two disks have such a partition */
 #define ABI_REFUSED_SIZE       "size"	      /* a partition is smaller than the table needs */
 #define ABI_REFUSED_VERITY     "verity"	      /* the kernel refuses the dm-verity table */
 #define ABI_REFUSED_MOUNT      "mount"	      /* the root does not mount */

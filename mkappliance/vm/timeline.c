@@ -28,27 +28,55 @@ static void add(struct timeline *t, double to, int kind, const char *label)
 	t->count++;
 }
 
-/* The steps of stage 1, which its last record sums up in milliseconds. */
-static void add_steps(struct timeline *t, const struct json *record, double end)
-{
-	static const struct {
-		const char *key, *label;
-	} steps[] = {{"modules_ms", "kernel modules"},
-		     {"disk_ms", "the disk appears"},
-		     {"verity_ms", "dm-verity"},
-		     {"read_ms", "whole root read"},
-		     {"mount_ms", "root mounted"}};
+struct step {
+	const char *key, *label;
+};
 
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+/* The steps of a stage, which its last record sums up in milliseconds; and @label, what is left of it. */
+static void add_steps(struct timeline *t, const struct json *record, double end, int kind,
+		      const struct step *steps, const char *label)
+{
+	for (; steps->key; steps++) {
 		double to = end + 2 * SLOP;
 		int64_t ms;
 
-		if (js_int(js_get(record, steps[i].key), &ms) && ms >= 0)
+		if (js_int(js_get(record, steps->key), &ms) && ms >= 0)
 			to = t->now + (double)ms / 1000;
 		if (to <= end + SLOP)
-			add(t, to < end ? to : end, BAR_INTEGRITY, steps[i].label);
+			add(t, to < end ? to : end, kind, steps->label);
 	}
-	add(t, end, BAR_INTEGRITY, "verified");
+	add(t, end, kind, label);
+}
+
+static void add_verified(struct timeline *t, const struct json *record, double end)
+{
+	static const struct step steps[] = {{"modules_ms", "kernel modules"}, {"disk_ms", "the disk appears"},
+					    {"verity_ms", "dm-verity"},	      {"read_ms", "whole root read"},
+					    {"mount_ms", "root mounted"},     {NULL, NULL}};
+
+	add_steps(t, record, end, BAR_INTEGRITY, steps, "verified");
+	t->mark = t->count;
+	t->mark_at = t->now;
+}
+
+/* The first service has started, and says what the way there took: more than the records in between do. */
+static void add_started(struct timeline *t, const struct json *record, double end, const char *label)
+{
+	static const struct step steps[] = {{"setup_ms", "memory file systems"},
+					    {"drivers_ms", "drivers"},
+					    {"data_ms", "data volume"},
+					    {"network_ms", "network"},
+					    {"metadata_ms", "metadata"},
+					    {"seal_ms", "sealed"},
+					    {"exec_ms", "programs before it, exec"},
+					    {NULL, NULL}};
+
+	if (t->mark && js_get(record, "total_ms")) {
+		t->count = t->mark;
+		t->now = t->mark_at;
+	}
+	t->mark = 0;
+	add_steps(t, record, end, BAR_START, steps, label);
 }
 
 static int kind_of(const char *event)
@@ -76,7 +104,7 @@ void timeline_add(struct timeline *t, const struct json *record)
 		return;
 	}
 	if (strcmp(event, ABI_EVENT_VERIFIED) == 0) {
-		add_steps(t, record, at);
+		add_verified(t, record, at);
 		return;
 	}
 	kind = kind_of(event);
@@ -85,7 +113,10 @@ void timeline_add(struct timeline *t, const struct json *record)
 	if (strcmp(event, ABI_EVENT_STOPPING) == 0)
 		event = "runs until";
 	snprintf(label, sizeof(label), "%s%s%s", event, subject ? " " : "", subject ? subject : "");
-	add(t, at, kind, label);
+	if (strcmp(event, ABI_EVENT_STARTED) == 0)
+		add_started(t, record, at, label);
+	else
+		add(t, at, kind, label);
 }
 
 /* ---- the drawing ---- */

@@ -24,6 +24,10 @@ struct timeline {
 	struct timeline_bar bars[TIMELINE_MAX];
 	size_t count;
 	double now; /* of the last record */
+
+	/* Behind "verified": what comes between it and "started" is drawn again when that says its steps. */
+	size_t mark;
+	double mark_at;
 };
 
 /* The next record. What is no record, or goes back in time, is left out. */

@@ -108,13 +108,15 @@ f = open(sys.argv[1], "r+b"); at = int(sys.argv[2])
 f.seek(at); b = f.read(1)[0]; f.seek(at); f.write(bytes([b ^ 1]))' "$tmp/$1" "$2"
 }
 
+# The disk comes when the init waits for it already.
 full_life() {
-	local page m drivers=()
+	local page m drivers=() disk_device=pcie-root-port,id=late
 	for m in button failover net_failover virtio_net; do drivers+=("RootModule=/modules/$m.ko"); done
 	initrd "$tmp/initrd" "${boot_keys[@]}" "${hello[@]/Network=none/Network=dhcp}" "${drivers[@]}" Env=VERSION=7 || return
 	machine "$tmp/good" "$tmp/initrd" "$tmp/log" -monitor "unix:$tmp/monitor,server,nowait" \
 		-netdev "user,id=n,hostfwd=tcp:127.0.0.1:$port-:8080" -device virtio-net-pci,netdev=n,romfile= &
-	await '^mkappliance: .*"ready"' && page=$(curl -sS -m 10 "http://127.0.0.1:$port/") && press_power_button
+	await '^mkappliance: .*"init"' && sleep 1 && monitor "device_add virtio-blk-pci,drive=d,bus=late" &&
+		await '^mkappliance: .*"ready"' && page=$(curl -sS -m 10 "http://127.0.0.1:$port/") && press_power_button
 	wait $! || return
 	echo "$page"
 	grep -q '^hello from rig 7$' <<<"$page" && grep -q '^root: /dev/dm-0 ext4 ro' <<<"$page" &&
@@ -162,8 +164,11 @@ check "disk is made" eval "make_tree && make_disk" || exit
 block=$(debugfs -R "bmap /data 500" "$tmp/root.ext4" 2>/dev/null | tail -n 1)
 init=$(debugfs -R "bmap /usr/bin/reader 0" "$tmp/root.ext4" 2>/dev/null | tail -n 1)
 check "altered copies of it are made" make_copies || exit
-check "starts, serves, stops by the power button" full_life
+check "starts from a disk that comes late, serves, stops by the power button" full_life
 check "foreign command line" append_differs
+qemu=(-drive "if=none,id=copy,file=$tmp/data,format=raw,readonly=on" -device virtio-blk-pci,drive=copy)
+check "two disks with these PARTUUIDs" ends "$tmp/good" '"refused".*"ambiguous".*: vd[ab][12] and vd[ab][12]' "${boot_keys[@]}" "${hello[@]}"
+qemu=()
 check "no disk of ours" ends "$tmp/short" '"refused".*"no-root"' "${boot_keys[@]}" "${hello[@]}"
 check "unknown key" ends "$tmp/good" '"refused".*"config".*unknown key .Shell' "${boot_keys[@]}" "${hello[@]}" Shell=/bin/sh
 check "module that is not there" ends "$tmp/good" '"refused".*"module"' "${boot_keys[@]}" "${hello[@]}" Module=/m/none.ko

@@ -49,23 +49,24 @@ initrd() {
 	(cd "$dir" && find . -mindepth 1 -printf '%P\n' | sort | cpio -o -H newc --quiet) >"$out"
 }
 
-# machine DISK INITRD LOG [QEMU-ARGUMENT...]
+# machine DISK INITRD LOG [QEMU-ARGUMENT...]; $disk_device is what the disk is plugged into, when it is not just there.
 machine() {
 	local disk=$1 initrd=$2 log=$3
 	shift 3
 	timeout 90 qemu-system-x86_64 -machine q35,accel=tcg -cpu max -m 256 -nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$kernel" -initrd "$initrd" -append "${append:-$command_line}" -serial "${serial:-file:$log}" \
-		-drive "if=none,id=d,file=$disk,format=raw,readonly=on" -device virtio-blk-pci,drive=d "$@" </dev/null
+		-drive "if=none,id=d,file=$disk,format=raw,readonly=on" -device "${disk_device:-virtio-blk-pci,drive=d}" "$@" </dev/null
 }
 
 # shellcheck disable=SC2034 # of the tests
 boot_keys=(DeviceTimeout=3 OnCorruption=poweroff Verify=lazy)
+qemu=() # more arguments
 # ends DISK EXPECTED KEY=VALUE...: the machine goes off by itself, after a line that matches.
 ends() {
 	local disk=$1 expected=$2
 	shift 2
 	rm -f "$tmp/log"
-	initrd "$tmp/initrd" "$@" && machine "$disk" "$tmp/initrd" "$tmp/log" && grep -aqE "$expected" "$tmp/log" && return
+	initrd "$tmp/initrd" "$@" && machine "$disk" "$tmp/initrd" "$tmp/log" "${qemu[@]}" && grep -aqE "$expected" "$tmp/log" && return
 	echo "expected: $expected"
 	tail -n 5 "$tmp/log"
 	return 1
@@ -83,8 +84,13 @@ await() {
 	return 1
 }
 
-press_power_button() {
+# monitor COMMAND: to qemu's monitor in $tmp/monitor.
+monitor() {
 	python3 -c '
 import socket, sys, time
-s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(b"system_powerdown\n"); time.sleep(0.5)' "$tmp/monitor"
+s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(sys.argv[2].encode() + b"\n"); time.sleep(0.5)' "$tmp/monitor" "$1"
+}
+
+press_power_button() {
+	monitor system_powerdown
 }

@@ -166,6 +166,7 @@ static void test_kernel_of_the_base(void **state)
 	struct error err = ERROR_INIT;
 
 	(void)state;
+	t.init.network = NETWORK_DHCP;
 	strlist_add(&t.kernel.initrd_modules, "a");
 	assert_int_equal(compose_base(&t, base, &result, &text, &err), 0);
 	assert_string_equal(result.kernel.release, "6.1-test");
@@ -185,6 +186,20 @@ static void test_kernel_of_the_base(void **state)
 	assert_null(strstr(text, "modules.dep"));
 	assert_null(strstr(text, "a.ko"));
 	strlist_free(&t.kernel.initrd_modules);
+}
+
+/* What nobody needs is not there. */
+static void test_kernel_without_network(void **state)
+{
+	const struct template t = {.init.mode = INIT_APPLIANCE, .init.network = NETWORK_NONE};
+	_cleanup_compose_ struct compose_result result = {0};
+	_cleanup_free_ char *text = NULL;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(compose_base(&t, base, &result, &text, &err), 0);
+	assert_int_equal(result.kernel.root_len, 0);
+	assert_null(strstr(text, "virtio_net"));
 }
 
 static void test_kernel_of_a_system(void **state)
@@ -245,6 +260,7 @@ static void test_kernel_of_files(void **state)
 	struct error err = ERROR_INIT;
 	char setup[0x300] = {0};
 
+	t.init.network = NETWORK_DHCP;
 	if (!spawn_available("xz"))
 		skip();
 	memcpy(setup + 0x202, "HdrS", 4);
@@ -271,10 +287,10 @@ static void test_kernel_of_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_loading_order),	   cmocka_unit_test(test_refuses),
-		cmocka_unit_test(test_modprobe_agrees),	   cmocka_unit_test(test_kernel_of_the_base),
-		cmocka_unit_test(test_kernel_of_a_system), cmocka_unit_test(test_refuses_kernels),
-		unit_test_in_dir(test_kernel_of_files),
+		cmocka_unit_test(test_loading_order),	       cmocka_unit_test(test_refuses),
+		cmocka_unit_test(test_modprobe_agrees),	       cmocka_unit_test(test_kernel_of_the_base),
+		cmocka_unit_test(test_kernel_without_network), cmocka_unit_test(test_kernel_of_a_system),
+		cmocka_unit_test(test_refuses_kernels),	       unit_test_in_dir(test_kernel_of_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

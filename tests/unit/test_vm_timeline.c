@@ -46,6 +46,29 @@ static void test_bars(void **state)
 	assert_true(t.now == 9.5);
 }
 
+/* The steps of stage 2 take the place of the records that came before "started". */
+static void test_steps_of_stage_2(void **state)
+{
+	static const char *const labels[] = {"kernel",	 "verified", "memory file systems",
+					     "network",	 "sealed",   "started main",
+					     "started b"};
+	struct timeline t = {.count = 0};
+
+	(void)state;
+	feed(&t, "{\"event\": \"init\", \"t\": 1}");
+	feed(&t, "{\"event\": \"verified\", \"t\": 2}");
+	feed(&t, "{\"event\": \"network\", \"t\": 2.4, \"interface\": \"eth0\", \"state\": \"up\"}");
+	feed(&t,
+	     "{\"event\": \"started\", \"t\": 3, \"service\": \"main\", \"total_ms\": 2000, \"setup_ms\": 100, "
+	     "\"network_ms\": 500, \"seal_ms\": 200, \"exec_ms\": 99999}");
+	feed(&t, "{\"event\": \"started\", \"t\": 3.5, \"service\": \"b\", \"total_ms\": 1}");
+	assert_int_equal(t.count, sizeof(labels) / sizeof(labels[0]));
+	for (size_t i = 0; i < t.count; i++)
+		assert_string_equal(t.bars[i].label, labels[i]);
+	assert_true(t.bars[3].from > 2.09 && t.bars[3].to < 2.61);
+	assert_true(t.bars[5].from > 2.79 && t.bars[5].to == 3.0);
+}
+
 static void test_hostile_records(void **state)
 {
 	struct timeline t = {.count = 0};
@@ -86,9 +109,9 @@ static void test_document(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_bars),
-					   cmocka_unit_test(test_hostile_records),
-					   unit_test_in_dir(test_document)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bars), cmocka_unit_test(test_steps_of_stage_2),
+		cmocka_unit_test(test_hostile_records), unit_test_in_dir(test_document)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
