@@ -2,6 +2,7 @@
 /* mkappliance build TEMPLATE: compose, build the image, say what came out. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cmd.h"
 #include "compose/compose.h"
@@ -31,6 +32,8 @@ static int print_json(const struct image_result *result, const struct times *tim
 	js_set_string(j, "manifest", result->manifest_path);
 	js_set_string(j, "blocks", result->blocks_path);
 	js_set_string(j, "spdx", result->spdx_path);
+	js_set_string(j, "cyclonedx", result->cyclonedx_path);
+	js_set_string(j, "provenance", result->provenance_path);
 	js_set_string(j, "sha256", result->sha256_path);
 	js_set_bytes(j, "root_hash", m->root_hash.b, sizeof(m->root_hash.b));
 	js_set_bytes(j, "blocks_digest", m->blocks_digest.b, sizeof(m->blocks_digest.b));
@@ -94,7 +97,7 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 	struct compose_options compose_options = {0};
 	struct image_options image_options = {.output_dir = "."};
 	struct common_options common;
-	const char *version = NULL, *path = NULL, *locked_path = NULL;
+	const char *version = NULL, *path = NULL, *locked_path = NULL, *sbom = "spdx";
 	_cleanup_locked_ struct locked locked = LOCKED_INIT;
 	const struct option_spec options[] = {
 		{"output", 'o', OPTION_STRING, "DIR", "where the image goes (default: the current directory)",
@@ -116,6 +119,11 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 		 &image_options.attach},
 		{"sha256", 0, OPTION_FLAG, NULL, "also write IMAGE.sha256, for sha256sum -c",
 		 &image_options.sha256},
+		{"sbom", 0, OPTION_STRING, "FORMAT", "spdx, or cyclonedx: another bill of materials besides",
+		 &sbom},
+		{"provenance-key", 0, OPTION_STRING, "KEY",
+		 "sign the provenance by a PEM file or pkcs11: URI, instead of ProvenanceKey=",
+		 &image_options.provenance_key},
 		{0},
 	};
 	_cleanup_template_ struct template *t = NULL;
@@ -127,6 +135,9 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 	r = cmd_parse(self, options, argc, argv, 1, 1, &path, &count, &common, err);
 	if (r != 0)
 		return r;
+	image_options.cyclonedx = strcmp(sbom, "cyclonedx") == 0;
+	if (!image_options.cyclonedx && strcmp(sbom, "spdx") != 0)
+		return error_usage(err, "--sbom=%s: there is spdx, and cyclonedx besides", sbom);
 	r = template_load(path, version, &t, err);
 	if (r == 0 && locked_path)
 		r = locked_read(locked_path, &locked, err);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mkappliance verify IMAGE: offline proof of every byte. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "check/verify.h"
 #include "cmd.h"
+#include "image/provenance.h"
 #include "lib/cleanup.h"
 
 static struct json *report_json(const char *image, const struct manifest *m,
@@ -61,13 +65,40 @@ static int refuse(const char *image, const struct verify_report *report, struct 
 	return error_refuse(err, "%s: not what was built", image);
 }
 
+/* That somebody vouches for this manifest, before anything is believed of it. */
+static int check_provenance(const char *image, const char *manifest_path, const struct manifest *m,
+			    const char *key, struct error *err)
+{
+	_cleanup_free_ char *path = provenance_path_for(image);
+	_cleanup_close_ int fd = open(manifest_path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct provenance p;
+	struct sha256 digest;
+	uint64_t size;
+	int r;
+
+	if (fd < 0)
+		return error_errno(err, -errno, "%s", manifest_path);
+	r = provenance_read(path, key, &p, err);
+	if (r == 0)
+		r = sha256_of_fd(fd, manifest_path, &digest, &size, err);
+	if (r < 0)
+		return r;
+	if (memcmp(&digest, &p.manifest_digest, sizeof(digest)) != 0)
+		return error_refuse(err, "%s: is of another manifest than %s", path, manifest_path);
+	if (memcmp(&m->blocks_digest, &p.blocks_digest, sizeof(digest)) != 0)
+		return error_refuse(err, "%s: is of another image than %s", path, manifest_path);
+	return 0;
+}
+
 static int run_verify(const struct command *self, int argc, char **argv, struct error *err)
 {
-	const char *manifest = NULL;
+	const char *manifest = NULL, *key = NULL;
 	unsigned threads = 0;
 	const struct option_spec options[] = {
 		{"manifest", 'm', OPTION_STRING, "FILE", "the manifest, if it does not lie beside the image",
 		 &manifest},
+		{"provenance-key", 0, OPTION_STRING, "FILE",
+		 "the public key that must have signed IMAGE's provenance", &key},
 		{"threads", 0, OPTION_NUMBER, "N",
 		 "how many threads read and hash (default: one a processor)", &threads},
 		{0},
@@ -91,6 +122,9 @@ static int run_verify(const struct command *self, int argc, char **argv, struct 
 		return manifest ? r
 				: error_prefix(err, "%s: no proof without its manifest (--manifest=FILE)",
 					       image);
+	r = key ? check_provenance(image, manifest ? manifest : beside, m, key, err) : 0;
+	if (r < 0)
+		return r;
 	blocks = blocks_path_for(image);
 	r = verify_image(image, m, access(blocks, R_OK) == 0 ? blocks : NULL, threads, &report, err);
 	if (r < 0)

@@ -32,6 +32,8 @@ static void build_free(struct build *b)
 	output_abort(&b->manifest_out);
 	output_abort(&b->blocks_out);
 	output_abort(&b->spdx_out);
+	output_abort(&b->cyclonedx_out);
+	output_abort(&b->provenance_out);
 	output_abort(&b->sha256_out);
 }
 
@@ -253,6 +255,8 @@ int image_build(const struct template *t, struct compose_result *c, const struct
 		.manifest_out = OUTPUT_INIT,
 		.blocks_out = OUTPUT_INIT,
 		.spdx_out = OUTPUT_INIT,
+		.cyclonedx_out = OUTPUT_INIT,
+		.provenance_out = OUTPUT_INIT,
 		.sha256_out = OUTPUT_INIT,
 	};
 	_cleanup_image_ struct image_result result = {0};
@@ -281,6 +285,8 @@ void image_result_free(struct image_result *r)
 	free(r->manifest_path);
 	free(r->blocks_path);
 	free(r->spdx_path);
+	free(r->cyclonedx_path);
+	free(r->provenance_path);
 	free(r->sha256_path);
 	manifest_free(r->manifest);
 	*r = (struct image_result){0};

@@ -23,6 +23,10 @@ struct image_options {
 	const struct locked *locked;   /* the earlier build that this one must equal; NULL: none */
 	struct kernel_hashing *kernel; /* begun by compose_run() with the same kernel; NULL: not */
 	bool sha256;		       /* also NAME-VERSION.raw.sha256, for sha256sum -c */
+	bool cyclonedx;		       /* also NAME-VERSION.cdx.json */
+	/* Who vouches for the build, as in sign_dsse.h; NULL: [Sign] ProvenanceKey=. */
+	const char *provenance_key;
+	bool unsigned_provenance; /* neither of them is used */
 };
 
 struct image_result {
@@ -30,7 +34,9 @@ struct image_result {
 	char *manifest_path;
 	char *blocks_path;
 	char *spdx_path;
-	char *sha256_path; /* NULL unless asked for */
+	char *provenance_path;
+	char *cyclonedx_path; /* NULL unless asked for */
+	char *sha256_path;    /* as well */
 	struct manifest *manifest;
 };
 

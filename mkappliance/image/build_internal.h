@@ -31,7 +31,8 @@ struct build {
 	uint64_t nonzero;
 	struct buf attach; /* the file of o->attach */
 	struct manifest *manifest;
-	struct output unsigned_out, image, manifest_out, blocks_out, spdx_out, sha256_out;
+	struct output unsigned_out, image, manifest_out, blocks_out, spdx_out, cyclonedx_out, provenance_out,
+		sha256_out;
 };
 
 /* ---- build_outputs.c: files without a name until the end ---- */

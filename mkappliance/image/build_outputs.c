@@ -6,10 +6,35 @@
 #include <unistd.h>
 
 #include "image/build_internal.h"
+#include "image/cyclonedx.h"
+#include "image/provenance.h"
+#include "image/sign_dsse.h"
 #include "image/spdx.h"
 #include "lib/cleanup.h"
 #include "lib/interrupt.h"
 #include "lib/log.h"
+
+/* Who vouches for the build; NULL: nobody. */
+static const char *provenance_key(const struct build *b)
+{
+	if (b->o->unsigned_provenance)
+		return NULL;
+	return b->o->provenance_key ? b->o->provenance_key : b->t->sign.provenance_key;
+}
+
+/* Those that are there only when they are asked for. */
+static int open_optional(struct build *b, const struct image_result *paths, struct error *err)
+{
+	int r = 0;
+
+	if (b->o->unsigned_out)
+		r = output_open(b->o->unsigned_out, &b->unsigned_out, err);
+	if (r == 0 && paths->cyclonedx_path)
+		r = output_open(paths->cyclonedx_path, &b->cyclonedx_out, err);
+	if (r == 0 && paths->sha256_path)
+		r = output_open(paths->sha256_path, &b->sha256_out, err);
+	return r;
+}
 
 int build_open_outputs(struct build *b, struct image_result *paths, struct error *err)
 {
@@ -20,20 +45,24 @@ int build_open_outputs(struct build *b, struct image_result *paths, struct error
 	paths->manifest_path = manifest_path_for(paths->image_path);
 	paths->blocks_path = blocks_path_for(paths->image_path);
 	paths->spdx_path = spdx_path_for(paths->image_path);
+	paths->provenance_path = provenance_path_for(paths->image_path);
+	if (b->o->cyclonedx)
+		paths->cyclonedx_path = cyclonedx_path_for(paths->image_path);
 	if (b->o->sha256)
 		paths->sha256_path = xasprintf("%s.sha256", paths->image_path);
 
-	r = io_make_dirs(dir, 0777, err);
+	/* A key that cannot sign is said before a byte is written. */
+	r = provenance_key(b) ? dsse_check_key(provenance_key(b), err) : 0;
+	if (r == 0)
+		r = io_make_dirs(dir, 0777, err);
 	if (r < 0)
 		return r;
 	if ((r = output_open(paths->image_path, &b->image, err)) < 0 ||
 	    (r = output_open(paths->manifest_path, &b->manifest_out, err)) < 0 ||
 	    (r = output_open(paths->blocks_path, &b->blocks_out, err)) < 0 ||
-	    (r = output_open(paths->spdx_path, &b->spdx_out, err)) < 0)
-		return r;
-	if (b->o->unsigned_out && (r = output_open(b->o->unsigned_out, &b->unsigned_out, err)) < 0)
-		return r;
-	if (paths->sha256_path && (r = output_open(paths->sha256_path, &b->sha256_out, err)) < 0)
+	    (r = output_open(paths->spdx_path, &b->spdx_out, err)) < 0 ||
+	    (r = output_open(paths->provenance_path, &b->provenance_out, err)) < 0 ||
+	    (r = open_optional(b, paths, err)) < 0)
 		return r;
 	if (ftruncate(b->image.fd, (off_t)b->layout.size) < 0)
 		return error_errno(err, -errno, "%s: a sparse file of %" PRIu64 " bytes", paths->image_path,
@@ -43,24 +72,21 @@ int build_open_outputs(struct build *b, struct image_result *paths, struct error
 }
 
 /* In the format of sha256sum, beside the image: a pass over the whole file, holes and all. */
-static int write_sha256(struct build *b, struct error *err)
+static int write_sha256(struct build *b, struct sha256 *ret, struct error *err)
 {
 	char hex[SHA256_HEX_SIZE];
 	_cleanup_free_ char *line = NULL;
 	struct progress progress;
-	struct sha256 digest;
 	uint64_t size;
 	int r;
 
-	if (!b->o->sha256)
-		return 0;
 	progress_start(&progress, "sha256", NULL, 0);
 	if (lseek(b->image.fd, 0, SEEK_SET) < 0)
 		return error_errno(err, -errno, "%s: going back to its start", b->image.path);
-	r = sha256_of_fd(b->image.fd, b->image.path, &digest, &size, err);
+	r = sha256_of_fd(b->image.fd, b->image.path, ret, &size, err);
 	if (r < 0)
 		return r;
-	hex_encode(digest.b, sizeof(digest.b), hex);
+	hex_encode(ret->b, sizeof(ret->b), hex);
 	line = xasprintf("%s  %s\n", hex, basename(b->image.path));
 	r = io_write_full(b->sha256_out.fd, b->sha256_out.path, line, strlen(line), err);
 	if (r < 0)
@@ -69,23 +95,65 @@ static int write_sha256(struct build *b, struct error *err)
 	return 0;
 }
 
+/* What stands beside the image, all but its provenance. */
+#define COMPANIONS_MAX 4u
+struct companions {
+	struct provenance_file files[COMPANIONS_MAX];
+	size_t count;
+};
+
+static int write_companion(struct output *out, const void *data, size_t len, struct companions *c,
+			   struct error *err)
+{
+	struct provenance_file *f = &c->files[c->count++];
+
+	f->name = basename(out->path);
+	sha256_of(data, len, &f->digest);
+	return io_write_full(out->fd, out->path, data, len, err);
+}
+
+static int write_text(struct output *out, char *text, struct companions *c, struct error *err)
+{
+	int r = write_companion(out, text, strlen(text), c, err);
+
+	free(text);
+	return r;
+}
+
+/* The statement names the others by their digests, so it is the last. */
+static int write_provenance(struct build *b, const struct companions *c, const struct sha256 *image,
+			    struct error *err)
+{
+	_cleanup_free_ char *statement = provenance_statement(b->manifest, image, c->files, c->count);
+	_cleanup_free_ char *envelope = NULL;
+	const char *key = provenance_key(b), *text = statement;
+	int r = key ? dsse_sign(key, PROVENANCE_PAYLOAD_TYPE, statement, &envelope, err) : 0;
+
+	if (r < 0)
+		return r;
+	if (envelope)
+		text = envelope;
+	return io_write_full(b->provenance_out.fd, b->provenance_out.path, text, strlen(text), err);
+}
+
 int build_write_companions(struct build *b, struct error *err)
 {
-	_cleanup_free_ char *text = manifest_text(b->manifest), *spdx = spdx_text(b->manifest);
 	_cleanup_buf_ struct buf blocks = {0};
+	struct companions c = {0};
+	struct sha256 image;
 	int r;
 
 	blocks_encode(&b->blocks, b->layout.size, &blocks);
-	r = io_write_full(b->manifest_out.fd, b->manifest_out.path, text, strlen(text), err);
-	if (r < 0)
-		return r;
-	r = io_write_full(b->blocks_out.fd, b->blocks_out.path, blocks.ptr, blocks.len, err);
-	if (r < 0)
-		return r;
-	r = io_write_full(b->spdx_out.fd, b->spdx_out.path, spdx, strlen(spdx), err);
-	if (r < 0)
-		return r;
-	return write_sha256(b, err);
+	r = write_text(&b->manifest_out, manifest_text(b->manifest), &c, err);
+	if (r == 0)
+		r = write_companion(&b->blocks_out, blocks.ptr, blocks.len, &c, err);
+	if (r == 0)
+		r = write_text(&b->spdx_out, spdx_text(b->manifest), &c, err);
+	if (r == 0 && b->o->cyclonedx)
+		r = write_text(&b->cyclonedx_out, cyclonedx_text(b->manifest), &c, err);
+	if (r == 0 && b->o->sha256)
+		r = write_sha256(b, &image, err);
+	return r < 0 ? r : write_provenance(b, &c, b->o->sha256 ? &image : NULL, err);
 }
 
 static int sync_image(void *user, struct error *err)
@@ -102,8 +170,8 @@ void build_sync_image(struct build *b)
 
 int build_commit(struct build *b, const struct image_result *paths, struct error *err)
 {
-	struct output *const all[] = {&b->unsigned_out, &b->blocks_out, &b->spdx_out,
-				      &b->manifest_out, &b->sha256_out, &b->image};
+	struct output *const all[] = {&b->unsigned_out,	  &b->blocks_out,   &b->spdx_out,   &b->cyclonedx_out,
+				      &b->provenance_out, &b->manifest_out, &b->sha256_out, &b->image};
 	const size_t count = sizeof(all) / sizeof(all[0]);
 	struct progress progress;
 	int r;

@@ -193,6 +193,16 @@ char *spdx_path_for(const char *image_path)
 	return path_beside(image_path, ".spdx.json");
 }
 
+char *cyclonedx_path_for(const char *image_path)
+{
+	return path_beside(image_path, ".cdx.json");
+}
+
+char *provenance_path_for(const char *image_path)
+{
+	return path_beside(image_path, ".intoto.json");
+}
+
 void manifest_free(struct manifest *m)
 {
 	if (!m)

@@ -103,10 +103,12 @@ void manifest_free(struct manifest *m);
 void manifest_freep(struct manifest **m);
 #define _cleanup_manifest_ __attribute__((cleanup(manifest_freep)))
 
-/* IMAGE.raw gives IMAGE.manifest.json, IMAGE.blocks, IMAGE.spdx.json; to be freed. */
+/* IMAGE.raw gives IMAGE.manifest.json, .blocks, .spdx.json, .cdx.json, .intoto.json; to be freed. */
 char *manifest_path_for(const char *image_path);
 char *blocks_path_for(const char *image_path);
 char *spdx_path_for(const char *image_path);
+char *cyclonedx_path_for(const char *image_path);
+char *provenance_path_for(const char *image_path);
 
 #define BLOCKS_HEADER_SIZE 64
 

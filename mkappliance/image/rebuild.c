@@ -59,6 +59,7 @@ static int build_in(const char *dir, const struct rebuild_options *o, const stru
 		.threads = o->threads,
 		.attach = o->attach,
 		.locked = locked,
+		.unsigned_provenance = true,
 	};
 	_cleanup_template_ struct template *t = NULL;
 	_cleanup_compose_ struct compose_result composed = {0};

@@ -83,6 +83,12 @@ static int read_key_token(const char *uri, EVP_PKEY **ret, struct error *err)
 	return *ret ? 0 : sign_crypto_error(err, -ENOENT, uri);
 }
 
+int sign_read_key(const char *key, EVP_PKEY **ret, struct error *err)
+{
+	return strncmp(key, PKCS11, strlen(PKCS11)) == 0 ? read_key_token(key, ret, err)
+							 : read_key_file(key, ret, err);
+}
+
 static int read_certificate(const char *path, X509 **ret, struct error *err)
 {
 	_cleanup_buf_ struct buf b = {0};
@@ -131,8 +137,7 @@ int signer_open(const char *key, const char *certificate, int64_t now, struct si
 	_cleanup_signer_ struct signer *s = xcalloc(1, sizeof(*s));
 	int der_len, r;
 
-	r = strncmp(key, PKCS11, strlen(PKCS11)) == 0 ? read_key_token(key, &s->key, err)
-						      : read_key_file(key, &s->key, err);
+	r = sign_read_key(key, &s->key, err);
 	if (r == 0)
 		r = read_certificate(certificate, &s->certificate, err);
 	if (r == 0)

@@ -29,6 +29,14 @@ static inline void x509_freep(X509 **x)
 /* A message with the first reason that libcrypto gave; empties its queue. Returns @code. */
 int sign_crypto_error(struct error *err, int code, const char *what) __attribute__((warn_unused_result));
 
+/* A private key as signer_open() takes it: a PEM file or a PKCS#11 URI. Of any kind. Freed by EVP_PKEY_free(). */
+int sign_read_key(const char *key, EVP_PKEY **ret, struct error *err);
+
+/* A public key or a certificate in PEM; likewise. */
+int sign_read_public_key(const char *path, EVP_PKEY **ret, struct error *err);
+/* The same from memory. NULL: neither is there. */
+EVP_PKEY *sign_parse_public_key(const void *pem, size_t len);
+
 /* PKCS#7 with one signer and SHA-256, nothing signed yet. NULL: see libcrypto's queue. */
 PKCS7 *sign_pkcs7_new(const struct signer *s, PKCS7_SIGNER_INFO **ret_info);
 

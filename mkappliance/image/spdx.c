@@ -3,8 +3,8 @@
 
 #include <ctype.h>
 #include <string.h>
-#include <time.h>
 
+#include "image/document.h"
 #include "image/purl.h"
 #include "image/spdx_license.h"
 #include "lib/cleanup.h"
@@ -139,7 +139,7 @@ static void add_image(struct document *d)
 {
 	const struct manifest *m = d->m;
 	struct json *j = add_package(d, IMAGE_ID, m->name, m->version, "OPERATING-SYSTEM", NULL);
-	_cleanup_free_ char *purl = purl_of("generic", m->name, m->version, "arch", m->arch);
+	_cleanup_free_ char *purl = document_image_purl(m);
 	_cleanup_free_ char *file = xasprintf("%s-%s.raw", m->name, m->version), *comment = NULL;
 	char root[SHA256_HEX_SIZE], blocks[SHA256_HEX_SIZE];
 
@@ -173,35 +173,12 @@ static const char *purpose_of(const char *kind)
 	return "OTHER";
 }
 
-/* Of an image of a container registry: "docker://HOST/PATH:TAG" and what follows from it. To be freed; NULL: it is none. */
-static char *purl_of_input(const struct compose_input *in)
-{
-	static const char scheme[] = "docker://";
-	_cleanup_free_ char *name = NULL, *url = NULL, *checksum = NULL;
-	const char *reference, *slash;
-	char hex[SHA256_HEX_SIZE];
-
-	hex_encode(in->digest.b, sizeof(in->digest.b), hex);
-	checksum = xasprintf("sha256:%s", hex);
-	if (!in->repository || strncmp(in->repository, scheme, strlen(scheme)) != 0)
-		return purl_of("generic", in->package ? in->package : in->name, in->version, "checksum",
-			       checksum);
-	reference = in->repository + strlen(scheme);
-	slash = strrchr(reference, '/');
-	name = xstrndup(slash ? slash + 1 : reference, strcspn(slash ? slash + 1 : reference, ":@"));
-	for (char *p = name; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
-	url = xstrndup(reference, (size_t)((slash ? slash + 1 : reference) - reference) +
-					  strcspn(slash ? slash + 1 : reference, ":@"));
-	return purl_of("oci", name, checksum, "repository_url", url);
-}
-
 static void add_inputs(struct document *d)
 {
 	for (size_t i = 0; i < d->m->input_count; i++) {
 		const struct compose_input *in = &d->m->inputs[i];
 		_cleanup_free_ char *text = xasprintf("%s-%zu", in->kind, i + 1);
-		_cleanup_free_ char *purl = purl_of_input(in), *comment = NULL;
+		_cleanup_free_ char *purl = document_input_purl(in), *comment = NULL;
 		const char *id = make_id(d, "Input", text);
 		char hex[SHA256_HEX_SIZE];
 		struct json *j = add_package(d, id, in->package ? in->package : in->name, in->version,
@@ -263,12 +240,9 @@ static struct json *creation_json(const struct manifest *m)
 {
 	struct json *j = js_object_new(), *creators = js_array_new();
 	_cleanup_free_ char *tool = xasprintf("Tool: mkappliance-%s", m->tool_version);
-	time_t when = (time_t)m->epoch;
-	char text[32] = "1970-01-01T00:00:00Z";
-	struct tm tm;
+	char text[DOCUMENT_TIME_SIZE];
 
-	if (gmtime_r(&when, &tm))
-		(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	document_time(m, text);
 	js_append_string(creators, tool);
 	js_set_string(j, "created", text);
 	js_set(j, "creators", creators);
@@ -277,18 +251,10 @@ static struct json *creation_json(const struct manifest *m)
 
 static void set_name_space(struct json *document, const struct manifest *m)
 {
-	_cleanup_free_ char *seed = NULL, *text = NULL;
-	char root[SHA256_HEX_SIZE], uuid[GUID_TEXT_SIZE];
-	struct guid g;
+	_cleanup_free_ char *text = NULL;
+	char uuid[GUID_TEXT_SIZE];
 
-	/* The root hash stands for the root only: inputs and kernel may differ under the same. */
-	hex_encode(m->root_hash.b, sizeof(m->root_hash.b), root);
-	seed = xasprintf("%s-%s-%s-", m->name, m->version, root);
-	hex_encode(m->blocks_digest.b, sizeof(m->blocks_digest.b), root);
-	text = xasprintf("%s%s", seed, root);
-	guid_derive("spdx", text, &g);
-	guid_format(&g, uuid);
-	free(text);
+	document_uuid(m, "spdx", uuid);
 	text = xasprintf("https://spdx.org/spdxdocs/%s-%s-%s", m->name, m->version, uuid);
 	js_set_string(document, "documentNamespace", text);
 }

@@ -164,6 +164,8 @@ const struct key keys_test[] = {
 	 .kind = PATH_FILE},
 	{PATH("Sign.SecureBootCertificate", sign.secure_boot_certificate), .kind = PATH_FILE},
 	{PATH("Sign.SecureBootVariables", sign.secure_boot_variables), .kind = PATH_DIRECTORY},
+	{KEY("Sign.ProvenanceKey", sign.provenance_key, set_private_key), .release = release_string,
+	 .kind = PATH_FILE},
 
 	{KEY("Test.Get", test, set_probe), .release = release_http_probes, .list = true, .only = &network},
 	{KEY("Test.Connect", test, set_probe), .release = release_tcp_probes, .list = true, .only = &network},

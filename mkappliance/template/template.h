@@ -269,6 +269,7 @@ struct template
 	struct {
 		char *secure_boot_key; /* absolute path of a PEM file, or "pkcs11:..."; NULL: the UKI is not signed */
 		char *secure_boot_certificate; /* absolute path; NULL */
+		char *provenance_key; /* as the first, of any kind that DSSE takes; NULL: provenance is not signed */
 		char *secure_boot_variables; /* directory of 'mkappliance keygen': what the machines' firmware holds; NULL */
 	} sign;
 

@@ -33,13 +33,14 @@ extract() {
 only_these_files() {
 	diff <(ls -A "$tmp/out") - <<-END
 		synthetic-1.0.blocks
+		synthetic-1.0.intoto.json
 		synthetic-1.0.manifest.json
 		synthetic-1.0.raw
 		synthetic-1.0.raw.sha256
 		synthetic-1.0.spdx.json
 	END
 }
-check "five files and nothing else" only_these_files
+check "six files and nothing else" only_these_files
 
 sha256_agrees() {
 	(cd "$tmp/out" && sha256sum -c --quiet synthetic-1.0.raw.sha256)

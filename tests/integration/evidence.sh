@@ -142,3 +142,191 @@ printf '{"spdxVersion": "SPDX-2.3", "name": "x"}' >"$tmp/empty.json"
 check "sbom: SPDX without packages" fails_with 3 "'packages' is missing" "$mkappliance" sbom "$tmp/empty.json"
 cp "$tmp/in/appliance.conf" "$tmp/conf.json"
 check "sbom: something else" fails_with 3 "conf.json" "$mkappliance" sbom "$tmp/out/$built.raw" "$tmp/conf.json"
+
+# ---- CycloneDX ----
+
+python=build/oracles/bin/python
+cyclonedx=$tmp/out3/$built.cdx.json
+check "build --sbom cyclonedx" synthetic_build "$tmp/in" "$tmp/out3" --quiet --sbom cyclonedx
+check "the image is the same" cmp "$tmp/out/$built.raw" "$tmp/out3/$built.raw"
+check "no CycloneDX unless asked for" test ! -e "$tmp/out/$built.cdx.json"
+check "build: no such format" fails_with 2 "--sbom=swid: there is spdx" synthetic_build "$tmp/in" "$tmp/none" --sbom swid
+cyclonedx_says() {
+	python3 - "$cyclonedx" "$manifest" <<-'PY'
+		import json, sys
+		d, m = (json.load(open(f)) for f in sys.argv[1:])
+		assert d["metadata"]["timestamp"] == "2020-09-13T12:26:40Z", d["metadata"]
+		c = d["metadata"]["component"]
+		assert (c["name"], c["version"]) == ("synthetic", "1.0"), c
+		assert {"name": "mkappliance:root-hash", "value": m["verity"]["root_hash"]} in c["properties"], c
+		inputs = [c for c in d["components"] if c["bom-ref"].startswith("input-")]
+		packages = [c for c in d["components"] if c["bom-ref"].startswith("package-")]
+		assert [c["hashes"][0]["content"] for c in inputs] == [i["sha256"] for i in m["inputs"]]
+		assert [(c["name"], c["version"]) for c in packages] == [(p["name"], p["version"]) for p in m["packages"]]
+		assert packages[1]["purl"] == "pkg:apk/alpine/musl@1.2.4-r2?arch=x86_64", packages[1]
+		assert packages[1]["licenses"] == [{"expression": "MIT"}], packages[1]
+		assert d["dependencies"][0]["dependsOn"] == [c["bom-ref"] for c in d["components"]]
+	PY
+}
+check "CycloneDX says what the manifest says" cyclonedx_says
+# valid_cyclonedx FILE VERSION: by the JSON schema of OWASP.
+valid_cyclonedx() {
+	"$python" - "$1" "$2" <<-'PY'
+		import sys
+		from cyclonedx.schema import SchemaVersion
+		from cyclonedx.validation.json import JsonStrictValidator
+		error = JsonStrictValidator(SchemaVersion.from_version(sys.argv[2])).validate_str(open(sys.argv[1]).read())
+		sys.exit(f"{error}" if error else 0)
+	PY
+}
+invalid_cyclonedx() {
+	sed 's/"SHA-256"/"SHA-257"/' "$cyclonedx" >"$tmp/wrong.cdx.json" && ! valid_cyclonedx "$tmp/wrong.cdx.json" 1.5
+}
+as_1_6() {
+	sed 's/"specVersion": "1.5"/"specVersion": "1.6"/' "$cyclonedx" >"$tmp/1.6.cdx.json" && valid_cyclonedx "$tmp/1.6.cdx.json" 1.6
+}
+if "$python" -c 'import cyclonedx.validation.json' 2>/dev/null; then
+	check "CycloneDX: valid by its schema" valid_cyclonedx "$cyclonedx" 1.5
+	check "CycloneDX: and would be in 1.6" as_1_6
+	check "CycloneDX: the schema sees what is wrong" invalid_cyclonedx
+else
+	check_skip "CycloneDX's schema: 3 checks" "cyclonedx-python-lib is not installed (scripts/setup)"
+fi
+
+# ---- provenance ----
+
+statement=$tmp/out/$built.intoto.json
+openssl genrsa -out "$tmp/rsa.key" 2048 2>/dev/null
+openssl ecparam -genkey -name prime256v1 -noout -out "$tmp/p256.key"
+openssl ecparam -genkey -name secp384r1 -noout -out "$tmp/p384.key"
+openssl genpkey -algorithm ed25519 -out "$tmp/ed25519.key"
+openssl ecparam -genkey -name secp521r1 -noout -out "$tmp/p521.key"
+openssl genrsa -out "$tmp/small.key" 1024 2>/dev/null
+for key in rsa p256 p384 ed25519; do
+	openssl pkey -in "$tmp/$key.key" -pubout -out "$tmp/$key.pub"
+done
+
+statement_says() {
+	python3 - "$1" "$manifest" "$tmp/out" <<-'PY'
+		import hashlib, json, sys
+		s, m, out = json.load(open(sys.argv[1])), json.load(open(sys.argv[2])), sys.argv[3]
+		image, files = s["subject"][0], s["subject"][1:]
+		assert image["digest"]["sha256_linear"] == m["blocks"]["sha256_linear"], image
+		assert image["annotations"]["root_hash"] == m["verity"]["root_hash"], image
+		assert image["annotations"]["pcrs"] == m["pcrs"], image
+		assert [f["name"].partition("1.0.")[2] for f in files] == ["manifest.json", "blocks", "spdx.json"], files
+		for f in files:
+		    assert f["digest"]["sha256"] == hashlib.sha256(open(out + "/" + f["name"], "rb").read()).hexdigest(), f
+		dependencies = s["predicate"]["buildDefinition"]["resolvedDependencies"]
+		assert [d["digest"]["sha256"] for d in dependencies] == [i["sha256"] for i in m["inputs"]]
+	PY
+}
+check "provenance: subjects and inputs by their digests" statement_says "$statement"
+# By the protocol buffers of in-toto: an unknown or misplaced member is an error.
+valid_statement() {
+	"$python" - "$1" <<-'PY'
+		import json, sys
+		from google.protobuf import json_format, struct_pb2
+		from in_toto_attestation.predicates.provenance.v1 import provenance_pb2
+		from in_toto_attestation.v1 import statement_pb2
+		from in_toto_attestation.v1.statement import Statement
+		s = json.load(open(sys.argv[1]))
+		pb = json_format.ParseDict(s, statement_pb2.Statement())
+		Statement.copy_from_pb(pb).validate()
+		json_format.ParseDict(s["predicate"], provenance_pb2.Provenance())
+	PY
+}
+invalid_statement() {
+	sed 's/"resolvedDependencies"/"dependencies"/' "$statement" >"$tmp/wrong.intoto.json" && ! valid_statement "$tmp/wrong.intoto.json"
+}
+# signed_by KEY SCHEME: the DSSE signature, in the eyes of securesystemslib.
+signed_by() {
+	"$python" - "$tmp/signed-$1/$built.intoto.json" "$tmp/$1.pub" "$2" "$statement" <<-'PY'
+		import json, sys
+		from cryptography.hazmat.primitives.serialization import load_pem_public_key
+		from securesystemslib.dsse import Envelope
+		from securesystemslib.signer import SSlibKey
+		d = json.load(open(sys.argv[1]))
+		key = SSlibKey.from_crypto(load_pem_public_key(open(sys.argv[2], "rb").read()), keyid=d["signatures"][0]["keyid"], scheme=sys.argv[3])
+		e = Envelope.from_dict(d)
+		e.verify([key], 1)
+		assert e.payload == open(sys.argv[4], "rb").read()
+	PY
+}
+build_signed() {
+	synthetic_build "$tmp/in" "$tmp/signed-$1" --quiet --provenance-key "$tmp/$1.key"
+}
+with_oracle=
+"$python" -c 'import in_toto_attestation, securesystemslib.dsse, cryptography' 2>/dev/null && with_oracle=1
+if [ -n "$with_oracle" ]; then
+	check "provenance: valid by in-toto's definition" valid_statement "$statement"
+	check "provenance: which sees what is wrong" invalid_statement
+else
+	check_skip "provenance in the eyes of in-toto and securesystemslib: 6 checks" "they are not installed (scripts/setup)"
+fi
+while read -r key scheme; do
+	check "provenance: build with a key, $key" build_signed "$key"
+	[ -z "$with_oracle" ] || check "provenance: securesystemslib verifies it, $key" signed_by "$key" "$scheme"
+	check "verify: provenance by this key, $key" "$mkappliance" verify "$tmp/signed-$key/$built.raw" --quiet --provenance-key "$tmp/$key.pub"
+done <<-'END'
+	rsa rsa-pkcs1v15-sha256
+	p256 ecdsa-sha2-nistp256
+	p384 ecdsa-sha2-nistp384
+	ed25519 ed25519
+END
+signed_again() {
+	cp "$tmp/signed-$1/$built.intoto.json" "$tmp/before" && build_signed "$1" && cmp "$tmp/before" "$tmp/signed-$1/$built.intoto.json"
+}
+check "provenance: again, the same bytes, RSA" signed_again rsa
+check "provenance: again, the same bytes, Ed25519" signed_again ed25519
+by_template() {
+	cp -a "$tmp/in" "$tmp/key-in" && cp "$tmp/rsa.key" "$tmp/key-in/" && printf '[Sign]\nProvenanceKey=rsa.key\n' >>"$tmp/key-in/appliance.conf" &&
+		synthetic_build "$tmp/key-in" "$tmp/key-out" --quiet &&
+		"$mkappliance" verify "$tmp/key-out/$built.raw" --quiet --provenance-key "$tmp/rsa.pub"
+}
+check "[Sign] ProvenanceKey=" by_template
+certificate() {
+	openssl req -x509 -new -key "$tmp/rsa.key" -subj /CN=builder -out "$tmp/rsa.crt" 2>/dev/null &&
+		"$mkappliance" verify "$tmp/key-out/$built.raw" --quiet --provenance-key "$tmp/rsa.crt"
+}
+check "verify: the key's certificate does as well" certificate
+
+key_refused() {
+	fails_with 2 "$2" synthetic_build "$tmp/in" "$tmp/none" --provenance-key "$tmp/$1" && [ ! -e "$tmp/none" ]
+}
+check "provenance: a curve that nobody verifies" key_refused p521.key "ECDSA over P-256 or P-384"
+check "provenance: too few bits" key_refused small.key "RSA of 2048 bits and more"
+check "provenance: a public key" key_refused rsa.pub "holds no private key"
+
+verify_signed() { "$mkappliance" verify "$tmp/signed-rsa/$built.raw" --provenance-key "$1"; }
+check "verify: signed by another key" fails_with 3 "none of its signatures was made by the key" verify_signed "$tmp/ed25519.pub"
+check "verify: no key at all" fails_with 2 "neither a public key nor a certificate" verify_signed "$tmp/in/page"
+check "verify: a statement that is not signed" fails_with 3 "the statement is not signed" \
+	"$mkappliance" verify "$tmp/out/$built.raw" --provenance-key "$tmp/rsa.pub"
+# forged TEXT PYTHON: the envelope d after a change.
+forged() {
+	mkdir -p "$tmp/forged" && cp --sparse=always "$tmp/signed-rsa/"* "$tmp/forged/" && python3 - "$tmp/forged/$built.intoto.json" "$2" <<-'PY' || return
+		import base64, json, sys
+		d = json.load(open(sys.argv[1]))
+		s = base64.b64decode(d["payload"])
+		exec(sys.argv[2])
+		json.dump(d, open(sys.argv[1], "w"))
+	PY
+	fails_with 3 "$1" "$mkappliance" verify "$tmp/forged/$built.raw" --provenance-key "$tmp/rsa.pub"
+}
+check "verify: a payload that was altered" forged "none of its signatures" 'd["payload"] = base64.b64encode(s.replace(b"1.0", b"1.1")).decode()'
+check "verify: another type of payload" forged "and not 'application/vnd.in-toto+json'" 'd["payloadType"] = "text/plain"'
+check "verify: a payload that is not base64" forged "not base64" 'd["payload"] = "a*=="'
+check "verify: no signatures" forged "none of its signatures" 'd["signatures"] = []'
+check "verify: a signature that was altered" forged "none of its signatures" 'd["signatures"][0]["sig"] = "AAAA" + d["signatures"][0]["sig"][4:]'
+manifest_edited() {
+	mkdir -p "$tmp/forged" && cp --sparse=always "$tmp/signed-rsa/"* "$tmp/forged/" && sed -i 's/"timeout": 120/"timeout": 121/' "$tmp/forged/$built.manifest.json" &&
+		! cmp -s "$manifest" "$tmp/forged/$built.manifest.json" &&
+		fails_with 3 "is of another manifest than" "$mkappliance" verify "$tmp/forged/$built.raw" --provenance-key "$tmp/rsa.pub"
+}
+check "verify: a manifest edited by hand" manifest_edited
+with_sha256() {
+	synthetic_build "$tmp/in" "$tmp/sums" --quiet --sha256 &&
+		[ "$(json_get "$tmp/sums/$built.intoto.json" subject.0.digest.sha256)" = "$(sha256sum <"$tmp/sums/$built.raw" | cut -d' ' -f1)" ]
+}
+check "provenance: the image's SHA-256 where it was asked for" with_sha256

@@ -47,7 +47,7 @@ again() {
 	rm -rf "$tmp/again"
 	mkdir -m 777 "$tmp/again"
 	"$@" || return
-	for f in raw manifest.json blocks spdx.json; do
+	for f in raw manifest.json blocks spdx.json intoto.json; do
 		cmp "$tmp/first/synthetic-1.0.$f" "$out/synthetic-1.0.$f" || return
 	done
 }

@@ -291,7 +291,7 @@ static void test_consistent(void **state)
 	setup(&f, "");
 	o = options_for(&f);
 	build(&f, &o, &result);
-	assert_int_equal(count_files(f.out), 4);
+	assert_int_equal(count_files(f.out), 5);
 	assert_int_equal(manifest_read(result.manifest_path, &m, &err), 0);
 	assert_int_equal(blocks_read(result.blocks_path, &blocks, &err), 0);
 	fd = open(result.image_path, O_RDONLY | O_CLOEXEC);
@@ -349,7 +349,7 @@ static void test_sha256_file(void **state)
 	o = options_for(&f);
 	o.sha256 = true;
 	build(&f, &o, &result);
-	assert_int_equal(count_files(f.out), 5);
+	assert_int_equal(count_files(f.out), 6);
 	assert_int_equal(io_read_file(AT_FDCWD, result.sha256_path, 1000, &line, &err), 0);
 	assert_int_equal(line.len, 64 + strlen("  hello-1.0.raw\n"));
 	assert_string_equal(line.ptr + 64, "  hello-1.0.raw\n");
