@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "image/sign_internal.h"
+#include "lib/base64.h"
 #include "lib/cleanup.h"
 #include "lib/hash.h"
 
@@ -24,37 +25,20 @@ static void digest_freep(EVP_MD_CTX **c)
 }
 #define _cleanup_digest_ __attribute__((cleanup(digest_freep)))
 
-/* ---- base64 (RFC 4648) ---- */
-
-static char *to_base64(const void *data, size_t len)
-{
-	unsigned char *text = xmalloc(4 * ((len + 2) / 3) + 1);
-
-	(void)EVP_EncodeBlock(text, data, (int)len);
-	return (char *)text;
-}
-
-/* Appends to @ret; both alphabets, as the envelope allows. False: it is none, or not the one way to write these bytes. */
+/* Both alphabets, as the envelope allows. False: it is no base64, or not the one way to write these bytes. */
 static bool from_base64(const char *text, struct buf *ret)
 {
-	size_t len = strlen(text), padding = 0;
-	_cleanup_free_ char *plain = xstrdup(text), *again = NULL;
-	_cleanup_free_ unsigned char *data = xmalloc(len + 4);
-	int n;
+	_cleanup_free_ char *plain = xstrdup(text);
+	_cleanup_buf_ struct buf data = {0}, again = {0};
 
-	for (size_t i = 0; i < len; i++)
-		plain[i] = text[i] == '-' ? '+' : text[i] == '_' ? '/' : text[i];
-	while (padding < 2 && padding < len && text[len - 1 - padding] == '=')
-		padding++;
-	if (len % 4 || len > INT32_MAX)
+	for (char *p = plain; *p; p++)
+		*p = *p == '-' ? '+' : *p == '_' ? '/' : *p;
+	if (strlen(plain) % 4 || !base64_decode(plain, strlen(plain), &data))
 		return false;
-	n = len ? EVP_DecodeBlock(data, (const unsigned char *)plain, (int)len) : 0;
-	if (n < 0 || (size_t)n < padding)
+	base64_add(&again, data.ptr, data.len);
+	if (strcmp(again.ptr ? again.ptr : "", plain) != 0)
 		return false;
-	again = to_base64(data, (size_t)n - padding);
-	if (strcmp(again, plain) != 0)
-		return false;
-	buf_add(ret, data, (size_t)n - padding);
+	buf_add(ret, data.ptr, data.len);
 	return true;
 }
 
@@ -140,7 +124,7 @@ int dsse_sign(const char *key, const char *payload_type, const char *payload, ch
 	_cleanup_pkey_ EVP_PKEY *k = NULL;
 	_cleanup_buf_ struct buf message = {0}, signature = {0};
 	_cleanup_json_ struct json *j = NULL;
-	_cleanup_free_ char *body = NULL, *text = NULL;
+	_cleanup_buf_ struct buf body = {0}, text = {0};
 	struct json *list, *one;
 	const EVP_MD *digest;
 	char id[SHA256_HEX_SIZE];
@@ -156,12 +140,12 @@ int dsse_sign(const char *key, const char *payload_type, const char *payload, ch
 	j = js_object_new();
 	list = js_array_new();
 	one = js_object_new();
-	body = to_base64(payload, strlen(payload));
-	text = to_base64(signature.ptr, signature.len);
-	js_set_string(j, "payload", body);
+	base64_add(&body, payload, strlen(payload));
+	base64_add(&text, signature.ptr, signature.len);
+	js_set_string(j, "payload", body.ptr);
 	js_set_string(j, "payloadType", payload_type);
 	js_set_string(one, "keyid", id);
-	js_set_string(one, "sig", text);
+	js_set_string(one, "sig", text.ptr);
 	js_append(list, one);
 	js_set(j, "signatures", list);
 	*ret = js_text(j, false);
