@@ -4,22 +4,26 @@ import time
 import traceback
 
 import access
+import autoscaling
 import control
 import ebs
 import ec2
+import elbv2
 import http1
 import metadata
 import ssm
 import sts
-from answers import Answer, ApiError, error_answer, request_id
+from answers import ApiError, error_answer, request_id
 from faults import Faults
+from fleet import Fleet
 
-SERVICES = {"ebs": ebs, "ec2": ec2, "sts": sts, "ssm": ssm}
+SERVICES = {"ebs": ebs, "ec2": ec2, "sts": sts, "ssm": ssm, "autoscaling": autoscaling, "elasticloadbalancing": elbv2}
 
 
 class App:
     def __init__(self, world):
         self.world = world
+        world.fleet = Fleet(world)
         self.faults = Faults(world)
         self.services = {name: module.Service(world) for name, module in SERVICES.items()}
         self.metadata = metadata.Service(world)
@@ -147,6 +151,3 @@ def fault_error(fault):
     headers = {"Retry-After": str(fault["retry_after"])} if "retry_after" in fault else {}
     return ApiError(fault.get("code", "InternalServerException"), fault.get("message", "ordered by a test"),
                     fault.get("status", 500), fault.get("reason"), headers)
-
-
-__all__ = ["App", "Answer"]

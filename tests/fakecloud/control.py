@@ -3,13 +3,14 @@
 
 GET settings, PATCH settings (an object of changes; null: the default again), GET counters, DELETE counters, GET log, DELETE log,
 GET objects/KIND, POST corrupt {"snapshot", "block", "byte"}, POST snapshot {"id", "status"}, POST image {"id", "state"},
-POST forget {"snapshot"}, GET blocks/SNAPSHOT.
+GET blocks/SNAPSHOT, POST new-image {...}, POST new-fleet {...} (fixtures.py).
 """
 import hashlib
 import json
 
 import faults
-from answers import Answer, json_answer
+import fixtures
+from answers import ApiError, json_answer
 
 
 class Service:
@@ -18,7 +19,7 @@ class Service:
 
     def answer(self, request):
         words = request.path[len("/_fake/"):].split("/")
-        name = "%s_%s" % (request.method.lower(), words[0])
+        name = "%s_%s" % (request.method.lower(), words[0].replace("-", "_"))
         handler = getattr(self, name, None)
         if handler is None:
             return json_answer({"error": "no %s %s" % (request.method, request.path)}, 404)
@@ -28,6 +29,8 @@ class Service:
                 return json_answer(handler(body, *words[1:]))
         except (KeyError, ValueError, TypeError) as e:
             return json_answer({"error": "%s: %s" % (type(e).__name__, e)}, 400)
+        except ApiError as e:
+            return json_answer({"error": "%s: %s" % (e.code, e.message)}, 400)
 
     def get_settings(self, _):
         return self.world.settings.values
@@ -83,5 +86,8 @@ class Service:
         self.world.store.save("images", body["id"], image)
         return image
 
+    def post_new_image(self, body):
+        return fixtures.image(self.world, self.app.services, body)
 
-__all__ = ["Service", "Answer"]
+    def post_new_fleet(self, body):
+        return fixtures.fleet(self.world, self.app.services, body)

@@ -4,7 +4,9 @@ import fnmatch
 
 import access
 import ec2_images
+import ec2_instances
 import ec2_snapshots
+import ec2_templates
 import query
 from answers import ApiError, ec2_answer
 
@@ -212,4 +214,4 @@ class Service:
                                 "optInStatus": "opt-in-not-required"} for r in REGIONS if r in wanted]}
 
 
-PARTS = [ec2_images, ec2_snapshots]
+PARTS = [ec2_images, ec2_snapshots, ec2_templates, ec2_instances]

@@ -5,7 +5,6 @@ import binascii
 import re
 import time
 
-import access
 import ec2
 import lineage
 from answers import ApiError, iso
@@ -375,6 +374,3 @@ class Part:
     def DisableImageDeregistrationProtection(self, caller, parameters):
         self.change(caller, parameters, "DisableImageDeregistrationProtection", protected=False)
         return {"return": "disabled"}
-
-
-__all__ = ["Part", "access"]

@@ -31,7 +31,7 @@ DEFAULTS = {
     "container_token": "container-token", "sso_tokens": {},
     # Auto Scaling and load balancing
     "instance_launch_s": 20, "instance_terminate_s": 10, "health_check_s": 10, "drain_s": 30, "capacity": {},
-    "images": {}, "asg_tick_s": 5,
+    "images": {}, "alarms": {}, "asg_tick_s": 5, "refresh_stuck_s": 3600,
 }
 
 
@@ -65,10 +65,9 @@ class World:
         self.directory = directory
         self.block_files = {}
         self.counters = collections.Counter()
-        self.seconds = collections.Counter()
         self.log = collections.deque(maxlen=4000)
         self.buckets = {}
-        self.rates_from = time.monotonic()
+        self.fleet = None
 
     # Time: the cloud's own clock is right but for clock_offset_s; what lasts is counted in scaled seconds.
     def wall(self):
