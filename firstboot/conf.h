@@ -68,8 +68,9 @@ struct conf {
 	const char *salt;
 	uint64_t data_blocks;
 	uint64_t hash_start;
-	const char *root;   /* PARTUUID */
-	const char *verity; /* PARTUUID */
+	const char *root;      /* PARTUUID */
+	const char *verity;    /* PARTUUID */
+	const char *signature; /* PARTUUID; NULL: the kernel is not asked to verify one */
 	const char *command_line;
 	uint64_t device_timeout; /* seconds */
 	unsigned on_corruption;	 /* enum conf_on_corruption */

@@ -23,6 +23,7 @@ const struct conf_key conf_boot_keys[] = {
 	{"HashStart", KIND_NUMBER, MODE_BOTH, AT(hash_start), .min = 0, .max = (uint64_t)1 << 40},
 	{"Root", KIND_UUID, MODE_BOTH, AT(root)},
 	{"Verity", KIND_UUID, MODE_BOTH, AT(verity)},
+	{"Signature", KIND_UUID, MODE_BOTH, AT(signature), .optional = true},
 	{"CommandLine", KIND_ANY, MODE_BOTH, AT(command_line)},
 	{"DeviceTimeout", KIND_NUMBER, MODE_BOTH, AT(device_timeout), .min = 0, .max = 86400},
 	{"OnCorruption", KIND_CHOICE, MODE_BOTH, AT(on_corruption), .choices = choices_on_corruption},

@@ -168,7 +168,7 @@ static int partition_fill(int dir, struct disk_partition *ret)
 	return r;
 }
 
-/* It is one of the two. A second one with its PARTUUID may be anybody's copy: which of them was meant, nobody can tell. */
+/* It is one of those. A second one with its PARTUUID may be anybody's copy: which of them was meant, nobody can tell. */
 static void disk_found(int dir, const char *uuid, struct disk_partition *found)
 {
 	struct disk_partition p;
@@ -183,7 +183,7 @@ static void disk_found(int dir, const char *uuid, struct disk_partition *found)
 }
 
 /* Looks at one block device; whatever goes wrong with it only means that it is not ours. */
-static void disk_look(int class, const char *name, const char *uuids[2], struct disk_partition *found[2])
+static void disk_look(int class, const char *name, const struct disk_wanted *wanted, size_t count)
 {
 	char uuid[PTABLE_UUID_TEXT];
 	int dir = openat(class, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -191,13 +191,23 @@ static void disk_look(int class, const char *name, const char *uuids[2], struct 
 	if (dir < 0)
 		return;
 	if (faccessat(dir, "partition", F_OK, 0) == 0 && partition_uuid(dir, uuid) == 0)
-		for (int i = 0; i < 2; i++)
-			if (strcmp(uuids[i], uuid) == 0)
-				disk_found(dir, uuid, found[i]);
+		for (size_t i = 0; i < count; i++)
+			if (wanted[i].uuid && strcmp(wanted[i].uuid, uuid) == 0)
+				disk_found(dir, uuid, wanted[i].ret);
 	close(dir);
 }
 
-static bool disk_scan(const char *uuids[2], struct disk_partition *found[2])
+/* The first of those that are not there yet; NULL: all are. */
+static const struct disk_wanted *disk_missing(const struct disk_wanted *wanted, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (wanted[i].uuid && !wanted[i].ret->device[0])
+			return &wanted[i];
+	return NULL;
+}
+
+/* Returns one that is still missing, NULL: none. */
+static const struct disk_wanted *disk_scan(const struct disk_wanted *wanted, size_t count)
 {
 	struct dir d;
 	const char *name;
@@ -205,11 +215,11 @@ static bool disk_scan(const char *uuids[2], struct disk_partition *found[2])
 
 	gpt.disk[0] = '\0';
 	if (dir_open(&d, AT_FDCWD, "/sys/class/block") < 0)
-		return false;
+		return wanted;
 	while (dir_next(&d, &name, &type) > 0)
-		disk_look(d.fd, name, uuids, found);
+		disk_look(d.fd, name, wanted, count);
 	dir_close(&d);
-	return found[0]->device[0] && found[1]->device[0];
+	return disk_missing(wanted, count);
 }
 
 /* Sleeps until a block device changed, or for RESCAN_MS, or to the deadline. */
@@ -234,18 +244,17 @@ static void disk_sleep(int uevent_fd, uint64_t deadline)
 	}
 }
 
-void disk_wait(const char *root_uuid, const char *verity_uuid, uint64_t timeout, int uevent_fd,
-	       struct disk_partition *ret_root, struct disk_partition *ret_verity)
+void disk_wait(const struct disk_wanted *wanted, size_t count, uint64_t timeout, int uevent_fd)
 {
-	const char *uuids[2] = {root_uuid, verity_uuid};
-	struct disk_partition *found[2] = {ret_root, ret_verity};
 	uint64_t deadline = clock_ms() + timeout * 1000;
+	const struct disk_wanted *missing;
 
-	ret_root->device[0] = ret_verity->device[0] = '\0';
-	while (!disk_scan(uuids, found)) {
+	for (size_t i = 0; i < count; i++)
+		wanted[i].ret->device[0] = '\0';
+	while ((missing = disk_scan(wanted, count))) {
 		if (clock_ms() >= deadline)
 			refuse(ABI_REFUSED_NO_ROOT, "no partition with PARTUUID %s appeared within %llu s",
-			       found[0]->device[0] ? verity_uuid : root_uuid, (unsigned long long)timeout);
+			       missing->uuid, (unsigned long long)timeout);
 		disk_sleep(uevent_fd, deadline);
 	}
 }

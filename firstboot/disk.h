@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finding the two partitions by PARTUUID, whatever the disk is called. */
+/* Finding the partitions by PARTUUID, whatever the disk is called. */
 #ifndef FIRSTBOOT_DISK_H
 #define FIRSTBOOT_DISK_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct disk_partition {
@@ -13,12 +14,15 @@ struct disk_partition {
 	uint64_t size;	 /* bytes */
 };
 
+struct disk_wanted {
+	const char *uuid; /* PARTUUID in lower case; NULL: nothing is wanted here */
+	struct disk_partition *ret;
+};
+
 /*
- * Waits until both partitions are there, woken by uevents from @uevent_fd; refuses after @timeout seconds.
- * With two disks that carry the same image the first one found of each counts: dm-verity has the last word on
- * either.
+ * Waits until the @count partitions are there, woken by uevents from @uevent_fd; refuses after @timeout seconds.
+ * With two partitions of one PARTUUID it refuses: nobody can tell which was meant.
  */
-void disk_wait(const char *root_uuid, const char *verity_uuid, uint64_t timeout, int uevent_fd,
-	       struct disk_partition *ret_root, struct disk_partition *ret_verity);
+void disk_wait(const struct disk_wanted *wanted, size_t count, uint64_t timeout, int uevent_fd);
 
 #endif

@@ -23,6 +23,7 @@
 #include "read_all.h"
 #include "record.h"
 #include "root.h"
+#include "signature.h"
 #include "steps.h"
 #include "supervise.h"
 #include "uevent.h"
@@ -92,11 +93,15 @@ static void load_modules(void)
 
 static void open_root(void)
 {
-	struct disk_partition data = {.size = 0}, hash = {.size = 0};
+	struct disk_partition data = {.size = 0}, hash = {.size = 0}, signature = {.size = 0};
+	const struct disk_wanted wanted[] = {
+		{conf.root, &data}, {conf.verity, &hash}, {conf.signature, &signature}};
 	struct verity_device device;
 
-	disk_wait(conf.root, conf.verity, conf.device_timeout, uevent_fd, &data, &hash);
+	disk_wait(wanted, sizeof wanted / sizeof wanted[0], conf.device_timeout, uevent_fd);
 	steps_end(STEP_DISK);
+	if (conf.signature)
+		signature_load(&signature);
 	verity_open(&conf, &data, &hash, &device);
 	guard_start(uevent_fd, &device, &data, &hash);
 	steps_end(STEP_VERITY);
@@ -114,6 +119,8 @@ static void record_verified(void)
 	record_text("root_hash", conf.root_hash);
 	record_number("ms", steps_total());
 	record_text("verify", conf.verify_full ? "full" : "lazy");
+	if (conf.signature)
+		record_text("signature", "kernel");
 	steps_record();
 	record_end();
 }

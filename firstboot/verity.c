@@ -12,6 +12,7 @@
 #include "end.h"
 #include "file.h"
 #include "image/abi.h"
+#include "signature.h"
 #include "verity.h"
 
 #define DM_NAME		 "root"
@@ -97,17 +98,31 @@ bool verity_ends_by_itself(unsigned on_corruption)
 /*
  * The optional arguments of the policy. With OnCorruption=poweroff the kernel fails the read, so that bad
  * data is never delivered, and the guard (guard.h) ends the machine; as it does for read errors where the
- * kernel does not.
+ * kernel does not. Returns their number.
  */
-static const char *policy_arguments(unsigned on_corruption)
+static unsigned policy_arguments(unsigned on_corruption, const char **ret)
 {
 	bool on_error = kernel_has_on_error();
 
+	*ret = "";
+	if (on_corruption == CONF_POWEROFF)
+		return 0;
 	if (on_corruption == CONF_REBOOT)
-		return on_error ? "2 restart_on_corruption restart_on_error" : "1 restart_on_corruption";
-	if (on_corruption == CONF_PANIC)
-		return on_error ? "2 panic_on_corruption panic_on_error" : "1 panic_on_corruption";
-	return "0";
+		*ret = on_error ? " restart_on_corruption restart_on_error" : " restart_on_corruption";
+	else
+		*ret = on_error ? " panic_on_corruption panic_on_error" : " panic_on_corruption";
+	return on_error ? 2 : 1;
+}
+
+/* Why the kernel does not take the table. */
+static _Noreturn void refuse_table(const struct conf *c, const char *table, int error)
+{
+	if (c->signature && error == -ENOKEY)
+		refuse(ABI_REFUSED_SIGNATURE,
+		       "no key that the kernel trusts made the signature of the root hash (is Secure Boot on, with its certificate?)");
+	if (c->signature && (error == -EKEYREJECTED || error == -EBADMSG))
+		refuse(ABI_REFUSED_SIGNATURE, "the signature is not of this root hash: %s", strerror(-error));
+	refuse(ABI_REFUSED_VERITY, "the kernel does not take the table '%s': %s", table, strerror(-error));
 }
 
 static void load_table(const struct conf *c, const struct disk_partition *data,
@@ -116,12 +131,15 @@ static void load_table(const struct conf *c, const struct disk_partition *data,
 	struct dm_target_spec *spec = (void *)(dm.bytes + sizeof dm.head);
 	char *arguments = dm.bytes + sizeof dm.head + sizeof *spec;
 	struct line table = {.len = 0};
+	const char *policy;
+	unsigned count = policy_arguments(c->on_corruption, &policy);
 	int r;
 
-	line_printf(&table, "1 %s %s %u %u %llu %llu sha256 %s %s %s", data->device, hash->device,
+	line_printf(&table, "1 %s %s %u %u %llu %llu sha256 %s %s %u%s%s", data->device, hash->device,
 		    ABI_BLOCK_SIZE, ABI_BLOCK_SIZE, (unsigned long long)c->data_blocks,
 		    (unsigned long long)c->hash_start, c->root_hash, c->salt,
-		    policy_arguments(c->on_corruption));
+		    c->signature ? count + 2 : count, policy,
+		    c->signature ? " root_hash_sig_key_desc " SIGNATURE_KEY : "");
 	dm_prepare(DM_READONLY_FLAG);
 	dm.head.target_count = 1;
 	spec->length = c->data_blocks * (ABI_BLOCK_SIZE / 512);
@@ -129,8 +147,7 @@ static void load_table(const struct conf *c, const struct disk_partition *data,
 	memcpy(arguments, table.text, table.len + 1); /* 2048 bytes at most: fits behind both headers */
 	r = dm_call(DM_TABLE_LOAD);
 	if (r < 0)
-		refuse(ABI_REFUSED_VERITY, "the kernel does not take the table '%s': %s", table.text,
-		       strerror(-r));
+		refuse_table(c, table.text, r);
 }
 
 void verity_open(const struct conf *c, const struct disk_partition *data, const struct disk_partition *hash,

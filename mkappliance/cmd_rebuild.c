@@ -35,6 +35,8 @@ static int run_rebuild(const struct command *self, int argc, char **argv, struct
 		 &o.cache_dir},
 		{"attach-signature", 0, OPTION_STRING, "FILE", "the signed UKI, if it was signed elsewhere",
 		 &o.attach},
+		{"attach-root-signature", 0, OPTION_STRING, "FILE",
+		 "the signature of the root hash, likewise", &o.attach_root},
 		{"threads", 0, OPTION_NUMBER, "N", "at most N at work (default: one a processor)",
 		 &o.threads},
 		{0},

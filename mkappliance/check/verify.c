@@ -46,6 +46,8 @@ static int verify_root(struct verify *v, struct error *err)
 	if (r < 0)
 		return r;
 	r = verify_superblock(v, err);
+	if (r == 0)
+		r = verify_signature(v, err);
 	if (r < 0)
 		return r;
 	r = verify_tree(v, &g, &trusted, err);
@@ -54,14 +56,16 @@ static int verify_root(struct verify *v, struct error *err)
 	return verify_content(v, &g, trusted, err);
 }
 
-int verify_image(const char *image, const struct manifest *m, const char *blocks_path, unsigned threads,
-		 struct verify_report *ret, struct error *err)
+int verify_image(const char *image, const struct manifest *m, const char *blocks_path,
+		 const struct buf *certificate, unsigned threads, struct verify_report *ret,
+		 struct error *err)
 {
 	_cleanup_close_ int fd = open(image, O_RDONLY | O_CLOEXEC);
 	struct verify v = {.fd = fd,
 			   .name = image,
 			   .m = m,
 			   .blocks_path = blocks_path,
+			   .certificate = certificate,
 			   .threads = threads,
 			   .report = ret};
 	int r;

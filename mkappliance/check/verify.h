@@ -25,20 +25,22 @@ struct verify_report {
 	size_t count;
 	bool ok;
 	/* The first difference inside a partition; partition is NULL when there is none. */
-	const char *partition; /* "esp", "root", "root-verity" */
+	const char *partition; /* "esp", "root", "root-verity", "root-verity-sig" */
 	uint64_t block;	       /* 4096-byte block from the start of the partition */
 	char *owner;	       /* of a block of root: the file, "inode table", ...; owned; NULL elsewhere */
 	uint64_t differing;    /* data blocks of root that differ */
 };
 
 /*
- * Checks @image against @m. @blocks_path names the list of block digests, which tells where a difference
+ * Checks @image against @m. @certificate: DER of the one whose key must have signed the root hash; NULL: a signature is compared with
+ * the manifest only. @blocks_path names the list of block digests, which tells where a difference
  * outside root lies; it may be NULL, and a list that does not belong to @m is not believed. Goes on after a difference where
  * that makes sense, so that the report is whole. Returns 0 when everything was looked at (see ret->ok), or a negative errno value
  * when it could not be (unreadable, interrupted). @ret is freed by verify_report_free() in either case.
  */
-int verify_image(const char *image, const struct manifest *m, const char *blocks_path, unsigned threads,
-		 struct verify_report *ret, struct error *err);
+int verify_image(const char *image, const struct manifest *m, const char *blocks_path,
+		 const struct buf *certificate, unsigned threads, struct verify_report *ret,
+		 struct error *err);
 void verify_report_free(struct verify_report *r);
 #define _cleanup_report_ __attribute__((cleanup(verify_report_free)))
 

@@ -224,7 +224,7 @@ static void report_data(struct content *c)
 /* The name of what lies at @offset of the disk. */
 static const char *place_of(const struct manifest *m, uint64_t offset)
 {
-	for (int i = 0; i < PART_COUNT; i++)
+	for (size_t i = 0; i < m->layout.count; i++)
 		if (offset >= m->layout.part[i].offset &&
 		    offset - m->layout.part[i].offset < m->layout.part[i].size)
 			return m->layout.part[i].name;

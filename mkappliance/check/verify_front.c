@@ -21,9 +21,9 @@ static char *table_difference(const struct gpt *got, const struct layout *want)
 {
 	if (memcmp(&got->disk_guid, &want->disk_guid, sizeof(got->disk_guid)) != 0)
 		return xstrdup("the disk GUID differs");
-	if (got->count != PART_COUNT)
-		return xasprintf("%u partitions, built were %d", got->count, PART_COUNT);
-	for (unsigned i = 0; i < PART_COUNT; i++) {
+	if (got->count != want->count)
+		return xasprintf("%u partitions, built were %zu", got->count, want->count);
+	for (unsigned i = 0; i < want->count; i++) {
 		const struct gpt_entry *e = &got->entries[i];
 		const struct partition *p = &want->part[i];
 		char uuid[GUID_TEXT_SIZE];
@@ -122,6 +122,10 @@ static char *conf_difference(const struct manifest *m, const char *text, size_t 
 	guid_format(&m->layout.part[PART_VERITY].uuid, uuid);
 	if (!conf_says(text, len, "Verity", uuid))
 		return xstrdup("the verity partition of /appliance.conf is not the manifest's");
+	guid_format(&m->layout.part[PART_SIGNATURE].uuid, uuid);
+	if (m->signature.required && !conf_says(text, len, "Signature", uuid))
+		return xstrdup(
+			"/appliance.conf does not ask for the signature that the manifest says is required");
 	if (!conf_says(text, len, "CommandLine", m->command_line))
 		return xstrdup("the command line of /appliance.conf is not the manifest's");
 	return NULL;

@@ -11,6 +11,7 @@ struct verify {
 	uint64_t size;	  /* of the file */
 	const struct manifest *m;
 	const char *blocks_path;
+	const struct buf *certificate; /* of the signature of the root hash; NULL: any */
 	unsigned threads;
 	struct verify_report *report;
 };
@@ -27,6 +28,9 @@ void report_place(struct verify *v, const char *partition, uint64_t block, char 
 int verify_table(struct verify *v, struct error *err);
 int verify_boot_files(struct verify *v, struct error *err);
 int verify_superblock(struct verify *v, struct error *err);
+
+/* check/verify_signature.c: the signature of the root hash. */
+int verify_signature(struct verify *v, struct error *err);
 
 /* check/verify_data.c: the hash tree from its root downwards, then every 512 KiB block of the disk. */
 int verify_tree(struct verify *v, const struct verity_geometry *g, bool *ret_trusted, struct error *err);

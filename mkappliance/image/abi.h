@@ -14,6 +14,8 @@
  *   DataBlocks=              number of 4096-byte data blocks
  *   HashStart=               first 4096-byte block of the tree on the hash device (1: behind the superblock)
  *   Root= Verity=            PARTUUIDs of the two partitions, lower case
+ *   Signature=               optional: PARTUUID of the partition with the signature of the root hash (image/root_signature.h, at
+ *                            most ABI_SIGNATURE_MAX bytes of JSON), which the kernel must accept
  *   CommandLine=             what /proc/cmdline must say, to the byte
  *   DeviceTimeout=           seconds to wait for the partitions
  *   OnCorruption=            poweroff | reboot | panic
@@ -88,7 +90,8 @@
  *   "t"      seconds since the kernel started (CLOCK_MONOTONIC), three decimals.
  *
  *   init      the init runs: "name", "version"
- *   verified  root is mounted through dm-verity: "root_hash", "ms" since init, "verify" ("lazy"|"full"), and of these ms
+ *   verified  root is mounted through dm-verity: "root_hash", "ms" since init, "verify" ("lazy"|"full"), "signature"
+ *             ("kernel": it accepted it) with Signature=, and of these ms
  *             "modules_ms", "disk_ms" (until both partitions were there), "verity_ms", with "full" "read_ms", "mount_ms"
  *   data      the data volume is mounted: "device", "state" ("clean"|"repaired"|"formatted")
  *   network   an interface has got or lost an address: "interface", "state" ("up"|"lost"), with "up" "address" (with
@@ -134,6 +137,7 @@
 #define ABI_SERVICE_MAIN     "main"
 #define ABI_BLOCK_SIZE	     4096
 #define ABI_SALT_SIZE	     32
+#define ABI_SIGNATURE_MAX    16384
 #define ABI_RECORD_PREFIX    "mkappliance: "
 #define ABI_APP_PREFIX	     "app: "
 
@@ -162,6 +166,7 @@
 #define ABI_REFUSED_AMBIGUOUS  "ambiguous"    /* two disks have such a partition */
 #define ABI_REFUSED_SIZE       "size"	      /* a partition is smaller than the table needs */
 #define ABI_REFUSED_VERITY     "verity"	      /* the kernel refuses the dm-verity table */
+#define ABI_REFUSED_SIGNATURE  "signature"    /* the kernel does not accept the signature of the root hash */
 #define ABI_REFUSED_MOUNT      "mount"	      /* the root does not mount */
 #define ABI_REFUSED_CORRUPTION "corruption"   /* a block does not match the root hash: "block" */
 #define ABI_REFUSED_READ_ERROR \

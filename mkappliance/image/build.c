@@ -10,6 +10,7 @@
 
 #include "image/build_internal.h"
 #include "image/gpt.h"
+#include "image/secure_boot.h"
 #include "image/writer.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
@@ -27,7 +28,10 @@ static void build_free(struct build *b)
 	block_digests_free(&b->blocks);
 	manifest_free(b->manifest);
 	buf_free(&b->attach);
+	root_signer_free(&b->root_signer);
+	buf_free(&b->root_signature);
 	output_abort(&b->unsigned_out);
+	output_abort(&b->root_hash_out);
 	output_abort(&b->image);
 	output_abort(&b->manifest_out);
 	output_abort(&b->blocks_out);
@@ -81,8 +85,14 @@ static int plan_root(struct build *b, struct error *err)
 
 static int plan_with_esp(struct build *b, uint64_t esp_used, struct error *err)
 {
-	return layout_plan(b->t->appliance.name, b->t->appliance.arch, esp_used, ext4_size(b->fs),
-			   b->geometry.hash_blocks * VERITY_BLOCK, &b->layout, err);
+	const char *name = b->t->appliance.name;
+	enum architecture arch = b->t->appliance.arch;
+	int r = layout_plan(name, arch, esp_used, ext4_size(b->fs), b->geometry.hash_blocks * VERITY_BLOCK,
+			    &b->layout, err);
+
+	if (r == 0 && b->root_signer.enabled)
+		layout_add_signature(name, arch, &b->layout);
+	return r;
 }
 
 /*
@@ -92,6 +102,7 @@ static int plan_with_esp(struct build *b, uint64_t esp_used, struct error *err)
 static int plan_attachment(struct build *b, struct error *err)
 {
 	const struct image_options *o = b->o;
+	int r;
 
 	if ((o->attach || o->unsigned_out) && b->t->sign.secure_boot_key)
 		return error_usage(
@@ -102,7 +113,31 @@ static int plan_attachment(struct build *b, struct error *err)
 		return error_usage(
 			err,
 			"--unsigned-out comes before the signature, --attach-signature after it: not both");
-	return o->attach ? io_read_file(AT_FDCWD, o->attach, UKI_MAX, &b->attach, err) : 0;
+	if (!o->attach)
+		return 0;
+	r = io_read_file(AT_FDCWD, o->attach, UKI_MAX, &b->attach, err);
+	return r < 0 ? r : sign_check_signed(b->attach.ptr, b->attach.len, o->attach, err);
+}
+
+/* Whether the firmware of SecureBootVariables= will start what comes out. */
+static int check_firmware(const struct build *b, struct error *err)
+{
+	static const char name[] = "[Sign] SecureBootVariables=";
+	_cleanup_secure_boot_ struct secure_boot sb = {0};
+	const void *der = NULL;
+	size_t len = 0;
+	int r;
+
+	if (!b->t->sign.secure_boot_variables || b->o->unsigned_out)
+		return 0;
+	r = secure_boot_read(b->t->sign.secure_boot_variables, &sb, err);
+	if (r < 0)
+		return r;
+	if (b->o->attach)
+		return secure_boot_find_authority(&sb, b->attach.ptr, b->attach.len, name, err);
+	if (b->parts.signer)
+		der = signer_certificate(b->parts.signer, &len);
+	return secure_boot_check_signer(&sb, der, len, name, err);
 }
 
 /*
@@ -113,13 +148,12 @@ static int plan_disk(struct build *b, struct error *err)
 {
 	int r;
 
-	r = plan_with_esp(b, LAYOUT_ESP_SIZE, err);
-	if (r < 0)
+	if ((r = root_signer_open(b->t, b->o->attach_root, b->o->root_hash_out, &b->root_signer, err)) < 0 ||
+	    (r = root_signer_check(&b->root_signer, b->t, &b->c->kernel, err)) < 0 ||
+	    (r = plan_attachment(b, err)) < 0 || (r = check_firmware(b, err)) < 0 ||
+	    (r = plan_with_esp(b, LAYOUT_ESP_SIZE, err)) < 0)
 		return r;
 	r = boot_plan(b->t, b->c, &b->parts, &b->layout, &b->sb, &b->boot, err);
-	if (r < 0)
-		return r;
-	r = plan_attachment(b, err);
 	return r < 0 ? r : plan_with_esp(b, esp_size_for(b->boot.uki_size + b->attach.len), err);
 }
 
@@ -155,7 +189,30 @@ static int put_root(struct build *b, struct error *err)
 	return 0;
 }
 
-/* ---- 4: what boots ---- */
+/* ---- 4: its signature ---- */
+
+static int put_signature(struct build *b, struct error *err)
+{
+	struct partition *part = &b->layout.part[PART_SIGNATURE];
+	_cleanup_(extent_free) struct extent_list extents = {0};
+	struct writer w = writer_for(b, NULL);
+	char hex[SHA256_HEX_SIZE];
+	int r;
+
+	if (!b->root_signer.enabled)
+		return 0;
+	hex_encode(b->root_hash.b, sizeof(b->root_hash.b), hex);
+	if (b->o->root_hash_out)
+		return io_write_full(b->root_hash_out.fd, b->root_hash_out.path, hex, strlen(hex), err);
+	r = root_sign(&b->root_signer, &b->root_hash, &b->root_signature, err);
+	if (r < 0)
+		return r;
+	part->used = b->root_signature.len;
+	extent_add_memory(&extents, 0, b->root_signature.len, b->root_signature.ptr);
+	return writer_put(&w, part->offset, part->size, &extents, err);
+}
+
+/* ---- 5: what boots ---- */
 
 static uint32_t derive_volume_id(const char *name)
 {
@@ -223,7 +280,7 @@ static int put_esp(struct build *b, struct error *err)
 	return 0;
 }
 
-/* ---- 5: the partition table ---- */
+/* ---- 6: the partition table ---- */
 
 static int put_table(struct build *b, struct error *err)
 {
@@ -251,6 +308,7 @@ int image_build(const struct template *t, struct compose_result *c, const struct
 		.c = c,
 		.o = o,
 		.unsigned_out = OUTPUT_INIT,
+		.root_hash_out = OUTPUT_INIT,
 		.image = OUTPUT_INIT,
 		.manifest_out = OUTPUT_INIT,
 		.blocks_out = OUTPUT_INIT,
@@ -265,7 +323,7 @@ int image_build(const struct template *t, struct compose_result *c, const struct
 	if ((r = boot_parts_load(t, o->init_path, &b.parts, err)) < 0 || (r = plan_root(&b, err)) < 0 ||
 	    (r = plan_disk(&b, err)) < 0 || (r = build_describe_inputs(&b, err)) < 0 ||
 	    (r = build_open_outputs(&b, &result, err)) < 0 || (r = put_root(&b, err)) < 0 ||
-	    (r = put_esp(&b, err)) < 0 || (r = put_table(&b, err)) < 0)
+	    (r = put_signature(&b, err)) < 0 || (r = put_esp(&b, err)) < 0 || (r = put_table(&b, err)) < 0)
 		return r;
 	build_sync_image(&b);
 	if ((r = tree_check_sources(c->tree, err)) < 0)

@@ -19,7 +19,10 @@ struct image_options {
 	const char *init_path;	  /* the static init; NULL: where this program was installed or built */
 	unsigned threads;	  /* 0: one a processor */
 	const char *unsigned_out; /* also write the UKI there, for a signer elsewhere; NULL */
-	const char *attach;	  /* the UKI as that signer gave it back: its signature is taken over; NULL */
+	const char
+		*root_hash_out;	 /* also write the root hash there, in hexadecimal without a line end; NULL */
+	const char *attach_root; /* its signature, as that signer gave it back; NULL */
+	const char *attach;	 /* the UKI as that signer gave it back: its signature is taken over; NULL */
 	const struct locked *locked;   /* the earlier build that this one must equal; NULL: none */
 	struct kernel_hashing *kernel; /* begun by compose_run() with the same kernel; NULL: not */
 	bool sha256;		       /* also NAME-VERSION.raw.sha256, for sha256sum -c */

@@ -7,6 +7,7 @@
 #include "image/build.h"
 #include "image/esp.h"
 #include "image/ext4.h"
+#include "image/root_sign.h"
 #include "lib/background.h"
 #include "lib/io.h"
 
@@ -30,9 +31,11 @@ struct build {
 	struct block_digests blocks;
 	uint64_t nonzero;
 	struct buf attach; /* the file of o->attach */
+	struct root_signer root_signer;
+	struct buf root_signature; /* content of its partition; empty: there is none, or it is signed later */
 	struct manifest *manifest;
-	struct output unsigned_out, image, manifest_out, blocks_out, spdx_out, cyclonedx_out, provenance_out,
-		sha256_out;
+	struct output unsigned_out, root_hash_out, image, manifest_out, blocks_out, spdx_out, cyclonedx_out,
+		provenance_out, sha256_out;
 };
 
 /* ---- build_outputs.c: files without a name until the end ---- */

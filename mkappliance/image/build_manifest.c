@@ -108,6 +108,9 @@ int build_describe(struct build *b, struct error *err)
 	m->verity_uuid = b->sb.uuid;
 	m->fs_uuid = b->fs_uuid;
 	m->root_hash = b->root_hash;
+	m->signature.there = b->root_signature.len > 0;
+	m->signature.certificate = b->root_signer.fingerprint;
+	m->signature.required = b->t->sign.verity_required;
 	m->uki_size = b->boot.uki.len;
 	sha256_of(b->boot.initrd.ptr, b->boot.initrd.len, &m->initrd_digest);
 	m->initrd_size = b->boot.initrd.len;

@@ -29,6 +29,8 @@ static int open_optional(struct build *b, const struct image_result *paths, stru
 
 	if (b->o->unsigned_out)
 		r = output_open(b->o->unsigned_out, &b->unsigned_out, err);
+	if (r == 0 && b->o->root_hash_out)
+		r = output_open(b->o->root_hash_out, &b->root_hash_out, err);
 	if (r == 0 && paths->cyclonedx_path)
 		r = output_open(paths->cyclonedx_path, &b->cyclonedx_out, err);
 	if (r == 0 && paths->sha256_path)
@@ -170,8 +172,9 @@ void build_sync_image(struct build *b)
 
 int build_commit(struct build *b, const struct image_result *paths, struct error *err)
 {
-	struct output *const all[] = {&b->unsigned_out,	  &b->blocks_out,   &b->spdx_out,   &b->cyclonedx_out,
-				      &b->provenance_out, &b->manifest_out, &b->sha256_out, &b->image};
+	struct output *const all[] = {&b->unsigned_out, &b->root_hash_out, &b->blocks_out,
+				      &b->spdx_out,	&b->cyclonedx_out, &b->provenance_out,
+				      &b->manifest_out, &b->sha256_out,	   &b->image};
 	const size_t count = sizeof(all) / sizeof(all[0]);
 	struct progress progress;
 	int r;

@@ -67,7 +67,7 @@ int conf_check_directory(const struct tree *tree, const char *what, const char *
 /* ---- the parts, in the order of image/abi.h ---- */
 
 static void put_root(struct render *r, const struct layout *l, const struct verity_superblock *sb,
-		     const struct sha256 *root_hash)
+		     const struct sha256 *root_hash, bool signature)
 {
 	char hash[SHA256_HEX_SIZE], salt[2 * ABI_SALT_SIZE + 1], uuid[GUID_TEXT_SIZE];
 
@@ -83,6 +83,10 @@ static void put_root(struct render *r, const struct layout *l, const struct veri
 	render(r, "Root", "%s", uuid);
 	guid_format(&l->part[PART_VERITY].uuid, uuid);
 	render(r, "Verity", "%s", uuid);
+	if (!signature)
+		return;
+	guid_format(&l->part[PART_SIGNATURE].uuid, uuid);
+	render(r, "Signature", "%s", uuid);
 }
 
 static void put_boot(struct render *r, const struct template *t, const struct kernel *k,
@@ -162,7 +166,7 @@ int conf_render(const struct template *t, const struct compose_result *c, const 
 	render(&r, "Format", "%d", ABI_FORMAT);
 	render(&r, "Name", "%s", t->appliance.name);
 	render(&r, "Version", "%s", t->appliance.version);
-	put_root(&r, l, sb, root_hash);
+	put_root(&r, l, sb, root_hash, t->sign.verity_required);
 	put_boot(&r, t, &c->kernel, command_line);
 	e = t->init.mode == INIT_SYSTEM ? put_system(&r, t, c->tree, err) : put_appliance(&r, t, c, err);
 	if (e >= 0)

@@ -111,7 +111,7 @@ static int write_table(int fd, const struct layout *l, struct error *err)
 		r = fdisk_set_disklabel_id_from_string(c, text);
 	if (r != 0)
 		return failed(err, r, "creating");
-	for (size_t i = 0; i < PART_COUNT; i++) {
+	for (size_t i = 0; i < l->count; i++) {
 		r = add_partition(c, i, &l->part[i], err);
 		if (r < 0)
 			return r;
@@ -131,9 +131,9 @@ static int check_table(const struct layout *l, const uint8_t *primary, const uin
 
 	if (r < 0)
 		return error_prefix(err, "what libfdisk wrote");
-	if (g.count != PART_COUNT || memcmp(&g.disk_guid, &l->disk_guid, sizeof(g.disk_guid)) != 0)
+	if (g.count != l->count || memcmp(&g.disk_guid, &l->disk_guid, sizeof(g.disk_guid)) != 0)
 		return error_set(err, -EIO, "%s: libfdisk wrote another table than it was told", NAME);
-	for (size_t i = 0; i < PART_COUNT; i++) {
+	for (size_t i = 0; i < l->count; i++) {
 		const struct gpt_entry *e = &g.entries[i];
 		const struct partition *p = &l->part[i];
 

@@ -20,10 +20,11 @@
 #define LAYOUT_DISK_ROUND \
 	(1024ull * 1024 * 1024) /* cloud volumes are whole GiB; the backup GPT must be at their end */
 
-enum layout_index { PART_ESP, PART_ROOT, PART_VERITY, PART_COUNT };
+/* The last one is there when the root hash is signed. */
+enum layout_index { PART_ESP, PART_ROOT, PART_VERITY, PART_SIGNATURE, PART_COUNT };
 
 struct partition {
-	const char *name; /* GPT name: "esp", "root", "root-verity" */
+	const char *name; /* GPT name: "esp", "root", "root-verity", "root-verity-sig" */
 	struct guid type;
 	struct guid uuid;
 	uint64_t offset;     /* bytes */
@@ -38,6 +39,7 @@ struct layout {
 	struct guid disk_guid;
 	uint64_t size; /* bytes of the whole disk */
 	struct partition part[PART_COUNT];
+	size_t count; /* of part[] that are on the disk: PART_COUNT, or without the signature one less */
 };
 
 /*
@@ -47,6 +49,12 @@ struct layout {
  */
 int layout_plan(const char *name, enum architecture arch, uint64_t esp_used, uint64_t root_used,
 		uint64_t verity_used, struct layout *ret, struct error *err);
+
+/*
+ * Appends the partition of the root hash's signature to what layout_plan() made: LAYOUT_ALIGN bytes, of which one block of 4096
+ * is used until the builder knows better (root_signature_encode()).
+ */
+void layout_add_signature(const char *name, enum architecture arch, struct layout *l);
 
 /* PARTUUID of root: the first 128 bits of the root hash; of its hash tree: the last 128 bits. */
 void layout_set_root_hash(struct layout *l, const struct sha256 *root_hash);

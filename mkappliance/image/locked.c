@@ -201,7 +201,7 @@ static bool block_differs(const struct locked *l, const struct block_digests *no
 
 static const char *partition_at(const struct layout *layout, uint64_t offset)
 {
-	for (size_t i = 0; i < PART_COUNT; i++)
+	for (size_t i = 0; i < layout->count; i++)
 		if (offset >= layout->part[i].offset &&
 		    offset - layout->part[i].offset < layout->part[i].size)
 			return layout->part[i].name;

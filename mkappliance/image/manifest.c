@@ -44,7 +44,7 @@ static struct json *disk_json(const struct layout *l)
 	js_set_int(j, "size", (int64_t)l->size);
 	js_set_int(j, "sector_size", LAYOUT_SECTOR);
 	set_guid(j, "guid", &l->disk_guid);
-	for (size_t i = 0; i < PART_COUNT; i++)
+	for (size_t i = 0; i < l->count; i++)
 		js_append(partitions, partition_json(&l->part[i]));
 	js_set(j, "partitions", partitions);
 	return j;
@@ -63,6 +63,13 @@ static struct json *verity_json(const struct manifest *m)
 	js_set_bytes(j, "salt", m->salt, sizeof(m->salt));
 	set_guid(j, "uuid", &m->verity_uuid);
 	set_digest(j, "root_hash", &m->root_hash);
+	if (m->signature.there) {
+		struct json *signature = js_object_new();
+
+		set_digest(signature, "certificate", &m->signature.certificate);
+		js_set_bool(signature, "required", m->signature.required);
+		js_set(j, "signature", signature);
+	}
 	return j;
 }
 
@@ -155,15 +162,15 @@ void manifest_set_dont_care(struct manifest *m)
 	uint64_t at = (uint64_t)GPT_PRIMARY_SECTORS * LAYOUT_SECTOR;
 
 	free(m->dont_care);
-	m->dont_care = xcalloc(PART_COUNT + 1, sizeof(*m->dont_care));
+	m->dont_care = xcalloc(l->count + 1, sizeof(*m->dont_care));
 	m->dont_care_count = 0;
-	for (size_t i = 0; i <= PART_COUNT; i++) {
-		uint64_t end = i < PART_COUNT ? l->part[i].offset
-					      : l->size - (uint64_t)GPT_BACKUP_SECTORS * LAYOUT_SECTOR;
+	for (size_t i = 0; i <= l->count; i++) {
+		uint64_t end = i < l->count ? l->part[i].offset
+					    : l->size - (uint64_t)GPT_BACKUP_SECTORS * LAYOUT_SECTOR;
 
 		if (end > at)
 			m->dont_care[m->dont_care_count++] = (struct byte_range){at, end - at};
-		if (i < PART_COUNT)
+		if (i < l->count)
 			at = l->part[i].offset + l->part[i].used;
 	}
 }

@@ -69,6 +69,11 @@ struct manifest {
 	struct guid verity_uuid; /* of the superblock */
 	struct guid fs_uuid;
 	struct sha256 root_hash;
+	struct {
+		bool there;		   /* the root hash is signed */
+		bool required;		   /* the init is told to have the kernel verify it */
+		struct sha256 certificate; /* SHA-256 of the signer's certificate in DER */
+	} signature;
 	struct sha256 uki_digest; /* SHA-256 of the UKI's bytes */
 	uint64_t uki_size;
 	struct sha256 initrd_digest;

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "image/abi.h"
 #include "image/gpt.h"
 #include "image/manifest.h"
 #include "lib/cleanup.h"
@@ -152,9 +153,12 @@ static int read_disk(const struct json *j, struct manifest *m, struct error *err
 	    (r = need_exact_int(j, "disk.sector_size", LAYOUT_SECTOR, err)) < 0 ||
 	    (r = need_guid(j, "disk.guid", &l->disk_guid, err)) < 0)
 		return r;
-	if (js_array_len(list) != PART_COUNT)
-		return error_set(err, -EINVAL, "'disk.partitions' is not a list of %d", PART_COUNT);
-	for (size_t i = 0; i < PART_COUNT; i++) {
+	layout_add_signature(m->name, arch, &want);
+	l->count = js_array_len(list);
+	if (l->count < PART_SIGNATURE || l->count > PART_COUNT)
+		return error_set(err, -EINVAL, "'disk.partitions' is not a list of %d or %d", PART_SIGNATURE,
+				 PART_COUNT);
+	for (size_t i = 0; i < l->count; i++) {
 		r = read_partition(js_array_get(list, i), &want.part[i], &l->part[i], err);
 		if (r < 0)
 			return error_prefix(err, "partition '%s'", want.part[i].name);
@@ -189,6 +193,23 @@ static int read_verity(const struct json *j, struct manifest *m, struct error *e
 	    (r = js_need_bytes(j, "verity.root_hash", m->root_hash.b, sizeof(m->root_hash.b), err)) < 0)
 		return r;
 	return 0;
+}
+
+static int read_signature(const struct json *j, struct manifest *m, struct error *err)
+{
+	int r;
+
+	if (m->layout.count == PART_COUNT && m->layout.part[PART_SIGNATURE].used > ABI_SIGNATURE_MAX)
+		return error_set(err, -EINVAL, "no signature has more than %d bytes", ABI_SIGNATURE_MAX);
+	m->signature.there = js_get(j, "verity.signature");
+	if (!m->signature.there)
+		return 0;
+	if (m->layout.count != PART_COUNT)
+		return error_set(err, -EINVAL, "'verity.signature' without a partition for it");
+	r = js_need_bytes(j, "verity.signature.certificate", m->signature.certificate.b, SHA256_SIZE, err);
+	if (r == 0 && !js_bool(js_get(j, "verity.signature.required"), &m->signature.required))
+		return error_set(err, -EINVAL, "'verity.signature.required' is missing or no boolean");
+	return r;
 }
 
 static int read_digests(const struct json *j, struct manifest *m, struct error *err)
@@ -273,7 +294,7 @@ static int check_dont_care(const struct manifest *m, struct error *err)
 			return error_set(err, -EINVAL,
 					 "dont_care[%zu] is empty, out of order or over the partition table",
 					 i);
-		for (size_t p = 0; p < PART_COUNT; p++)
+		for (size_t p = 0; p < m->layout.count; p++)
 			if (start < m->layout.part[p].offset + m->layout.part[p].used &&
 			    m->layout.part[p].offset < end)
 				return error_set(err, -EINVAL,
@@ -290,7 +311,8 @@ static int read_document(const struct json *j, struct manifest *m, struct error 
 
 	if ((r = need_exact_int(j, "format", MANIFEST_FORMAT, err)) < 0 || (r = read_head(j, m, err)) < 0 ||
 	    (r = read_disk(j, m, err)) < 0 || (r = read_verity(j, m, err)) < 0 ||
-	    (r = read_digests(j, m, err)) < 0 || (r = read_dont_care(j, m, err)) < 0 ||
+	    (r = read_signature(j, m, err)) < 0 || (r = read_digests(j, m, err)) < 0 ||
+	    (r = read_dont_care(j, m, err)) < 0 ||
 	    (r = manifest_inputs_read(js_get(j, "inputs"), m, err)) < 0 ||
 	    (r = installed_read(js_get(j, "packages"), &m->packages, err)) < 0 ||
 	    (r = manifest_pcrs_read(js_get(j, "pcrs"), &m->pcrs, err)) < 0 ||

@@ -25,6 +25,7 @@ void secure_boot_free(struct secure_boot *s)
 	buf_free(&s->kek);
 	buf_free(&s->db);
 	buf_free(&s->dbx);
+	buf_free(&s->mok);
 	buf_free(&s->authority);
 	*s = (struct secure_boot){0};
 }

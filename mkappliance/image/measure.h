@@ -26,6 +26,7 @@
 struct secure_boot {
 	bool enabled;
 	struct buf pk, kek, db, dbx;
+	struct buf mok; /* MokListRT: certificates that the kernel trusts and the firmware does not measure */
 	struct buf
 		authority; /* the EFI_SIGNATURE_DATA of db that vouches for the UKI: owner and certificate */
 };

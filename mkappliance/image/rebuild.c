@@ -58,6 +58,7 @@ static int build_in(const char *dir, const struct rebuild_options *o, const stru
 		.init_path = o->init_path,
 		.threads = o->threads,
 		.attach = o->attach,
+		.attach_root = o->attach_root,
 		.locked = locked,
 		.unsigned_provenance = true,
 	};

@@ -6,11 +6,12 @@
 #include "image/manifest.h"
 
 struct rebuild_options {
-	const char *manifest;  /* of the build that is to be repeated */
-	const char *source;    /* the directory of the template, or the file */
-	const char *cache_dir; /* whose layers may be used; NULL: none, everything is made anew */
-	const char *attach;    /* the signed UKI, when the image was signed elsewhere; NULL */
-	const char *init_path; /* as in struct image_options */
+	const char *manifest;	 /* of the build that is to be repeated */
+	const char *source;	 /* the directory of the template, or the file */
+	const char *cache_dir;	 /* whose layers may be used; NULL: none, everything is made anew */
+	const char *attach;	 /* the signed UKI, when the image was signed elsewhere; NULL */
+	const char *attach_root; /* the signature of the root hash, likewise */
+	const char *init_path;	 /* as in struct image_options */
 	bool offline;
 	unsigned threads;
 };

@@ -13,8 +13,9 @@
 #include "lib/cleanup.h"
 #include "lib/io.h"
 
-#define ESL_MAX	   ((size_t)64 << 10)
-#define ATTRIBUTES (EFI_NON_VOLATILE | EFI_BOOT_SERVICE | EFI_RUNTIME | EFI_TIME_BASED_AUTH)
+#define ESL_MAX	      ((size_t)64 << 10)
+#define PLAIN	      (EFI_NON_VOLATILE | EFI_BOOT_SERVICE | EFI_RUNTIME)
+#define AUTHENTICATED (PLAIN | EFI_TIME_BASED_AUTH)
 
 enum { PK, KEK, DB, VERITY, KEY_COUNT };
 
@@ -29,6 +30,10 @@ static const struct {
 	[DB] = {"db", "image signing key", EFI_SECURITY_DATABASES, KEK},
 	[VERITY] = {"verity", "root hash signing key", NULL, VERITY},
 };
+
+/* shim's list of the owner's keys as it hands it to the kernel, which has no other way to find them. */
+#define SHIM_LOCK "605dab50-e046-4300-abb6-3dd810dd8b23"
+#define MOK_LIST  "MokListRT"
 
 /* ---- making them ---- */
 
@@ -100,7 +105,7 @@ static int generate_pair(struct generation *g, size_t k, const struct keys_optio
 		r = put(g, keys[k].name, ".key", 0600, &key, err);
 	if (r == 0)
 		r = put(g, keys[k].name, ".crt", 0644, &crt, err);
-	if (r == 0 && keys[k].vendor) {
+	if (r == 0) {
 		efi_signature_list(owner, der.ptr, der.len, &esl);
 		r = put(g, keys[k].name, ".esl", 0644, &esl, err);
 	}
@@ -116,7 +121,7 @@ static int generate_auth(struct generation *g, size_t k, const struct keys_optio
 	_cleanup_free_ char *esl_path = path_of(g->dir, keys[k].name, ".esl");
 	_cleanup_signer_ struct signer *s = NULL;
 	_cleanup_buf_ struct buf esl = {0}, auth = {0};
-	struct efi_variable v = {.name = keys[k].name, .vendor = keys[k].vendor, .attributes = ATTRIBUTES};
+	struct efi_variable v = {.name = keys[k].name, .vendor = keys[k].vendor, .attributes = AUTHENTICATED};
 	int r = signer_open(key, crt, o->now, &s, err);
 
 	if (r == 0)
@@ -198,7 +203,8 @@ int secure_boot_read(const char *dir, struct secure_boot *ret, struct error *err
 	if ((r = read_list(dir, "PK", true, &sb.pk, err)) < 0 ||
 	    (r = read_list(dir, "KEK", true, &sb.kek, err)) < 0 ||
 	    (r = read_list(dir, "db", true, &sb.db, err)) < 0 ||
-	    (r = read_list(dir, "dbx", false, &sb.dbx, err)) < 0)
+	    (r = read_list(dir, "dbx", false, &sb.dbx, err)) < 0 ||
+	    (r = read_list(dir, "verity", false, &sb.mok, err)) < 0)
 		return r;
 	*ret = sb;
 	sb = (struct secure_boot){0};
@@ -223,6 +229,13 @@ static int try_entry(const uint8_t *signature, size_t len, void *user)
 	return 1;
 }
 
+static int not_signed(const char *name, struct error *err)
+{
+	return error_refuse(
+		err, "%s: its UKI is not signed by a key of db: firmware with these keys would not start it",
+		name);
+}
+
 int secure_boot_find_authority(struct secure_boot *sb, const void *uki, size_t len, const char *name,
 			       struct error *err)
 {
@@ -233,24 +246,43 @@ int secure_boot_find_authority(struct secure_boot *sb, const void *uki, size_t l
 	r = efi_signatures_walk(sb->db.ptr, sb->db.len, "db", try_entry, &s, err);
 	if (r < 0)
 		return r;
-	if (r == 0)
-		return error_refuse(
-			err,
-			"%s: its UKI is not signed by a key of db: firmware with these keys would not start it",
-			name);
-	return 0;
+	return r == 0 ? not_signed(name, err) : 0;
+}
+
+static int is_certificate(const uint8_t *signature, size_t len, void *user)
+{
+	const struct hash_part *certificate = user;
+
+	return len - EFI_SIGNATURE_OWNER_SIZE == certificate->len &&
+	       memcmp(signature + EFI_SIGNATURE_OWNER_SIZE, certificate->data, certificate->len) == 0;
+}
+
+bool secure_boot_lists(const struct buf *list, const void *der, size_t len)
+{
+	struct hash_part certificate = {der, len};
+	struct error ignored = ERROR_INIT;
+
+	return efi_signatures_walk(list->ptr, list->len, "", is_certificate, &certificate, &ignored) > 0;
+}
+
+int secure_boot_check_signer(const struct secure_boot *sb, const void *der, size_t len, const char *name,
+			     struct error *err)
+{
+	return secure_boot_lists(&sb->db, der, len) ? 0 : not_signed(name, err);
 }
 
 size_t secure_boot_variables(const struct secure_boot *sb, struct efi_variable ret[SECURE_BOOT_VARIABLES])
 {
 	const struct {
 		const char *name, *vendor;
+		uint32_t attributes;
 		const struct buf *data;
 	} all[SECURE_BOOT_VARIABLES] = {
-		{"PK", EFI_GLOBAL_VARIABLE, &sb->pk},
-		{"KEK", EFI_GLOBAL_VARIABLE, &sb->kek},
-		{"db", EFI_SECURITY_DATABASES, &sb->db},
-		{"dbx", EFI_SECURITY_DATABASES, &sb->dbx},
+		{"PK", EFI_GLOBAL_VARIABLE, AUTHENTICATED, &sb->pk},
+		{"KEK", EFI_GLOBAL_VARIABLE, AUTHENTICATED, &sb->kek},
+		{"db", EFI_SECURITY_DATABASES, AUTHENTICATED, &sb->db},
+		{"dbx", EFI_SECURITY_DATABASES, AUTHENTICATED, &sb->dbx},
+		{MOK_LIST, SHIM_LOCK, PLAIN, &sb->mok},
 	};
 	size_t n = 0;
 
@@ -259,7 +291,7 @@ size_t secure_boot_variables(const struct secure_boot *sb, struct efi_variable r
 			continue;
 		ret[n] = (struct efi_variable){.name = all[i].name,
 					       .vendor = all[i].vendor,
-					       .attributes = ATTRIBUTES,
+					       .attributes = all[i].attributes,
 					       .data = all[i].data->ptr,
 					       .len = all[i].data->len};
 		efi_time(0, ret[n++].time);

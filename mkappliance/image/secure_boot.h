@@ -7,6 +7,7 @@
  *   PK.esl  KEK.esl  db.esl     the variables' contents: EFI_SIGNATURE_LISTs
  *   PK.auth KEK.auth db.auth    the same as SetVariable() takes them, signed: PK and KEK by PK, db by KEK
  *   verity.key verity.crt       signs root hashes
+ *   verity.esl                  its certificate as MokListRT, the variable in which the kernel looks for the owner's keys
  *   owner                       the GUID that stands in the signature lists
  *
  * Building and booting need db.key and the .esl files; PK.key and KEK.key belong in a safe.
@@ -42,11 +43,20 @@ int secure_boot_read(const char *dir, struct secure_boot *ret, struct error *err
 int secure_boot_find_authority(struct secure_boot *sb, const void *uki, size_t len, const char *name,
 			       struct error *err);
 
+/* Whether @list, which was read above, has the certificate @der. */
+bool secure_boot_lists(const struct buf *list, const void *der, size_t len);
+
 /*
- * The variables PK, KEK, db and dbx where it is not empty; borrow from @sb. Returns their number. Their
+ * The same before the UKI is there: whether db has the signer's certificate @der, or exit code 3 with the same words.
+ */
+int secure_boot_check_signer(const struct secure_boot *sb, const void *der, size_t len, const char *name,
+			     struct error *err);
+
+/*
+ * The variables PK, KEK, db, and dbx and MokListRT where they are not empty; borrow from @sb. Returns their number. Their
  * time is as early as can be: any .auth file that is made later replaces them.
  */
-#define SECURE_BOOT_VARIABLES 4
+#define SECURE_BOOT_VARIABLES 5
 size_t secure_boot_variables(const struct secure_boot *sb, struct efi_variable ret[SECURE_BOOT_VARIABLES]);
 
 #endif

@@ -108,11 +108,26 @@ static int read_certificate(const char *path, X509 **ret, struct error *err)
 	return *ret ? 0 : error_usage(err, "%s: holds no X.509 certificate, neither PEM nor DER", path);
 }
 
-static int check_pair(const struct signer *s, const char *key, const char *certificate, int64_t now,
-		      struct error *err)
+/* @certificate on the day @now. */
+static int check_dates(X509 *x, const char *certificate, int64_t now, struct error *err)
 {
 	time_t t = now;
 
+	if (X509_cmp_time(X509_get0_notAfter(x), &t) < 0)
+		return error_usage(
+			err,
+			"%s: the certificate has expired; make a new one ('mkappliance keygen') and enrol it",
+			certificate);
+	if (X509_cmp_time(X509_get0_notBefore(x), &t) > 0)
+		return error_usage(err,
+				   "%s: the certificate is not valid yet: is this machine's clock right?",
+				   certificate);
+	return 0;
+}
+
+static int check_pair(const struct signer *s, const char *key, const char *certificate, int64_t now,
+		      struct error *err)
+{
 	if (EVP_PKEY_get_base_id(s->key) != EVP_PKEY_RSA || EVP_PKEY_get_bits(s->key) < SIGN_RSA_BITS_MIN)
 		return error_usage(err, "%s: firmware verifies RSA of %d bits and more, this key is another",
 				   key, SIGN_RSA_BITS_MIN);
@@ -120,16 +135,7 @@ static int check_pair(const struct signer *s, const char *key, const char *certi
 		ERR_clear_error();
 		return error_usage(err, "%s: is not the certificate of the key %s", certificate, key);
 	}
-	if (X509_cmp_time(X509_get0_notAfter(s->certificate), &t) < 0)
-		return error_usage(
-			err,
-			"%s: the certificate has expired; make a new one ('mkappliance keygen') and enrol it",
-			certificate);
-	if (X509_cmp_time(X509_get0_notBefore(s->certificate), &t) > 0)
-		return error_usage(err,
-				   "%s: the certificate is not valid yet: is this machine's clock right?",
-				   certificate);
-	return 0;
+	return check_dates(s->certificate, certificate, now, err);
 }
 
 int signer_open(const char *key, const char *certificate, int64_t now, struct signer **ret, struct error *err)
@@ -149,6 +155,24 @@ int signer_open(const char *key, const char *certificate, int64_t now, struct si
 		return sign_crypto_error(err, -EINVAL, certificate);
 	s->der_len = (size_t)der_len;
 	*ret = steal_pointer(&s);
+	return 0;
+}
+
+int sign_read_certificate(const char *path, int64_t now, struct buf *ret, struct error *err)
+{
+	__attribute__((cleanup(x509_freep))) X509 *x = NULL;
+	unsigned char *der = NULL;
+	int len, r = read_certificate(path, &x, err);
+
+	if (r == 0 && now != SIGN_ANY_TIME)
+		r = check_dates(x, path, now, err);
+	if (r < 0)
+		return r;
+	len = i2d_X509(x, &der);
+	if (len <= 0)
+		return sign_crypto_error(err, -EINVAL, path);
+	buf_add(ret, der, (size_t)len);
+	OPENSSL_free(der);
 	return 0;
 }
 

@@ -41,6 +41,9 @@ int sign_pe_growth(const struct signer *s, size_t len, size_t *ret, struct error
  */
 int sign_pe(const struct signer *s, struct buf *pe, const char *name, struct error *err);
 
+/* Whether @from is a PE file that carries a signature, of whatever and by whomever. */
+int sign_check_signed(const void *from, size_t len, const char *name, struct error *err);
+
 /*
  * Takes the certificate table of the signed file @from, of which everything else must be @pe, over to @pe. What it says is not verified
  * here: see verify_pe_signature().
@@ -61,8 +64,21 @@ int verify_pe_signature(const void *pe, size_t len, const char *name, const void
 int sign_efi_variable(const struct signer *s, const struct efi_variable *v, struct buf *ret,
 		      struct error *err);
 
+/*
+ * Reads an X.509 certificate, PEM or DER, that must be valid at @now, seconds since 1970; appends it in DER. A usage error names @path.
+ */
+#define SIGN_ANY_TIME INT64_MIN
+int sign_read_certificate(const char *path, int64_t now, struct buf *ret, struct error *err);
+
 /* A detached PKCS#7 signature in DER, without attributes and without certificates: the form that the kernel verifies. Appends to @ret. */
 int sign_detached(const struct signer *s, const void *data, size_t len, struct buf *ret, struct error *err);
+
+/*
+ * Whether @signature, untrusted bytes, is such a signature over @data by the key of the certificate @der and no other. -EBADMSG
+ * (exit code 3) with @name and why not.
+ */
+int verify_detached(const void *signature, size_t signature_len, const void *data, size_t len,
+		    const void *der, size_t der_len, const char *name, struct error *err);
 
 /*
  * A new RSA key and a certificate of its own with the common name @name, valid for @days from @now; both as PEM, and the certificate also in

@@ -40,4 +40,7 @@ EVP_PKEY *sign_parse_public_key(const void *pem, size_t len);
 /* PKCS#7 with one signer and SHA-256, nothing signed yet. NULL: see libcrypto's queue. */
 PKCS7 *sign_pkcs7_new(const struct signer *s, PKCS7_SIGNER_INFO **ret_info);
 
+/* Whether @p7 is over these bytes and by the key of that certificate and no other, whatever its dates and purposes are. */
+bool sign_verify_by(PKCS7 *p7, X509 *certificate, const void *data, size_t len);
+
 #endif

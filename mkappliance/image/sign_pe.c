@@ -188,22 +188,38 @@ int sign_pe(const struct signer *s, struct buf *pe, const char *name, struct err
 	return 0;
 }
 
+/* @from as it came back. */
+static int open_signed(const void *from, size_t len, const char *name, struct authenticode *ret,
+		       struct error *err)
+{
+	_cleanup_free_ struct pe *pe = xcalloc(1, sizeof(*pe));
+	int r = pe_parse(from, len, name, pe, err);
+
+	if (r == 0)
+		r = authenticode_open(pe, name, ret, err);
+	if (r < 0)
+		return r;
+	return authenticode_signed(ret, pe) ? 0 : error_usage(err, "%s: is not signed", name);
+}
+
+int sign_check_signed(const void *from, size_t len, const char *name, struct error *err)
+{
+	struct authenticode a;
+
+	return open_signed(from, len, name, &a, err);
+}
+
 int sign_attach(struct buf *pe, const char *name, const void *from, size_t from_len, const char *from_name,
 		struct error *err)
 {
-	_cleanup_free_ struct pe *signed_pe = xcalloc(1, sizeof(*signed_pe));
 	struct authenticode ours = {0}, theirs = {0};
 	struct bank_digest want, got;
 	int r = open_unsigned(pe, name, &ours, err);
 
 	if (r == 0)
-		r = pe_parse(from, from_len, from_name, signed_pe, err);
-	if (r == 0)
-		r = authenticode_open(signed_pe, from_name, &theirs, err);
+		r = open_signed(from, from_len, from_name, &theirs, err);
 	if (r < 0)
 		return r;
-	if (!authenticode_signed(&theirs, signed_pe))
-		return error_usage(err, "%s: is not signed", from_name);
 	authenticode_digest(&ours, &want);
 	authenticode_digest(&theirs, &got);
 	if (memcmp(&want, &got, sizeof(want)) != 0)
@@ -258,28 +274,12 @@ static bool verify_by(PKCS7 *p7, X509 *certificate)
 {
 	const ASN1_STRING *s = p7->d.sign->contents->d.other->value.sequence;
 	const unsigned char *p = ASN1_STRING_get0_data(s);
-	STACK_OF(X509) *only = sk_X509_new_null();
 	long content;
 	int tag, class;
-	BIO *in;
-	bool good = false;
 
-	if (ASN1_get_object(&p, &content, &tag, &class, ASN1_STRING_length(s)) & 0x80) {
-		sk_X509_free(only);
+	if (ASN1_get_object(&p, &content, &tag, &class, ASN1_STRING_length(s)) & 0x80)
 		return false;
-	}
-	/* Behind a filter that does nothing: PKCS7_verify() leaks its own copy of a memory BIO when the PKCS#7 is broken. */
-	in = BIO_new(BIO_f_null());
-	if (in && !BIO_push(in, BIO_new_mem_buf(p, (int)content))) {
-		BIO_free(in);
-		in = NULL;
-	}
-	if (in && only && sk_X509_push(only, certificate))
-		good = PKCS7_verify(p7, only, NULL, in, NULL,
-				    PKCS7_NOVERIFY | PKCS7_NOINTERN | PKCS7_BINARY) == 1;
-	BIO_free_all(in);
-	sk_X509_free(only);
-	return good;
+	return sign_verify_by(p7, certificate, p, (size_t)content);
 }
 
 int verify_pe_signature(const void *pe, size_t len, const char *name, const void *der, size_t der_len,

@@ -259,6 +259,9 @@ static int check_sign(const struct parse *p, struct error *err)
 	if (t->sign.secure_boot_certificate && !t->sign.secure_boot_key)
 		return wrong(p, "Sign.SecureBootCertificate",
 			     "SecureBootCertificate= needs its SecureBootKey=", err);
+	/* The certificate alone: the root hash is signed elsewhere. */
+	if (t->sign.verity_key && !t->sign.verity_certificate)
+		return wrong(p, "Sign.VerityKey", "VerityKey= needs its VerityCertificate=", err);
 	return 0;
 }
 

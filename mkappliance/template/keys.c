@@ -87,6 +87,11 @@ static bool has_network(const struct template *t)
 	return is_system(t) || t->init.network != NETWORK_NONE;
 }
 
+static bool has_verity_certificate(const struct template *t)
+{
+	return t->sign.verity_certificate != NULL;
+}
+
 static const struct condition rpm = {from_rpm, "Source=rpm"};
 static const struct condition repositories = {from_repositories, "Source=debian or Source=rpm"};
 static const struct condition archive = {from_archive, "Source=debian, Source=oci or [Kernel] Package="};
@@ -101,6 +106,7 @@ static const struct condition kernel_package = {without_kernel,
 static const struct condition kernel_image = {has_kernel_image, "[Kernel] Image="};
 const struct condition key_only_appliance = {is_appliance, "Mode=appliance"};
 const struct condition key_only_system = {is_system, "Mode=system"};
+static const struct condition signs_root = {has_verity_certificate, "VerityCertificate="};
 static const struct condition network = {has_network, "a Network= that is not none"};
 
 /* ---- the names of the enums, in their order ---- */
@@ -166,6 +172,11 @@ const struct key keys_test[] = {
 	{PATH("Sign.SecureBootVariables", sign.secure_boot_variables), .kind = PATH_DIRECTORY},
 	{KEY("Sign.ProvenanceKey", sign.provenance_key, set_private_key), .release = release_string,
 	 .kind = PATH_FILE},
+	{KEY("Sign.VerityKey", sign.verity_key, set_private_key), .release = release_string,
+	 .kind = PATH_FILE},
+	{PATH("Sign.VerityCertificate", sign.verity_certificate), .kind = PATH_FILE},
+	{KEY("Sign.VerityRequired", sign.verity_required, set_answer), .choices = answers,
+	 .only = &signs_root},
 
 	{KEY("Test.Get", test, set_probe), .release = release_http_probes, .list = true, .only = &network},
 	{KEY("Test.Connect", test, set_probe), .release = release_tcp_probes, .list = true, .only = &network},

@@ -271,6 +271,9 @@ struct template
 		char *secure_boot_certificate; /* absolute path; NULL */
 		char *provenance_key; /* as the first, of any kind that DSSE takes; NULL: provenance is not signed */
 		char *secure_boot_variables; /* directory of 'mkappliance keygen': what the machines' firmware holds; NULL */
+		char *verity_key; /* as secure_boot_key, of the root hash; NULL: it is signed elsewhere, or not at all */
+		char *verity_certificate; /* absolute path; NULL: the root hash is not signed */
+		bool verity_required;	  /* the kernel must accept the signature */
 	} sign;
 
 	struct {

@@ -47,6 +47,23 @@ static void test_system(void **state)
 	assert_null(c.modules.ptr[2]);
 }
 
+/* The signature of the root hash: asked for by both modes, or not at all. */
+static void test_signature(void **state)
+{
+	static const char with[] = SYSTEM "Signature=00112233-4455-6677-8899-aabbccddeeff\n";
+	static const char bad[] = SYSTEM "Signature=00112233-4455-6677-8899-AABBCCDDEEFF\n";
+	_cleanup_free_ char *text = NULL, *other = NULL, *none = NULL;
+	struct line detail;
+	struct conf c;
+
+	(void)state;
+	assert_int_equal(parse(with, strlen(with), &c, &detail, &text), 0);
+	assert_string_equal(c.signature, "00112233-4455-6677-8899-aabbccddeeff");
+	assert_int_equal(parse(SYSTEM, strlen(SYSTEM), &c, &detail, &none), 0);
+	assert_null(c.signature);
+	assert_int_equal(parse(bad, strlen(bad), &c, &detail, &other), -EINVAL);
+}
+
 static void test_appliance(void **state)
 {
 	_cleanup_free_ char *text = NULL;
@@ -259,15 +276,11 @@ static void test_line_json(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_system),
-		cmocka_unit_test(test_appliance),
-		cmocka_unit_test(test_before),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_refused_bytes),
-		cmocka_unit_test(test_line_printf),
-		cmocka_unit_test(test_line_json),
-		cmocka_unit_test(test_services),
-		cmocka_unit_test(test_ready_path_length),
+		cmocka_unit_test(test_system),	    cmocka_unit_test(test_signature),
+		cmocka_unit_test(test_appliance),   cmocka_unit_test(test_before),
+		cmocka_unit_test(test_refused),	    cmocka_unit_test(test_refused_bytes),
+		cmocka_unit_test(test_line_printf), cmocka_unit_test(test_line_json),
+		cmocka_unit_test(test_services),    cmocka_unit_test(test_ready_path_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

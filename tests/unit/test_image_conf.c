@@ -90,6 +90,8 @@ static struct fixture make(const char *text, struct tree *tree)
 	memset(f.sb.salt, 0xab, sizeof(f.sb.salt));
 	for (unsigned i = 0; i < SHA256_SIZE; i++)
 		f.root_hash.b[i] = (uint8_t)i;
+	f.layout.part[PART_VERITY].offset = LAYOUT_ALIGN;
+	layout_add_signature("web", ARCH_X86_64, &f.layout);
 	layout_set_root_hash(&f.layout, &f.root_hash);
 	return f;
 }
@@ -178,6 +180,25 @@ static void test_appliance_of_defaults(void **state)
 			    "Network=none\n" OPENED "Service=main\n"
 			    "Arg=/usr/bin/web\nUid=0\nGid=0\nWorkingDirectory=/\n" OF_ROOT "ReadyPort=0\n"
 			    "ReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n");
+}
+
+/* Only who asks for it has the kernel verify the signature. */
+static void test_signature(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		_cleanup_free_ char *text = xasprintf(
+			HEAD "[Init]\nExec=/bin/web\n[Sign]\nVerityCertificate=/c\nVerityRequired=%s\n",
+			i ? "yes" : "no");
+		struct fixture f = make(text, make_tree(NULL, NULL));
+		_cleanup_buf_ struct buf b = {0};
+		struct error err = ERROR_INIT;
+
+		assert_int_equal(render(&f, &b, &err), 0);
+		assert_int_equal(
+			!!strstr(b.ptr, "\nSignature=0a031b7d-38f4-810f-8918-3a24dc4a5b13\nCommandLine="), i);
+		drop(&f);
+	}
 }
 
 static void test_services_and_sandbox(void **state)
@@ -554,14 +575,23 @@ static void test_too_much(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_appliance),	cmocka_unit_test(test_appliance_of_defaults),
-		cmocka_unit_test(test_programs_before), cmocka_unit_test(test_services_and_sandbox),
-		cmocka_unit_test(test_hardened),	cmocka_unit_test(test_system),
-		cmocka_unit_test(test_accounts),	cmocka_unit_test(test_odd_databases),
-		cmocka_unit_test(test_missing_program), cmocka_unit_test(test_program_that_may_not_run),
-		cmocka_unit_test(test_may_execute),	cmocka_unit_test(test_scripts),
-		cmocka_unit_test(test_elf_programs),	cmocka_unit_test(test_file_capabilities),
-		cmocka_unit_test(test_directories),	cmocka_unit_test(test_newline),
+		cmocka_unit_test(test_appliance),
+		cmocka_unit_test(test_signature),
+		cmocka_unit_test(test_appliance_of_defaults),
+		cmocka_unit_test(test_programs_before),
+		cmocka_unit_test(test_services_and_sandbox),
+		cmocka_unit_test(test_hardened),
+		cmocka_unit_test(test_system),
+		cmocka_unit_test(test_accounts),
+		cmocka_unit_test(test_odd_databases),
+		cmocka_unit_test(test_missing_program),
+		cmocka_unit_test(test_program_that_may_not_run),
+		cmocka_unit_test(test_may_execute),
+		cmocka_unit_test(test_scripts),
+		cmocka_unit_test(test_elf_programs),
+		cmocka_unit_test(test_file_capabilities),
+		cmocka_unit_test(test_directories),
+		cmocka_unit_test(test_newline),
 		cmocka_unit_test(test_too_much),
 	};
 

@@ -25,7 +25,7 @@ struct table {
 	uint8_t backup[GPT_BACKUP_SECTORS * LAYOUT_SECTOR];
 };
 
-static void make_table(struct table *t)
+static void make_table_with(struct table *t, bool signature)
 {
 	struct error err = ERROR_INIT;
 	struct sha256 hash;
@@ -34,8 +34,15 @@ static void make_table(struct table *t)
 		hash.b[i] = (uint8_t)(i + 1);
 	assert_int_equal(layout_plan("hello", ARCH_X86_64, 64 * MIB, 5000 * 4096, 42 * 4096, &t->l, &err), 0);
 	layout_set_root_hash(&t->l, &hash);
+	if (signature)
+		layout_add_signature("hello", ARCH_X86_64, &t->l);
 	if (gpt_build(&t->l, t->primary, t->backup, &err) < 0)
 		fail_msg("%s", err.text);
+}
+
+static void make_table(struct table *t)
+{
+	make_table_with(t, false);
 }
 
 static void put32(uint8_t *p, uint32_t v)
@@ -68,22 +75,21 @@ static void test_crc32(void **state)
 	assert_int_equal(gpt_crc32("", 0), 0);
 }
 
-static void test_round_trip(void **state)
+static void round_trip(bool signature)
 {
 	struct error err = ERROR_INIT;
 	struct table t, again;
 	struct gpt g;
 
-	(void)state;
-	make_table(&t);
-	make_table(&again);
+	make_table_with(&t, signature);
+	make_table_with(&again, signature);
 	assert_memory_equal(t.primary, again.primary, sizeof(t.primary));
 	assert_memory_equal(t.backup, again.backup, sizeof(t.backup));
 
 	assert_int_equal(gpt_parse(t.primary, t.backup, t.l.size, &g, &err), 0);
 	assert_memory_equal(&g.disk_guid, &t.l.disk_guid, 16);
-	assert_int_equal(g.count, PART_COUNT);
-	for (int i = 0; i < PART_COUNT; i++) {
+	assert_int_equal(g.count, signature ? PART_COUNT : PART_SIGNATURE);
+	for (unsigned i = 0; i < g.count; i++) {
 		assert_string_equal(g.entries[i].name, t.l.part[i].name);
 		assert_memory_equal(&g.entries[i].type, &t.l.part[i].type, 16);
 		assert_memory_equal(&g.entries[i].uuid, &t.l.part[i].uuid, 16);
@@ -91,6 +97,13 @@ static void test_round_trip(void **state)
 		assert_int_equal(g.entries[i].size, t.l.part[i].size);
 		assert_true(g.entries[i].attributes == t.l.part[i].attributes);
 	}
+}
+
+static void test_round_trip(void **state)
+{
+	(void)state;
+	round_trip(false);
+	round_trip(true);
 }
 
 /* libfdisk may be another version tomorrow: the bytes must stay. */
@@ -248,7 +261,7 @@ static void test_sfdisk(void **state)
 		skip();
 	assert_non_null(mkdtemp(dir));
 	path = xasprintf("%s/disk", dir);
-	make_table(&t);
+	make_table_with(&t, true);
 	write_disk(&t, path);
 
 	r = spawn_run(

@@ -69,6 +69,36 @@ static void test_arm64(void **state)
 	assert_guid(&l.part[PART_VERITY].type, "df3300ce-d69f-4c92-978c-9bfb0f38d820");
 }
 
+/* The signature of the root hash has a partition of its own behind all others, and moves none of them. */
+static void test_signature(void **state)
+{
+	struct error err = ERROR_INIT;
+	struct layout l, without;
+
+	(void)state;
+	assert_int_equal(layout_plan("hello", ARCH_X86_64, 64 * MIB, 100 * 4096, 3 * 4096, &l, &err), 0);
+	without = l;
+	assert_int_equal(l.count, 3);
+	layout_add_signature("hello", ARCH_X86_64, &l);
+	assert_int_equal(l.count, 4);
+	assert_memory_equal(l.part, without.part, 3 * sizeof(l.part[0]));
+	assert_int_equal(l.size, 1024 * MIB);
+	assert_string_equal(l.part[PART_SIGNATURE].name, "root-verity-sig");
+	assert_guid(&l.part[PART_SIGNATURE].type, "41092b05-9fc8-4523-994f-2def0408b176");
+	assert_guid(&l.part[PART_SIGNATURE].uuid, "2a534c29-0960-8171-b08b-b87681c56951");
+	assert_int_equal(l.part[PART_SIGNATURE].offset, 67 * MIB);
+	assert_int_equal(l.part[PART_SIGNATURE].size, 1 * MIB);
+	assert_int_equal(l.part[PART_SIGNATURE].used, 4096);
+	assert_true(l.part[PART_SIGNATURE].attributes == 1ull << 60);
+	layout_add_signature("hello", ARCH_ARM64, &without);
+	assert_guid(&without.part[PART_SIGNATURE].type, "6db69de6-29f4-4758-a7a5-962190f00ce3");
+	/* The disk grows where the backup table would not fit any more. */
+	assert_int_equal(layout_plan("a", ARCH_X86_64, 512, (1024 - 67) * MIB, 4096, &l, &err), 0);
+	assert_int_equal(l.size, 1024 * MIB);
+	layout_add_signature("a", ARCH_X86_64, &l);
+	assert_int_equal(l.size, 2048 * MIB);
+}
+
 /* A small UKI never makes a small ESP, a large one makes a larger one; root follows it. */
 static void test_esp(void **state)
 {
@@ -144,9 +174,10 @@ static void test_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden), cmocka_unit_test(test_arm64),
-		cmocka_unit_test(test_esp),    cmocka_unit_test(test_disk_size),
-		cmocka_unit_test(test_ids),    cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_golden),	  cmocka_unit_test(test_arm64),
+		cmocka_unit_test(test_signature), cmocka_unit_test(test_esp),
+		cmocka_unit_test(test_disk_size), cmocka_unit_test(test_ids),
+		cmocka_unit_test(test_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

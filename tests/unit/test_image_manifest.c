@@ -88,6 +88,37 @@ static void test_round_trip(void **state)
 	assert_int_equal(again->test.probes[1].kind, PROBE_TCP);
 }
 
+/* With a signed root hash: a fourth partition, and who signed. */
+static void make_signed(struct manifest *m)
+{
+	layout_add_signature("hello", ARCH_X86_64, &m->layout);
+	manifest_set_dont_care(m);
+	m->signature.there = m->signature.required = true;
+	sha256_of("certificate", 11, &m->signature.certificate);
+}
+
+static void test_signature(void **state)
+{
+	_cleanup_manifest_ struct manifest *m = make_manifest(), *again = NULL;
+	_cleanup_free_ char *text = NULL, *text_again = NULL;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	make_signed(m);
+	text = manifest_text(m);
+	if (manifest_parse(text, strlen(text), "m.json", &again, &err) < 0)
+		fail_msg("%s", err.text);
+	text_again = manifest_text(again);
+	assert_string_equal(text, text_again);
+	assert_int_equal(again->layout.count, 4);
+	assert_true(again->signature.there && again->signature.required);
+	assert_memory_equal(&again->signature.certificate, &m->signature.certificate, SHA256_SIZE);
+	assert_int_equal(again->dont_care_count, 5);
+	assert_int_equal(again->dont_care[3].length, again->layout.part[PART_SIGNATURE].offset -
+							     again->layout.part[PART_VERITY].offset -
+							     again->layout.part[PART_VERITY].used);
+}
+
 /* "test" may be missing: then there is nothing to probe, and the limits have defaults. */
 static void test_no_test(void **state)
 {
@@ -132,11 +163,60 @@ static void test_dont_care(void **state)
 }
 
 /* @from in the text becomes @to; the manifest must be refused, with @why in the message. */
+struct change {
+	const char *from, *to, *why;
+};
+
+static void assert_all_seen(const struct manifest *m, const struct change *cases, size_t count)
+{
+	_cleanup_free_ char *text = manifest_text(m);
+
+	for (size_t i = 0; i < count; i++) {
+		_cleanup_manifest_ struct manifest *got = NULL;
+		const char *at = strstr(text, cases[i].from);
+		_cleanup_free_ char *changed = NULL;
+		struct error err = ERROR_INIT;
+
+		if (!at)
+			fail_msg("not in the text: %s\n%s", cases[i].from, text);
+		changed = xasprintf("%.*s%s%s", (int)(at - text), text, cases[i].to,
+				    at + strlen(cases[i].from));
+		if (manifest_parse(changed, strlen(changed), "m.json", &got, &err) == 0)
+			fail_msg("not seen: %s -> %s", cases[i].from, cases[i].to);
+		if (err.exit != EXIT_REFUSED || strncmp(err.text, "m.json", 6) != 0 ||
+		    !strstr(err.text, cases[i].why))
+			fail_msg("%s -> %s: %s", cases[i].from, cases[i].to, err.text);
+	}
+}
+
+static void test_every_field_of_a_signature_counts(void **state)
+{
+	static const struct change cases[] = {
+		{"\"root-verity-sig\"", "\"root-verity\"", "name"},
+		{"\"41092b05", "\"41092b06", "type"},
+		{"\"signature\": {", "\"signature\": 1, \"x\": {", "verity.signature.certificate"},
+		{"\"certificate\": \"", "\"certificate\": \"0", "verity.signature.certificate"},
+		{"\"required\": true", "\"required\": 1", "verity.signature.required"},
+		{"\"used\": 4096", "\"used\": 20480", "no signature has more"},
+	};
+	_cleanup_manifest_ struct manifest *m = make_manifest();
+	static const struct change without[] = {
+		{"\"root_hash\":",
+		 "\"signature\": {\"certificate\": "
+		 "\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\", \"required\": true},\n"
+		 "\"root_hash\":",
+		 "without a partition"},
+	};
+
+	(void)state;
+	assert_all_seen(m, without, 1);
+	make_signed(m);
+	assert_all_seen(m, cases, sizeof(cases) / sizeof(cases[0]));
+}
+
 static void test_every_field_counts(void **state)
 {
-	static const struct {
-		const char *from, *to, *why;
-	} cases[] = {
+	static const struct change cases[] = {
 		{"\"format\": 1,\n  \"name\"", "\"format\": 2,\n  \"name\"", "format"},
 		{"\"hello\"", "\"../hello\"", "name"},
 		{"\"hello\"", "\"\"", "name"},
@@ -199,25 +279,9 @@ static void test_every_field_counts(void **state)
 		{"{\n  \"format\"", "[\n  \"format\"", "valid JSON"},
 	};
 	_cleanup_manifest_ struct manifest *m = make_manifest();
-	_cleanup_free_ char *text = manifest_text(m);
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		_cleanup_manifest_ struct manifest *got = NULL;
-		const char *at = strstr(text, cases[i].from);
-		_cleanup_free_ char *changed = NULL;
-		struct error err = ERROR_INIT;
-
-		if (!at)
-			fail_msg("not in the text: %s\n%s", cases[i].from, text);
-		changed = xasprintf("%.*s%s%s", (int)(at - text), text, cases[i].to,
-				    at + strlen(cases[i].from));
-		if (manifest_parse(changed, strlen(changed), "m.json", &got, &err) == 0)
-			fail_msg("not seen: %s -> %s", cases[i].from, cases[i].to);
-		if (err.exit != EXIT_REFUSED || strncmp(err.text, "m.json", 6) != 0 ||
-		    !strstr(err.text, cases[i].why))
-			fail_msg("%s -> %s: %s", cases[i].from, cases[i].to, err.text);
-	}
+	assert_all_seen(m, cases, sizeof(cases) / sizeof(cases[0]));
 }
 
 /* Every prefix is refused; none reads further than it may. */
@@ -324,10 +388,16 @@ static void test_schema(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_no_test),
-		cmocka_unit_test(test_dont_care),  cmocka_unit_test(test_every_field_counts),
-		cmocka_unit_test(test_truncated),  cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_blocks),	   cmocka_unit_test(test_schema),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_signature),
+		cmocka_unit_test(test_every_field_of_a_signature_counts),
+		cmocka_unit_test(test_no_test),
+		cmocka_unit_test(test_dont_care),
+		cmocka_unit_test(test_every_field_counts),
+		cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_blocks),
+		cmocka_unit_test(test_schema),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -167,6 +167,74 @@ static void test_broken_signatures(void **state)
 	}
 }
 
+/* Of a root hash: by one certificate only, over these bytes only, and no byte of it is idle. */
+static void test_detached(void **state)
+{
+	static const char hash[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+	_cleanup_free_ char *path = xasprintf("%s/verity.crt", keys_dir),
+			    *old = xasprintf("%s/db.crt", keys_dir);
+	_cleanup_signer_ struct signer *s = NULL;
+	_cleanup_buf_ struct buf der = {0}, again = {0}, certificate = {0}, other = {0};
+	struct error err = ERROR_INIT;
+	size_t len = strlen(hash);
+	int64_t now = time(NULL);
+
+	(void)state;
+	assert_int_equal(open_pair(keys_dir, "verity.key", keys_dir, "verity.crt", now, &s, &err), 0);
+	assert_int_equal(sign_read_certificate(path, now, &certificate, &err), 0);
+	assert_int_equal(sign_read_certificate(old, now, &other, &err), 0);
+	assert_int_equal(sign_detached(s, hash, len, &der, &err), 0);
+	assert_int_equal(sign_detached(s, hash, len, &again, &err), 0);
+	assert_int_equal(der.len, again.len);
+	assert_memory_equal(der.ptr, again.ptr, der.len);
+	assert_int_equal(
+		verify_detached(der.ptr, der.len, hash, len, certificate.ptr, certificate.len, "s", &err), 0);
+	assert_int_equal(verify_detached(der.ptr, der.len, hash, len, other.ptr, other.len, "s", &err),
+			 -EBADMSG);
+	assert_int_equal(err.exit, EXIT_REFUSED);
+	assert_contains(err.text, "s: is not a signature of this root hash by that certificate");
+	assert_int_equal(verify_detached(der.ptr, der.len, hash + 1, len - 1, certificate.ptr,
+					 certificate.len, "s", &err),
+			 -EBADMSG);
+	for (size_t cut = 0; cut < der.len; cut += 7) {
+		_cleanup_free_ void *copy = xmemdup(der.ptr, cut);
+
+		assert_true(verify_detached(copy, cut, hash, len, certificate.ptr, certificate.len, "s",
+					    &err) < 0);
+	}
+	for (size_t at = der.len - 256; at < der.len; at += 5) {
+		_cleanup_free_ char *copy = xmemdup(der.ptr, der.len);
+
+		copy[at] ^= 1;
+		assert_true(verify_detached(copy, der.len, hash, len, certificate.ptr, certificate.len, "s",
+					    &err) < 0);
+	}
+	buf_add(&der, "", 1);
+	assert_int_equal(
+		verify_detached(der.ptr, der.len, hash, len, certificate.ptr, certificate.len, "s", &err),
+		-EBADMSG);
+	assert_contains(err.text, "no detached PKCS#7");
+}
+
+static void test_dates(void **state)
+{
+	_cleanup_free_ char *path = xasprintf("%s/verity.crt", keys_dir),
+			    *none = xasprintf("%s/owner", keys_dir);
+	_cleanup_buf_ struct buf der = {0};
+	struct error err = ERROR_INIT;
+	int64_t now = time(NULL);
+
+	(void)state;
+	assert_int_equal(sign_read_certificate(path, now + 11 * 86400, &der, &err), -EINVAL);
+	assert_contains(err.text, "has expired");
+	assert_int_equal(sign_read_certificate(path, now - 86400, &der, &err), -EINVAL);
+	assert_contains(err.text, "not valid yet");
+	assert_int_equal(sign_read_certificate(none, now, &der, &err), -EINVAL);
+	assert_contains(err.text, "no X.509 certificate");
+	assert_int_equal(der.len, 0);
+	assert_int_equal(sign_read_certificate(path, SIGN_ANY_TIME, &der, &err), 0);
+}
+
 static void test_attach(void **state)
 {
 	_cleanup_signer_ struct signer *s = db_signer(keys_dir);
@@ -179,6 +247,8 @@ static void test_attach(void **state)
 	make_pe(&other);
 	assert_int_equal(sign_attach(&ours, "ours", theirs.ptr, theirs.len, "theirs", &err), -EINVAL);
 	assert_contains(err.text, "is not signed");
+	assert_int_equal(sign_check_signed(theirs.ptr, theirs.len, "theirs", &err), -EINVAL);
+	assert_contains(err.text, "theirs: is not signed");
 	assert_int_equal(sign_pe(s, &theirs, "theirs", &err), 0);
 	other.ptr[0x420] ^= 1;
 	assert_int_equal(sign_attach(&other, "ours", theirs.ptr, theirs.len, "theirs", &err), -EBADMSG);
@@ -230,6 +300,33 @@ static void test_authority(void **state)
 	assert_int_equal(secure_boot_read(other_dir, &other, &err), 0);
 	assert_int_equal(secure_boot_find_authority(&other, pe.ptr, pe.len, "pe", &err), -EBADMSG);
 	assert_contains(err.text, "would not start it");
+	/* The same before there is a UKI. */
+	assert_int_equal(secure_boot_check_signer(&sb, der, len, "pe", &err), 0);
+	assert_int_equal(secure_boot_check_signer(&other, der, len, "pe", &err), -EBADMSG);
+	assert_contains(err.text, "would not start it");
+	assert_int_equal(secure_boot_check_signer(&sb, NULL, 0, "pe", &err), -EBADMSG);
+}
+
+/* The certificate of root hashes is for the kernel: a variable that firmware does not ask for its signature. */
+static void test_variables(void **state)
+{
+	_cleanup_free_ char *path = xasprintf("%s/verity.crt", keys_dir);
+	_cleanup_secure_boot_ struct secure_boot sb = {0};
+	struct efi_variable v[SECURE_BOOT_VARIABLES];
+	_cleanup_buf_ struct buf der = {0};
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(secure_boot_read(keys_dir, &sb, &err), 0);
+	assert_int_equal(secure_boot_variables(&sb, v), 4);
+	assert_string_equal(v[2].name, "db");
+	assert_int_equal(v[2].attributes, 0x27);
+	assert_string_equal(v[3].name, "MokListRT");
+	assert_string_equal(v[3].vendor, "605dab50-e046-4300-abb6-3dd810dd8b23");
+	assert_int_equal(v[3].attributes, 7);
+	assert_int_equal(sign_read_certificate(path, SIGN_ANY_TIME, &der, &err), 0);
+	assert_true(secure_boot_lists(&sb.mok, der.ptr, der.len));
+	assert_false(secure_boot_lists(&sb.db, der.ptr, der.len));
 }
 
 static int count(const uint8_t *signature, size_t len, void *user)
@@ -265,10 +362,17 @@ static void test_broken_lists(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_files),	  cmocka_unit_test(test_sign_and_verify),
-		cmocka_unit_test(test_growth),	  cmocka_unit_test(test_broken_signatures),
-		cmocka_unit_test(test_attach),	  cmocka_unit_test(test_pairs_that_do_not_fit),
-		cmocka_unit_test(test_authority), cmocka_unit_test(test_broken_lists),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_sign_and_verify),
+		cmocka_unit_test(test_broken_signatures),
+		cmocka_unit_test(test_attach),
+		cmocka_unit_test(test_pairs_that_do_not_fit),
+		cmocka_unit_test(test_authority),
+		cmocka_unit_test(test_variables),
+		cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_detached),
+		cmocka_unit_test(test_dates),
+		cmocka_unit_test(test_broken_lists),
 	};
 
 	return cmocka_run_group_tests(tests, make_keys, remove_keys);
