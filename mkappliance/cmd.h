@@ -61,6 +61,7 @@ extern const struct command cmd_rebuild;
 extern const struct command cmd_verify;
 extern const struct command cmd_sbom;
 extern const struct command cmd_pcrs;
+extern const struct command cmd_attest;
 extern const struct command cmd_keygen;
 extern const struct command cmd_uefi_vars;
 #ifdef WITH_GUESTFS

@@ -8,6 +8,7 @@
 
 #include "check/uki_read.h"
 #include "cmd.h"
+#include "image/manifest.h"
 #include "image/secure_boot.h"
 #include "lib/cleanup.h"
 
@@ -46,30 +47,11 @@ static struct json *banks_json(const struct measurements *m)
 
 static struct json *pcrs_json(const char *image, const struct measurements *m)
 {
-	static const char *const types[] = {
-		[EVENT_ACTION] = "EV_EFI_ACTION",
-		[EVENT_SEPARATOR] = "EV_SEPARATOR",
-		[EVENT_APPLICATION] = "EV_EFI_BOOT_SERVICES_APPLICATION",
-		[EVENT_VARIABLE] = "EV_EFI_VARIABLE_DRIVER_CONFIG",
-		[EVENT_AUTHORITY] = "EV_EFI_VARIABLE_AUTHORITY",
-		[EVENT_SECTION] = "EV_IPL",
-	};
-	struct json *j = js_object_new(), *events = js_array_new();
+	struct json *j = js_object_new();
 
 	js_set_string(j, "image", image);
 	js_set(j, "pcrs", banks_json(m));
-	for (size_t i = 0; i < m->count; i++) {
-		const struct measured_event *e = &m->events[i];
-		struct json *event = js_object_new();
-
-		js_set_int(event, "pcr", e->pcr);
-		js_set_string(event, "type", types[e->type]);
-		js_set_string(event, "what", e->what);
-		for (enum bank b = 0; b < BANK_COUNT; b++)
-			js_set_bytes(event, bank_name(b), e->digest.b[b], bank_size(b));
-		js_append(events, event);
-	}
-	js_set(j, "events", events);
+	js_set(j, "events", manifest_events_json(m->events, m->count));
 	return j;
 }
 

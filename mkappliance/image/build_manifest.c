@@ -68,10 +68,7 @@ static int predict(const struct build *b, struct manifest_pcrs *ret, struct erro
 	}
 	if (r < 0)
 		return r;
-	ret->known = true;
-	ret->secure_boot = keys;
-	for (size_t i = 0; i < MEASURE_PCR_COUNT; i++)
-		measure_pcr(m, measure_pcrs[i], &ret->value[i]);
+	manifest_pcrs_set(ret, keys != NULL, m);
 	return 0;
 }
 

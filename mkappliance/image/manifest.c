@@ -228,6 +228,7 @@ void manifest_free(struct manifest *m)
 		compose_input_free(&m->inputs[i]);
 	free(m->inputs);
 	installed_free(&m->packages);
+	manifest_pcrs_free(&m->pcrs);
 	manifest_test_free(&m->test);
 	free(m);
 }

@@ -49,6 +49,9 @@ struct manifest_pcrs {
 	bool known; /* false: of this stub it is not known what it measures */
 	bool secure_boot;
 	struct bank_digest value[MEASURE_PCR_COUNT];
+	struct measured_event
+		*events; /* that give these values, PCR by PCR; owned; NULL: an older manifest */
+	size_t event_count;
 };
 
 struct manifest {
@@ -130,6 +133,10 @@ int blocks_read(const char *path, struct block_digests *ret, struct error *err);
 /* The member "pcrs", likewise; NULL when they are not known. */
 struct json *manifest_pcrs_json(const struct manifest_pcrs *p);
 int manifest_pcrs_read(const struct json *j, struct manifest_pcrs *ret, struct error *err);
+void manifest_pcrs_set(struct manifest_pcrs *p, bool secure_boot, const struct measurements *m);
+void manifest_pcrs_free(struct manifest_pcrs *p);
+/* A list of events, as the manifest has it. */
+struct json *manifest_events_json(const struct measured_event *events, size_t count);
 /* The member "inputs": for manifest.c and manifest_read.c only. */
 struct json *manifest_inputs_json(const struct manifest *m);
 int manifest_inputs_read(const struct json *list, struct manifest *m, struct error *err);

@@ -316,3 +316,27 @@ void measure_pcr(const struct measurements *m, unsigned pcr, struct bank_digest 
 		if (m->events[i].pcr == pcr)
 			measure_extend(ret, &m->events[i].digest);
 }
+
+static const char *const type_names[] = {
+	[EVENT_ACTION] = "EV_EFI_ACTION",
+	[EVENT_SEPARATOR] = "EV_SEPARATOR",
+	[EVENT_APPLICATION] = "EV_EFI_BOOT_SERVICES_APPLICATION",
+	[EVENT_VARIABLE] = "EV_EFI_VARIABLE_DRIVER_CONFIG",
+	[EVENT_AUTHORITY] = "EV_EFI_VARIABLE_AUTHORITY",
+	[EVENT_SECTION] = "EV_IPL",
+};
+
+const char *event_type_name(enum event_type type)
+{
+	return type_names[type];
+}
+
+bool event_type_parse(const char *name, enum event_type *ret)
+{
+	for (size_t i = 0; i < sizeof(type_names) / sizeof(type_names[0]); i++)
+		if (strcmp(type_names[i], name) == 0) {
+			*ret = (enum event_type)i;
+			return true;
+		}
+	return false;
+}

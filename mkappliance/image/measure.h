@@ -43,6 +43,11 @@ enum event_type {
 	EVENT_SECTION,	   /* EV_IPL, of the stub */
 };
 
+/* "EV_EFI_ACTION" and so on, as TCG calls them. */
+const char *event_type_name(enum event_type type);
+/* False: none of these. */
+bool event_type_parse(const char *name, enum event_type *ret);
+
 struct measured_event {
 	unsigned pcr;
 	enum event_type type;
