@@ -151,6 +151,8 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 	if (locked_path) {
 		image_options.locked = &locked;
 		compose_options.locked = &locked.manifest->packages;
+		compose_options.locked_inputs = locked.manifest->inputs;
+		compose_options.locked_input_count = locked.manifest->input_count;
 	}
 	r = build(t, &compose_options, &image_options, &times, &result, err);
 	if (r < 0)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "compose/apt_internal.h"
+#include "compose/debian_pins.h"
 #include "compose/directory.h"
 #include "compose/installed.h"
 #include "lib/cleanup.h"
@@ -49,7 +50,7 @@ static int prepare(const struct fetch *f, struct error *err)
 {
 	static const char *const dirs[] = {"lists/partial", "archives/partial", "cache", "log"};
 	_cleanup_free_ char *sources = with_scheme(f->job->sources, " file:", " copy:");
-	_cleanup_buf_ struct buf conf = {0};
+	_cleanup_buf_ struct buf conf = {0}, pins = {0};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < sizeof(dirs) / sizeof(dirs[0]); i++) {
@@ -61,6 +62,12 @@ static int prepare(const struct fetch *f, struct error *err)
 	buf_printf(&conf,
 		   "Dir::State \"%s\";\nDir::State::status \"%s/status\";\nDebug::NoLocking \"true\";\n",
 		   f->dir, f->dir);
+	if (f->job->cache->locked) {
+		debian_pins(f->job->cache->locked, &pins);
+		buf_printf(&conf, "Dir::Etc::preferences \"%s/preferences\";\n", f->dir);
+		if (r == 0)
+			r = write_file(f, "preferences", pins.ptr ? pins.ptr : "", err);
+	}
 	if (r == 0)
 		r = write_file(f, "sources.list", sources, err);
 	if (r == 0)

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "compose/installed.h"
 #include "lib/cleanup.h"
 #include "lib/interrupt.h"
 #include "lib/io.h"
@@ -41,6 +42,8 @@ int cache_open(const struct compose_options *options, struct cache *ret, struct 
 	ret->refresh = options->refresh;
 	ret->offline = options->offline;
 	ret->locked = options->locked;
+	ret->locked_inputs = options->locked_inputs;
+	ret->locked_input_count = options->locked_input_count;
 	return 0;
 }
 
@@ -252,9 +255,10 @@ static int make_layer(const char *record_path, const char *what,
 	return record_write(record_path, what, c, err);
 }
 
-int cache_get(const struct cache *c, const struct buf *key, const char *what, bool needs_network,
-	      int (*make)(int fd, struct buf *note, void *data, struct error *err), void *data,
-	      struct cached *ret, struct error *err)
+/* @make NULL: only looks, -ENOENT. */
+static int get(const struct cache *c, const struct buf *key, const char *what, bool needs_network,
+	       int (*make)(int fd, struct buf *note, void *data, struct error *err), void *data,
+	       struct cached *ret, struct error *err)
 {
 	_cleanup_free_ char *lock_path = NULL, *record_path = NULL;
 	_cleanup_cached_ struct cached found = CACHED_INIT;
@@ -272,6 +276,8 @@ int cache_get(const struct cache *c, const struct buf *key, const char *what, bo
 	if (r < 0)
 		return r;
 	r = c->refresh && !(needs_network && c->offline) ? 0 : look_up(record_path, what, &found, err);
+	if (r == 0 && !make)
+		r = error_set(err, -ENOENT, "%s: is not in the cache", what);
 	if (r == 0 && needs_network && c->offline)
 		r = error_set(err, -ENOENT,
 			      "%s: is not in the cache, and fetching it was forbidden (--offline)", what);
@@ -286,4 +292,56 @@ int cache_get(const struct cache *c, const struct buf *key, const char *what, bo
 	*ret = found;
 	found = CACHED_INIT;
 	return 0;
+}
+
+static bool is_in(const struct installed *l, const struct installed_package *p)
+{
+	for (size_t i = 0; i < l->len; i++) {
+		const struct installed_package *q = &l->list[i];
+
+		if (strcmp(p->name, q->name) == 0 && strcmp(p->version, q->version) == 0 &&
+		    strcmp(p->arch, q->arch) == 0 && strcmp(p->type, q->type) == 0)
+			return !p->sha256 || !q->sha256 || strcmp(p->sha256, q->sha256) == 0;
+	}
+	return false;
+}
+
+/* Whether the layer is an input of the earlier build, or all packages that its note names are what they are to be. */
+static bool agrees(const struct cache *cache, const struct cached *c)
+{
+	_cleanup_installed_ struct installed list = {0};
+	struct error ignored = ERROR_INIT;
+
+	for (size_t i = 0; i < cache->locked_input_count; i++)
+		if (memcmp(&cache->locked_inputs[i].digest, &c->digest, sizeof(c->digest)) == 0)
+			return true;
+	if (!c->note || installed_parse(c->note, c->path, &list, &ignored) < 0)
+		return true;
+	for (size_t i = 0; i < list.len; i++)
+		if (!is_in(cache->locked, &list.list[i]))
+			return false;
+	return true;
+}
+
+int cache_get(const struct cache *c, const struct buf *key, const char *what, bool needs_network,
+	      int (*make)(int fd, struct buf *note, void *data, struct error *err), void *data,
+	      struct cached *ret, struct error *err)
+{
+	_cleanup_cached_ struct cached found = CACHED_INIT;
+	_cleanup_buf_ struct buf locked_key = {0}, note = {0};
+	struct error ignored = ERROR_INIT;
+
+	if (!c->locked)
+		return get(c, key, what, needs_network, make, data, ret, err);
+	/* The layer that builds share may be of other versions than the manifest's; then there is one of its own. */
+	if (!c->refresh && get(c, key, what, needs_network, NULL, NULL, &found, &ignored) == 0 &&
+	    agrees(c, &found)) {
+		*ret = found;
+		found = CACHED_INIT;
+		return 0;
+	}
+	installed_note(c->locked, &note);
+	buf_add(&locked_key, key->ptr, key->len);
+	cache_key_add(&locked_key, "locked", note.ptr);
+	return get(c, &locked_key, what, needs_network, make, data, ret, err);
 }

@@ -22,6 +22,8 @@ struct cache {
 	bool refresh;
 	bool offline;
 	const struct installed *locked; /* as in compose_options; borrowed */
+	const struct compose_input *locked_inputs;
+	size_t locked_input_count;
 };
 
 int cache_open(const struct compose_options *options, struct cache *ret, struct error *err);
@@ -50,7 +52,7 @@ void cached_free(struct cached *c);
 
 /*
  * Finds the layer of the inputs @key, or makes it: @make writes it to @fd, and to @note one JSON value if it has more to say of
- * it than its bytes do (see installed.h); that is kept with the layer. @what names it in messages ("base
+ * it than its bytes do (see installed.h); that is kept with the layer. With c->locked a layer whose note disagrees does not count. @what names it in messages ("base
  * bookworm"), but those of @make are its own. @needs_network: refuse to make it when offline.
  */
 int cache_get(const struct cache *c, const struct buf *key, const char *what, bool needs_network,

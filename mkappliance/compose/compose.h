@@ -65,6 +65,8 @@ struct compose_options {
 	bool refresh;	       /* do not use cached layers */
 	/* Package managers that are asked for a layer anew are to give these versions; NULL: any. */
 	const struct installed *locked;
+	const struct compose_input *locked_inputs; /* and its inputs */
+	size_t locked_input_count;
 	bool offline; /* fail rather than call a package manager */
 	/*
 	 * Called as soon as path and image of the kernel are known, which then stay as they are: one that is not in the base is found before the

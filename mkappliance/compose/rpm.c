@@ -243,6 +243,7 @@ static int key_of(const struct template *t, const char *kind, struct buf *key, s
 /* The repositories' metadata of one list of repositories, one release and one architecture. To be freed. */
 static char *metadata_dir(const struct template *t, const struct cache *cache, struct error *err)
 {
+	const struct rpm_manager *m = rpm_manager();
 	_cleanup_buf_ struct buf key = {0};
 	char hex[SHA256_HEX_SIZE];
 	struct sha256 digest;
@@ -250,6 +251,8 @@ static char *metadata_dir(const struct template *t, const struct cache *cache, s
 
 	cache_key_add(&key, "architecture", rpm_architecture(t->appliance.arch));
 	cache_key_add(&key, "release", t->base.release);
+	if (m && m->is_5) /* keeps it in its own way */
+		cache_key_add(&key, "program", m->program);
 	if (add_repositories(t, &key, err) < 0)
 		return NULL;
 	sha256_of(key.ptr, key.len, &digest);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dnf: solves and downloads; declared in rpm_internal.h. */
+/* What is to be installed, all in one directory; declared in rpm_internal.h. */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,71 +15,7 @@
 #include "lib/io.h"
 #include "lib/log.h"
 
-#define REASONS_MAX 4
-#define CHUNK	    ((size_t)1 << 20)
-
-/* The solvers that we know, the best first. */
-static const struct manager {
-	const char *program;
-	const char *package; /* Debian's */
-} managers[] = {{"dnf", "dnf"}};
-
-static const struct manager *find_manager(void)
-{
-	for (size_t i = 0; i < sizeof(managers) / sizeof(managers[0]); i++)
-		if (spawn_available(managers[i].program))
-			return &managers[i];
-	return NULL;
-}
-
-/* ---- configuration ---- */
-
-static void add_repository(struct buf *b, const struct template_repository *repo)
-{
-	static const char *const kinds[] = {[REPOSITORY_BASEURL] = "baseurl",
-					    [REPOSITORY_METALINK] = "metalink",
-					    [REPOSITORY_MIRRORLIST] = "mirrorlist"};
-
-	/* Signatures are checked by rpm_verify(), against the keys of this repository alone. */
-	buf_printf(b,
-		   "\n[%s]\nname=%s\n%s=%s\nenabled=1\npriority=%u\ngpgcheck=0\nrepo_gpgcheck=0\n"
-		   "module_hotfixes=1\nskip_if_unavailable=0\n",
-		   repo->name, repo->name, kinds[repo->kind], repo->url, repo->priority);
-}
-
-/*
- * A configuration of our own: nothing of the host's repositories, plugins and variables. dnf looks for its directories below the
- * install root, whatever they are: through ".." they are beside it.
- */
-static int write_config(const struct rpm_job *job, const char *path, const char *metadata, struct error *err)
-{
-	const struct template *t = job->t;
-	_cleanup_buf_ struct buf b = {0};
-
-	buf_printf(
-		&b,
-		"[main]\ncachedir=%s\npersistdir=/../scratch/persist\nsystem_state_dir=/../scratch/state\n"
-		"logdir=/../scratch/log\nreposdir=/dev/null\nvarsdir=/dev/null\npluginpath=/dev/null\n"
-		"pluginconfpath=/dev/null\nplugins=0\nprotected_packages=\ninstall_weak_deps=%d\nbest=1\n"
-		"keepcache=1\ngpgcheck=0\nlocalpkg_gpgcheck=0\ncountme=0\nzchunk=0\nretries=3\ntimeout=30\n"
-		"color=never\n",
-		metadata, t->base.weak_dependencies);
-	for (size_t i = 0; i < t->base.repositories.len; i++)
-		add_repository(&b, &t->base.repositories.ptr[i]);
-	return output_write_file(path, b.ptr, b.len, err);
-}
-
-/* For librpm in dnf: where the root's database is. */
-static int write_macros(const struct rpm_job *job, struct error *err)
-{
-	_cleanup_free_ char *path = xasprintf("%s/home/.rpmmacros", job->s->scratch);
-	_cleanup_free_ char *text =
-		xasprintf("%%_dbpath %s\n%%_keyringpath %s/pubkeys\n", job->dbpath, job->dbpath);
-
-	return output_write_file(path, text, strlen(text), err);
-}
-
-/* ---- the application's packages ---- */
+#define CHUNK ((size_t)1 << 20)
 
 /* A copy of our own, of the bytes whose digest names the layer in the cache. */
 static int copy_file(const struct rpm_job *job, const struct rpm_file *f, struct strlist *ret,
@@ -118,48 +54,6 @@ static int copy_file(const struct rpm_job *job, const struct rpm_file *f, struct
 	return 0;
 }
 
-/* ---- running it ---- */
-
-/* The text of a line that gives a reason, NULL for any other. */
-static const char *reason_of(const char *line)
-{
-	static const char *const prefixes[] = {"- ", "No match for argument: ", "Unable to find a match: "};
-
-	while (isspace((unsigned char)*line))
-		line++;
-	if (rpm_line_begins(line, "Error: "))
-		line += strlen("Error: ");
-	if (rpm_line_begins(line, "- "))
-		return rpm_line_begins(line + 2, "conflicting requests") ? NULL : line + 2;
-	for (size_t i = 1; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
-		if (rpm_line_begins(line, prefixes[i]))
-			return line;
-	if (rpm_line_begins(line, "Failed to download ") || rpm_line_begins(line, "Cannot download ") ||
-	    rpm_line_begins(line, "Could not open: ") || rpm_line_begins(line, "Can not load RPM file: "))
-		return line;
-	return NULL;
-}
-
-char *rpm_solver_error(const struct strlist *lines)
-{
-	_cleanup_buf_ struct buf b = {0};
-	const char *error = NULL;
-	unsigned count = 0;
-
-	for (size_t i = 0; i < lines->len && count < REASONS_MAX; i++) {
-		const char *line = lines->ptr[i], *reason = reason_of(line);
-
-		if (rpm_line_begins(line, "Error: ") && strspn(line + 7, " ") != strlen(line + 7) && !error)
-			error = line + strlen("Error: ");
-		if (!reason || (b.ptr && strstr(b.ptr, reason)))
-			continue;
-		buf_printf(&b, "%s%s", count++ ? "; " : "", reason);
-	}
-	if (b.len)
-		return buf_steal(&b);
-	return error ? xstrdup(error) : NULL;
-}
-
 /* dnf's cache of a list of repositories is used by one build at a time: its own locks do not see into a sandbox. */
 static int lock_metadata(const char *dir, int *ret, struct error *err)
 {
@@ -170,35 +64,6 @@ static int lock_metadata(const char *dir, int *ret, struct error *err)
 		return error_errno(err, -errno, "%s", path);
 	*ret = steal_fd(&fd);
 	return 0;
-}
-
-static int run_manager(const struct rpm_job *job, const struct manager *m, const char *config,
-		       const struct strlist *files, struct error *err)
-{
-	_cleanup_strlist_ struct strlist argv = {0}, lines = {0};
-	_cleanup_free_ char *reason = NULL;
-	int r;
-
-	strlist_add(&argv, m->program);
-	strlist_addf(&argv, "--config=%s", config);
-	strlist_addf(&argv, "--installroot=%s", job->s->root);
-	/* Without one no address asks for it. */
-	strlist_addf(&argv, "--releasever=%s", job->t->base.release ? job->t->base.release : "0");
-	strlist_addf(&argv, "--forcearch=%s", rpm_architecture(job->t->appliance.arch));
-	strlist_add(&argv, "--assumeyes");
-	if (job->cache->refresh)
-		strlist_add(&argv, "--refresh");
-	strlist_add(&argv, "install");
-	strlist_add(&argv, "--downloadonly");
-	strlist_addf(&argv, "--destdir=%s/packages", job->s->scratch);
-	for (size_t i = 0; i < files->len; i++)
-		strlist_add(&argv, files->ptr[i]);
-	for (size_t i = 0; i < job->packages.len; i++)
-		strlist_add(&argv, job->packages.ptr[i]);
-	r = rpm_run(job, &argv, m->package, &lines, err);
-	if (r == -EPIPE && (reason = rpm_solver_error(&lines)))
-		return error_set(err, r, "%s: %s", m->program, reason);
-	return r;
 }
 
 static bool is_listed(const struct strlist *l, const char *path)
@@ -231,24 +96,23 @@ int rpm_fetch(struct rpm_job *job, struct error *err)
 {
 	_cleanup_free_ char *config = xasprintf("%s/dnf.conf", job->s->scratch), *metadata = NULL;
 	const char *hex = strrchr(job->metadata, '/') + 1;
-	const struct manager *m = find_manager();
+	const struct rpm_manager *m = rpm_manager();
 	_cleanup_strlist_ struct strlist files = {0};
 	_cleanup_close_ int lock = -EBADF;
 	int r = 0;
 
 	if (!m)
-		return error_set(err, -ENOENT, "'dnf' is not installed (apt-get install dnf)");
+		return error_set(err, -ENOENT,
+				 "'dnf' is not installed (apt-get install dnf); dnf5 would do too");
 	/* DIR/work/NAME/root is the root, DIR/dnf/HEX what is kept. */
 	metadata = xasprintf("/../../../dnf/%s", hex);
 	for (size_t i = 0; r == 0 && i < job->file_count; i++)
 		r = copy_file(job, &job->files[i], &files, err);
 	if (r == 0)
-		r = write_config(job, config, metadata, err);
-	if (r == 0)
-		r = write_macros(job, err);
+		r = rpm_configure(job, m, config, metadata, err);
 	if (r == 0)
 		r = lock_metadata(job->metadata, &lock, err);
 	if (r == 0)
-		r = run_manager(job, m, config, &files, err);
+		r = rpm_solve(job, m, config, &files, err);
 	return r < 0 ? r : list_downloads(job, &files, err);
 }

@@ -26,10 +26,25 @@ struct rpm_job {
 /* "x86_64", "aarch64" */
 const char *rpm_architecture(enum architecture arch);
 
-/* ---- rpm_fetch.c ---- */
+/* ---- rpm_manager.c ---- */
 
-/* Solves and downloads: job->downloads. */
-int rpm_fetch(struct rpm_job *job, struct error *err);
+/* A solver that we know. */
+struct rpm_manager {
+	const char *program;
+	const char *package; /* Debian's */
+	bool is_5;	     /* dnf5, which has other names for a few things */
+};
+
+/* The one to use; NULL: none is installed. */
+const struct rpm_manager *rpm_manager(void);
+
+/* Writes the configuration to @path: nothing of the host's. @metadata is job->metadata as the manager sees it. */
+int rpm_configure(const struct rpm_job *job, const struct rpm_manager *m, const char *path,
+		  const char *metadata, struct error *err);
+
+/* Solves and downloads @files and job->packages. */
+int rpm_solve(const struct rpm_job *job, const struct rpm_manager *m, const char *config,
+	      const struct strlist *files, struct error *err);
 
 /*
  * What dnf said, made one line: the reasons of a problem rather than the advice behind them. @lines are all that it printed. To be
@@ -37,7 +52,12 @@ int rpm_fetch(struct rpm_job *job, struct error *err);
  */
 char *rpm_solver_error(const struct strlist *lines);
 
-/* ---- rpm_verify.c ---- */
+/* ---- rpm_fetch.c ---- */
+
+/* All packages that are needed: job->downloads. */
+int rpm_fetch(struct rpm_job *job, struct error *err);
+
+/* ---- rpm_origins.c ---- */
 
 /* Where each of job->downloads comes from: by its SHA-256 in the metadata of the repositories. */
 struct rpm_origin {
@@ -53,6 +73,11 @@ int rpm_origins(const struct rpm_job *job, struct rpm_origin *ret, struct error 
  */
 void rpm_scan_primary(const char *text, size_t len, const char *const *wanted, size_t count,
 		      void (*found)(const char *sha256, void *data), void *data);
+
+/* build --locked: refuses when a package that the manifest has from a repository is in none now. */
+int rpm_check_locked(const struct rpm_job *job, struct error *err);
+
+/* ---- rpm_verify.c ---- */
 
 /* Every package must be whole, and signed by who should have signed it. */
 int rpm_verify(const struct rpm_job *job, const struct rpm_origin *origins, struct error *err);

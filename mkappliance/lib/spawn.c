@@ -18,21 +18,28 @@
 #define LOG_KEEP     ((size_t)64 << 10)
 #define GRACE_NS     5000000000ull
 
-bool spawn_available(const char *program)
+char *spawn_find(const char *program)
 {
 	const char *path = getenv("PATH");
 
 	if (strchr(program, '/'))
-		return access(program, X_OK) == 0;
+		return access(program, X_OK) == 0 ? xstrdup(program) : NULL;
 	for (const char *p = path ? path : "/usr/bin:/bin"; *p;) {
 		size_t n = strcspn(p, ":");
 		_cleanup_free_ char *full = xasprintf("%.*s/%s", (int)n, p, program);
 
 		if (access(full, X_OK) == 0)
-			return true;
+			return steal_pointer(&full);
 		p += n + (p[n] == ':');
 	}
-	return false;
+	return NULL;
+}
+
+bool spawn_available(const char *program)
+{
+	_cleanup_free_ char *path = spawn_find(program);
+
+	return path != NULL;
 }
 
 /* Hands every finished line on, and forgets all but the end of a long log. */

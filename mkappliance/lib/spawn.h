@@ -38,7 +38,8 @@ struct spawn {
  */
 int spawn_run(const struct spawn *s, struct error *err);
 
-/* Whether a program of that name is in PATH. */
+/* Where in PATH a program of that name is, to be freed; NULL: nowhere. */
+char *spawn_find(const char *program);
 bool spawn_available(const char *program);
 
 #endif
