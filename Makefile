@@ -164,13 +164,21 @@ $(HOST): $(B)/host/%: $(B)/obj/tests/host/%.o $(HOST_LIB)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(HOST_LIB) $(ALL_LIBS)
 
+# Programs of the integration tests that call the tool's own functions.
+CALLS := $(patsubst tests/calls/%.c,$(B)/calls/%,$(wildcard tests/calls/*.c))
+
+$(B)/calls/%: $(B)/obj/tests/calls/%.o $(LIB)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(LIB) $(ALL_LIBS)
+
 # A fuzz target has LLVMFuzzerTestOneInput; here it is linked with a main that replays files.
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(LIB)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(B)/obj/tests/fuzz/replay.o $(LIB) $(ALL_LIBS)
 
-tests: all $(TESTS) $(FUZZ) $(HOST)
+tests: all $(TESTS) $(FUZZ) $(HOST) $(CALLS)
 
 check: tests
 	$(Q)scripts/unit $(B)
@@ -196,7 +204,7 @@ help:
 
 force:
 
--include $(OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(patsubst tests/%.c,$(B)/obj/tests/%.d,$(wildcard tests/unit/*.c tests/fuzz/*.c tests/host/*.c))
+-include $(OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(patsubst tests/%.c,$(B)/obj/tests/%.d,$(wildcard tests/unit/*.c tests/fuzz/*.c tests/host/*.c tests/calls/*.c))
 
 .PHONY: all tests check install uninstall clean help force
 .DELETE_ON_ERROR:

@@ -15,17 +15,24 @@
 
 #define RENEW_BEFORE 300 /* seconds that credentials must still be good for */
 
+/* As the AWS CLI: what is configured, else what the instance says. */
 static int find_region(struct aws *a, struct error *err)
 {
 	const char *region = config_region(a->config);
+	int r = 0;
 
-	if (!region)
+	if (region)
+		a->region = xstrdup(region);
+	else
+		r = credentials_instance_region(a->config, a->http, &a->region, err);
+	if (r < 0)
+		return r;
+	if (!a->region)
 		return error_usage(err,
 				   "no AWS region: give --region, AWS_REGION or 'region' in profile '%s'",
 				   a->config->profile);
-	if (region[strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-")] || !*region)
-		return error_usage(err, "'%s' is not the name of an AWS region", region);
-	a->region = xstrdup(region);
+	if (a->region[strspn(a->region, "abcdefghijklmnopqrstuvwxyz0123456789-")] || !*a->region)
+		return error_usage(err, "'%s' is not the name of an AWS region", a->region);
 	return 0;
 }
 
@@ -40,9 +47,6 @@ int aws_open(const struct aws_options *options, struct aws **ret, struct error *
 	if (r < 0)
 		return r;
 	a->config = a->own_config;
-	r = find_region(a, err);
-	if (r < 0)
-		return r;
 	r = http_new(&(struct http_options){.ca_file = config_ca_bundle(a->config),
 					    .connections = options->connections,
 					    .buffer = options->buffer},
@@ -50,6 +54,9 @@ int aws_open(const struct aws_options *options, struct aws **ret, struct error *
 	if (r < 0)
 		return r;
 	a->http = a->own_http;
+	r = find_region(a, err);
+	if (r < 0)
+		return r;
 	r = credentials_find(a->config, a->http, &a->credentials, err);
 	if (r < 0)
 		return r;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cloud/aws_ebs_internal.h"
 #include "cloud/sigv4.h"
 #include "lib/cleanup.h"
 #include "lib/json.h"
@@ -61,7 +62,7 @@ static bool plain_id(const char *id)
 	return *id && id[strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")] == 0;
 }
 
-static int start_answer(const struct http_reply *reply, struct ebs_snapshot *ret, struct error *err)
+int ebs_start_read(const struct http_reply *reply, struct ebs_snapshot *ret, struct error *err)
 {
 	_cleanup_json_ struct json *j = NULL;
 	struct ebs_snapshot s = {0};
@@ -106,7 +107,7 @@ int ebs_start(struct aws *a, const struct ebs_start *s, struct ebs_snapshot *ret
 				.body_len = strlen(body)};
 	int r = aws_perform(a, &call, &reply, NULL, err);
 
-	return r < 0 ? r : start_answer(&reply, ret, err);
+	return r < 0 ? r : ebs_start_read(&reply, ret, err);
 }
 
 /* ---- PutSnapshotBlock ---- */
@@ -205,9 +206,8 @@ static int add_block(const struct json *j, bool changed, struct ebs_blocks *ret,
 	return 0;
 }
 
-/* Adds a page's blocks; @ret_next: the token of the next one, NULL at the end, to be freed. */
-static int add_page(const struct http_reply *reply, bool changed, struct ebs_blocks *ret, char **ret_next,
-		    struct error *err)
+int ebs_page_read(const struct http_reply *reply, bool changed, struct ebs_blocks *ret, char **ret_next,
+		  struct error *err)
 {
 	_cleanup_json_ struct json *j = NULL;
 	const struct json *blocks;
@@ -251,7 +251,7 @@ static int list_page(struct aws *a, struct aws_call *call, const char *first, co
 	r = aws_perform(a, call, &reply, NULL, err);
 	if (r < 0)
 		return r;
-	r = add_page(&reply, first != NULL, ret, ret_next, err);
+	r = ebs_page_read(&reply, first != NULL, ret, ret_next, err);
 	return r < 0 ? error_prefix(err, "ebs:%s %s", call->action, call->resource) : 0;
 }
 

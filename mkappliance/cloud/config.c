@@ -44,40 +44,35 @@ static int load(const char *path, struct config_file *ret, struct error *err)
 	return r;
 }
 
-/* The config file calls it "profile NAME", with quotes around a name with blanks; "default" alone may go without. */
-static const char *config_section(const struct config *c, const char *profile, char **ret_text)
+char *config_section(const struct config *c, const char *profile)
 {
 	static const char *const quotes[] = {"", "\"", "'"};
 
 	for (size_t i = 0; i < sizeof(quotes) / sizeof(quotes[0]); i++) {
-		free(*ret_text);
-		*ret_text = xasprintf("profile %s%s%s", quotes[i], profile, quotes[i]);
-		if (config_file_has(&c->config, *ret_text))
-			return *ret_text;
+		char *text = xasprintf("profile %s%s%s", quotes[i], profile, quotes[i]);
+
+		if (config_file_has(&c->config, text))
+			return text;
+		free(text);
 	}
-	return strcmp(profile, "default") == 0 ? "default" : NULL;
+	return strcmp(profile, "default") == 0 ? xstrdup(profile) : NULL;
 }
 
 bool config_has_profile(const struct config *c, const char *profile)
 {
-	_cleanup_free_ char *text = NULL;
-	const char *section = config_section(c, profile, &text);
+	_cleanup_free_ char *section = config_section(c, profile);
 
 	return (section && config_file_has(&c->config, section)) || config_file_has(&c->credentials, profile);
 }
 
 const char *config_get(const struct config *c, const char *profile, const char *key)
 {
-	_cleanup_free_ char *text = NULL;
-	const char *section, *value;
+	const char *name = profile ? profile : c->profile, *value;
+	_cleanup_free_ char *section = config_section(c, name);
 
-	if (!profile)
-		profile = c->profile;
-	value = config_file_get(&c->credentials, profile, key, NULL);
-	if (value)
-		return *value ? value : NULL;
-	section = config_section(c, profile, &text);
-	value = section ? config_file_get(&c->config, section, key, NULL) : NULL;
+	value = config_file_get(&c->credentials, name, key, NULL);
+	if (!value && section)
+		value = config_file_get(&c->config, section, key, NULL);
 	return value && *value ? value : NULL;
 }
 

@@ -69,6 +69,11 @@ void config_freep(struct config **c);
 
 /* A key of a profile: the credentials file's, else the config file's. @profile NULL: the chosen one. */
 const char *config_get(const struct config *c, const char *profile, const char *key);
+/*
+ * What the config file calls a profile: "profile NAME", with quotes around a name with blanks; "default" alone may go without. To be freed; NULL:
+ * it is not there ("default" always may be).
+ */
+char *config_section(const struct config *c, const char *profile);
 bool config_has_profile(const struct config *c, const char *profile);
 
 /* By option, AWS_REGION, AWS_DEFAULT_REGION or the profile; NULL: none of them says. */

@@ -89,41 +89,57 @@ int credentials_from_credentials_file(const struct config *c, const char *profil
 int credentials_from_config_file(const struct config *c, const char *profile, struct credentials *ret,
 				 struct error *err)
 {
-	_cleanup_free_ char *section = xasprintf("profile %s", profile);
-	int r = from_file(&c->config, section, c->config_path, ret, err);
+	_cleanup_free_ char *section = config_section(c, profile);
 
-	if (r == 0 && strcmp(profile, "default") == 0)
-		r = from_file(&c->config, "default", c->config_path, ret, err);
-	return r;
+	return section ? from_file(&c->config, section, c->config_path, ret, err) : 0;
 }
 
-/* In botocore's order. Each returns 1 found, 0 not configured, -errno configured but not working. */
-static int find(const struct config *c, struct http *http, struct credentials *ret, struct error *err)
+int credentials_of_profile(const struct config *c, struct http *http, const char *profile, bool use_env,
+			   struct credentials *ret, struct error *err)
+{
+	int r = credentials_from_web_identity(c, http, profile, use_env, ret, err);
+
+	if (r == 0)
+		r = credentials_from_sso(c, http, profile, ret, err);
+	if (r == 0)
+		r = credentials_from_credentials_file(c, profile, ret, err);
+	if (r == 0)
+		r = credentials_from_process(c, profile, ret, err);
+	return r ? r : credentials_from_config_file(c, profile, ret, err);
+}
+
+/* In botocore's order. A profile that was given as an option comes before the environment's keys. */
+static int find(const struct config *c, struct http *http, struct credentials *ret, char **ret_note,
+		struct error *err)
 {
 	int r = c->profile_option ? 0 : credentials_from_env(ret, err);
 
-	(void)http;
 	if (r == 0)
-		r = credentials_from_credentials_file(c, c->profile, ret, err);
+		r = credentials_from_role(c, http, ret, err);
 	if (r == 0)
-		r = credentials_from_config_file(c, c->profile, ret, err);
-	return r;
+		r = credentials_of_profile(c, http, c->profile, !c->profile_option, ret, err);
+	if (r == 0)
+		r = credentials_from_container(http, ret, err);
+	return r ? r : credentials_from_instance(c, http, ret, ret_note, err);
 }
 
 int credentials_find(const struct config *c, struct http *http, struct credentials *ret, struct error *err)
 {
 	_cleanup_credentials_ struct credentials found = {0};
-	int r = find(c, http, &found, err);
+	_cleanup_free_ char *note = NULL;
+	int r = find(c, http, &found, &note, err);
 
 	if (r < 0)
 		return r;
 	if (r == 0)
 		return error_set(
 			err, -ENOENT,
-			"no AWS credentials: not in the environment (AWS_ACCESS_KEY_ID), nor in profile '%s' of %s and %s",
-			c->profile, c->credentials_path, c->config_path);
+			"no AWS credentials: neither in the environment (AWS_ACCESS_KEY_ID) nor in profile "
+			"'%s' of %s or %s, and none of a container or an instance%s%s%s",
+			c->profile, c->credentials_path, c->config_path, note ? " (" : "", note ? note : "",
+			note ? ")" : "");
 	if (!credentials_clean(&found))
-		return error_set(err, -EINVAL, "%s: credentials with blanks or control characters",
+		return error_set(err, -EINVAL, "credentials of %s: blanks or control characters in them",
 				 found.source);
 	*ret = found;
 	found = (struct credentials){0};

@@ -29,6 +29,12 @@ struct credentials {
 int credentials_find(const struct config *config, struct http *http, struct credentials *ret,
 		     struct error *err);
 
+/*
+ * The region that the instance says it is in: 1 and @ret, to be freed; 0 when nobody answers.
+ */
+int credentials_instance_region(const struct config *config, struct http *http, char **ret,
+				struct error *err);
+
 void credentials_free(struct credentials *c);
 #define _cleanup_credentials_ __attribute__((cleanup(credentials_free)))
 
