@@ -64,6 +64,7 @@ extern const struct command cmd_pcrs;
 extern const struct command cmd_attest;
 extern const struct command cmd_keygen;
 extern const struct command cmd_uefi_vars;
+extern const struct command cmd_upload;
 #ifdef WITH_GUESTFS
 extern const struct command cmd_inspect;
 #endif

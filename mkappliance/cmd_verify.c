@@ -8,6 +8,7 @@
 
 #include "check/verify.h"
 #include "cmd.h"
+#include "cmd_verify.h"
 #include "image/provenance.h"
 #include "image/sign.h"
 #include "lib/cleanup.h"
@@ -91,67 +92,113 @@ static int check_provenance(const char *image, const char *manifest_path, const 
 	return 0;
 }
 
-static int run_verify(const struct command *self, int argc, char **argv, struct error *err)
+static int show(const struct verify_arguments *a, const struct manifest *m,
+		const struct verify_report *report, struct error *err)
 {
-	const char *manifest = NULL, *key = NULL, *certificate = NULL;
-	unsigned threads = 0;
-	const struct option_spec options[] = {
-		{"manifest", 'm', OPTION_STRING, "FILE", "the manifest, if it does not lie beside the image",
-		 &manifest},
-		{"provenance-key", 0, OPTION_STRING, "FILE",
-		 "the public key that must have signed IMAGE's provenance", &key},
-		{"root-certificate", 0, OPTION_STRING, "FILE",
-		 "the root hash must be signed, and by the key of this certificate", &certificate},
-		{"threads", 0, OPTION_NUMBER, "N",
-		 "how many threads read and hash (default: one a processor)", &threads},
-		{0},
-	};
+	if (a->common.json) {
+		_cleanup_json_ struct json *j = report_json(a->image, m, report);
+		int r = cmd_print_json(j, err);
+
+		if (r < 0)
+			return r;
+	} else if (!a->common.quiet) {
+		print_report(report);
+	}
+	return report->ok ? 0 : refuse(a->image, report, err);
+}
+
+static int verify_file(const struct verify_arguments *a, const struct manifest *m,
+		       struct verify_report *report, struct error *err)
+{
+	_cleanup_free_ char *blocks = blocks_path_for(a->image);
+
+	return verify_image(a->image, m, access(blocks, R_OK) == 0 ? blocks : NULL,
+			    a->certificate ? &a->der : NULL, a->threads, report, err);
+}
+
+/* Options that mean something for a registered image only. */
+static int check_local(const struct verify_arguments *a, struct error *err)
+{
+	if (a->full || a->region || a->profile || a->endpoint_url || a->output)
+		return error_usage(err, "--full, --region, --profile, --endpoint-url and --output are for "
+					"PROVIDER:ID, as in aws:ami-...");
+	return access(a->image, R_OK) < 0 ? error_errno(err, -errno, "%s", a->image) : 0;
+}
+
+/* Of what lies here, or would lie beside the manifest of what is registered: what the files beside it are called by. To be freed. */
+static char *local_name(const struct verify_arguments *a, bool remote)
+{
+	static const char suffix[] = ".manifest.json";
+	size_t len = remote ? strlen(a->manifest) : 0, n = sizeof(suffix) - 1;
+
+	if (len > n && strcmp(a->manifest + len - n, suffix) == 0)
+		return xasprintf("%.*s.raw", (int)(len - n), a->manifest);
+	return xstrdup(remote ? a->manifest : a->image);
+}
+
+static int verify_any(struct verify_arguments *a, struct error *err)
+{
 	_cleanup_report_ struct verify_report report = {0};
 	_cleanup_manifest_ struct manifest *m = NULL;
-	_cleanup_buf_ struct buf der = {0};
-	_cleanup_free_ char *beside = NULL, *blocks = NULL;
-	struct common_options common;
-	const char *image;
+	_cleanup_free_ char *beside = manifest_path_for(a->image), *named = NULL;
+	bool remote = verify_is_remote(a->image);
+	int r;
+
+	if (remote && !a->manifest)
+		return error_usage(err, "%s: what it should hold says a manifest: --manifest=FILE", a->image);
+	r = remote ? 0 : check_local(a, err);
+	if (r < 0)
+		return r;
+	named = local_name(a, remote);
+	r = manifest_read(a->manifest ? a->manifest : beside, &m, err);
+	if (r < 0)
+		return a->manifest ? r
+				   : error_prefix(err, "%s: no proof without its manifest (--manifest=FILE)",
+						  a->image);
+	r = a->key ? check_provenance(named, a->manifest ? a->manifest : beside, m, a->key, err) : 0;
+	/* Of whatever date: what was signed while it was valid stays signed. */
+	if (r == 0 && a->certificate)
+		r = sign_read_certificate(a->certificate, SIGN_ANY_TIME, &a->der, err);
+	if (r == 0)
+		r = remote ? verify_remote(a, m, &report, err) : verify_file(a, m, &report, err);
+	return r < 0 ? r : show(a, m, &report, err);
+}
+
+static int run_verify(const struct command *self, int argc, char **argv, struct error *err)
+{
+	struct verify_arguments a = {.image = NULL};
+	const struct option_spec options[] = {
+		{"manifest", 'm', OPTION_STRING, "FILE", "the manifest, if it does not lie beside the image",
+		 &a.manifest},
+		{"provenance-key", 0, OPTION_STRING, "FILE",
+		 "the public key that must have signed IMAGE's provenance", &a.key},
+		{"root-certificate", 0, OPTION_STRING, "FILE",
+		 "the root hash must be signed, and by the key of this certificate", &a.certificate},
+		{"threads", 0, OPTION_NUMBER, "N",
+		 "how many threads read and hash (default: one a processor)", &a.threads},
+		{"full", 0, OPTION_FLAG, NULL, "PROVIDER:ID: every block, not only some", &a.full},
+		{"output", 'o', OPTION_STRING, "FILE", "PROVIDER:ID: keep what was read (implies --full)",
+		 &a.output},
+		{"region", 0, OPTION_STRING, "REGION", "PROVIDER:ID: where it is", &a.region},
+		{"profile", 0, OPTION_STRING, "NAME", "PROVIDER:ID: of the provider's configuration",
+		 &a.profile},
+		{"endpoint-url", 0, OPTION_STRING, "URL", "PROVIDER:ID: another service than its own",
+		 &a.endpoint_url},
+		{0},
+	};
 	size_t count;
 	int r;
 
-	r = cmd_parse(self, options, argc, argv, 1, 1, &image, &count, &common, err);
-	if (r != 0)
-		return r;
-	if (access(image, R_OK) < 0)
-		return error_errno(err, -errno, "%s", image);
-	beside = manifest_path_for(image);
-	r = manifest_read(manifest ? manifest : beside, &m, err);
-	if (r < 0)
-		return manifest ? r
-				: error_prefix(err, "%s: no proof without its manifest (--manifest=FILE)",
-					       image);
-	r = key ? check_provenance(image, manifest ? manifest : beside, m, key, err) : 0;
-	/* Of whatever date: what was signed while it was valid stays signed. */
-	if (r == 0 && certificate)
-		r = sign_read_certificate(certificate, SIGN_ANY_TIME, &der, err);
-	if (r < 0)
-		return r;
-	blocks = blocks_path_for(image);
-	r = verify_image(image, m, access(blocks, R_OK) == 0 ? blocks : NULL, certificate ? &der : NULL,
-			 threads, &report, err);
-	if (r < 0)
-		return r;
-	if (common.json) {
-		_cleanup_json_ struct json *j = report_json(image, m, &report);
-
-		r = cmd_print_json(j, err);
-		if (r < 0)
-			return r;
-	} else if (!common.quiet) {
-		print_report(&report);
-	}
-	return report.ok ? 0 : refuse(image, &report, err);
+	r = cmd_parse(self, options, argc, argv, 1, 1, &a.image, &count, &a.common, err);
+	if (r == 0)
+		r = verify_any(&a, err);
+	buf_free(&a.der);
+	return r;
 }
 
 const struct command cmd_verify = {
 	.name = "verify",
-	.arguments = "IMAGE",
-	.summary = "Prove offline that every byte of an image is what was built",
+	.arguments = "IMAGE|PROVIDER:ID",
+	.summary = "Prove that every byte of an image is what was built: of a file, or of what is registered",
 	.run = run_verify,
 };

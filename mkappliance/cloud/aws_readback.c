@@ -17,7 +17,7 @@ const char *readback_place(const struct manifest *m, uint64_t index)
 
 	if (index == 0 || index + 1 == m->block_count)
 		return "partition table";
-	for (size_t i = 0; i < PART_COUNT; i++)
+	for (size_t i = 0; i < m->layout.count; i++)
 		if (offset >= m->layout.part[i].offset &&
 		    offset - m->layout.part[i].offset < m->layout.part[i].size)
 			return m->layout.part[i].name;
@@ -86,33 +86,39 @@ static int check_changed(const struct readback *job, struct error *err)
 	return 0;
 }
 
-/* Takes the tokens away of the blocks that are not wanted: those are not fetched. Returns how many are left. */
-static uint64_t choose(struct ebs_blocks *blocks, const uint8_t *wanted)
+/* Takes the tokens away of the blocks that are not wanted: those are not fetched. */
+static void choose(struct ebs_blocks *blocks, const uint8_t *wanted)
 {
-	uint64_t n = 0;
-
 	for (size_t i = 0; i < blocks->len; i++) {
 		struct ebs_block *b = &blocks->list[i];
 
-		if (bit_get(wanted, b->index)) {
-			n += b->token != NULL;
+		if (bit_get(wanted, b->index))
 			continue;
-		}
 		free(b->token);
 		b->token = NULL;
 	}
+}
+
+uint64_t readback_count(const struct ebs_blocks *blocks)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < blocks->len; i++)
+		n += blocks->list[i].token != NULL;
 	return n;
 }
 
-/* Both partition tables, the first block of each partition, and some others. */
-static void choose_places(const struct manifest *m, const struct ebs_blocks *blocks, uint8_t *wanted)
+void readback_choose(const struct manifest *m, struct ebs_blocks *blocks)
 {
+	_cleanup_free_ uint8_t *wanted = xcalloc(1, (size_t)(m->block_count / 8 + 1));
+
 	bit_set(wanted, 0);
 	bit_set(wanted, m->block_count - 1);
-	for (size_t i = 0; i < PART_COUNT; i++)
+	for (size_t i = 0; i < m->layout.count; i++)
 		bit_set(wanted, m->layout.part[i].offset / LAYOUT_BLOCK);
 	for (unsigned i = 0; i < SAMPLES && blocks->len > 0; i++)
 		bit_set(wanted, blocks->list[retry_random(blocks->len - 1)].index);
+	choose(blocks, wanted);
 }
 
 struct comparison {
@@ -136,7 +142,6 @@ static int compare(void *user, uint64_t index, const void *data, const struct sh
 int readback_check(const struct readback *job, uint64_t *ret_checked, struct error *err)
 {
 	_cleanup_ebs_blocks_ struct ebs_blocks blocks = {0};
-	_cleanup_free_ uint8_t *wanted = xcalloc(1, (size_t)(job->plan->count / 8 + 1));
 	struct comparison c = {job->snapshot, job->m, job->digests};
 	struct blocks_fetch fetch = {.aws = job->aws,
 				     .snapshot = job->snapshot,
@@ -154,11 +159,9 @@ int readback_check(const struct readback *job, uint64_t *ret_checked, struct err
 		r = check_changed(job, err);
 	if (r < 0)
 		return r;
-	if (job->full)
-		memset(wanted, 0xff, (size_t)(job->plan->count / 8 + 1));
-	else
-		choose_places(job->m, &blocks, wanted);
-	n = choose(&blocks, wanted);
+	if (!job->full)
+		readback_choose(job->m, &blocks);
+	n = readback_count(&blocks);
 	fetch.list = blocks.list;
 	fetch.count = blocks.len;
 	meter_start(job->meter, "reading back", n);

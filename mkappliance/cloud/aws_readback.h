@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "cloud/aws.h"
+#include "cloud/aws_ebs.h"
 #include "cloud/meter.h"
 #include "cloud/plan.h"
 
@@ -37,6 +38,11 @@ int readback_check(const struct readback *job, uint64_t *ret_checked, struct err
  */
 int readback_parent(struct aws *a, const char *snapshot, const struct block_digests *digests, unsigned n,
 		    struct meter *meter, uint8_t **ret_present, struct error *err);
+
+/* Takes the tokens away of all blocks but both partition tables, the first of each partition and 16 at random: those are fetched. */
+void readback_choose(const struct manifest *m, struct ebs_blocks *blocks);
+/* How many have a token. */
+uint64_t readback_count(const struct ebs_blocks *blocks);
 
 /* "partition table", "esp", "root", "root-verity" or "no partition": what lies in block @index. */
 const char *readback_place(const struct manifest *m, uint64_t index);

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mkappliance upload IMAGE: from a raw image to a registered machine image. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cloud/provider.h"
+#include "cmd.h"
+#include "lib/cleanup.h"
+#include "lib/interrupt.h"
+#include "lib/log.h"
+
+struct upload_arguments {
+	const char *to, *manifest, *check;
+	struct strlist regions, kms_keys, share;
+};
+
+static void free_arguments(struct upload_arguments *a)
+{
+	strlist_free(&a->regions);
+	strlist_free(&a->kms_keys);
+	strlist_free(&a->share);
+}
+
+static int parse_check(const char *text, enum upload_check *ret, struct error *err)
+{
+	static const char *const names[] = {
+		[UPLOAD_CHECK_SAMPLE] = "sample", [UPLOAD_CHECK_NONE] = "none", [UPLOAD_CHECK_FULL] = "full"};
+
+	for (size_t i = 0; text && i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(text, names[i]) == 0) {
+			*ret = (enum upload_check)i;
+			return 0;
+		}
+	return text ? error_usage(err, "--check: '%s' is none of sample, none, full", text) : 0;
+}
+
+/* An option that the provider would pass over in silence is an error. */
+static int check_options(const struct provider *p, const struct option_spec *options, struct error *err)
+{
+	static const char *const general[] = {"to",	"manifest", "name",  "description",
+					      "region", "dry-run",  "check", NULL};
+
+	for (const struct option_spec *o = options; o->name; o++) {
+		bool set = o->kind == OPTION_FLAG     ? *(bool *)o->value
+			   : o->kind == OPTION_NUMBER ? *(unsigned *)o->value != 0
+			   : o->kind == OPTION_LIST   ? ((struct strlist *)o->value)->len > 0
+						      : *(const char **)o->value != NULL;
+		const char *const *known = general;
+
+		while (*known && strcmp(*known, o->name) != 0)
+			known++;
+		if (!*known)
+			for (known = p->options; *known && strcmp(*known, o->name) != 0;)
+				known++;
+		if (set && !*known)
+			return error_usage(err, "--%s means nothing for provider '%s'", o->name, p->name);
+	}
+	return 0;
+}
+
+static struct json *places_json(const struct upload_result *r)
+{
+	struct json *list = js_array_new();
+
+	for (size_t i = 0; i < r->place_count; i++) {
+		struct json *place = js_object_new();
+
+		js_set_string(place, "region", r->places[i].region);
+		js_set_string(place, "image", r->places[i].image);
+		js_set_string(place, "snapshot", r->places[i].snapshot);
+		js_set_bool(place, "made", r->places[i].made);
+		js_append(list, place);
+	}
+	return list;
+}
+
+static struct json *plan_json(const struct plan *p)
+{
+	struct json *j = js_object_new();
+
+	js_set_int(j, "blocks", (int64_t)p->count);
+	js_set_int(j, "send", (int64_t)p->send);
+	js_set_int(j, "send_zero", (int64_t)p->send_zero);
+	js_set_int(j, "unchanged", (int64_t)p->unchanged);
+	js_set_int(j, "dont_care", (int64_t)p->dont_care);
+	return j;
+}
+
+static struct json *result_json(const struct provider *p, const struct upload *u, double seconds)
+{
+	const struct upload_result *r = &u->result;
+	struct json *j = js_object_new(), *retries = js_object_new();
+
+	js_set_string(j, "provider", p->name);
+	js_set_string(j, "name", r->name);
+	js_set_string(j, "account", r->account);
+	js_set_string(j, "digest", u->image.digest);
+	js_set_bool(j, "dry_run", u->settings.dry_run);
+	js_set_bool(j, "already", r->already);
+	js_set(j, "images", places_json(r));
+	js_set_string(j, "parent", r->parent);
+	js_set_string(j, "full_because", r->why_full);
+	if (r->plan.count > 0)
+		js_set(j, "plan", plan_json(&r->plan));
+	js_set_int(j, "sent_bytes", (int64_t)r->sent_bytes);
+	js_set_int(j, "resumed_blocks", (int64_t)r->resumed);
+	js_set_int(j, "checked_blocks", (int64_t)r->checked);
+	js_set_real(j, "cost_usd", r->cost);
+	for (int i = 0; i < RETRY_REASONS; i++)
+		if (r->retries.count[i] > 0)
+			js_set_int(retries, retry_reason_name((enum retry_reason)i),
+				   (int64_t)r->retries.count[i]);
+	js_set(j, "retries", retries);
+	js_set_real(j, "seconds", seconds);
+	return j;
+}
+
+static void print_result(const struct upload *u)
+{
+	const struct upload_result *r = &u->result;
+
+	for (size_t i = 0; i < r->place_count; i++)
+		printf("%-24s %s%s%s\n", r->places[i].region, r->places[i].image,
+		       r->places[i].snapshot ? " " : "", r->places[i].snapshot ? r->places[i].snapshot : "");
+}
+
+/* A word for a shell. */
+static void add_word(struct buf *b, const char *word)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./:@%+,";
+
+	buf_printf(b, " ");
+	if (*word && word[strspn(word, plain)] == 0) {
+		buf_printf(b, "%s", word);
+		return;
+	}
+	buf_printf(b, "'");
+	for (; *word; word++)
+		if (*word == '\'')
+			buf_printf(b, "'\\''");
+		else
+			buf_add(b, word, 1);
+	buf_printf(b, "'");
+}
+
+/* What was sent is not lost; the command line is the one that was given. */
+static void say_how_to_go_on(const struct upload *u, int argc, char **argv)
+{
+	_cleanup_buf_ struct buf b = {0};
+
+	if (!u->resume)
+		return;
+	buf_printf(&b, "mkappliance");
+	for (int i = 0; i < argc; i++)
+		add_word(&b, argv[i]);
+	log_note("what was sent is noted in %s; this goes on with the rest:\n", u->resume);
+	log_note("  %s", b.ptr);
+}
+
+static int run(const struct upload_arguments *a, const struct provider *p, const char *image,
+	       struct upload *u, struct error *err)
+{
+	_cleanup_free_ char *beside = manifest_path_for(image);
+	_cleanup_manifest_ struct manifest *m = NULL;
+	int r;
+
+	r = manifest_read(a->manifest ? a->manifest : beside, &m, err);
+	if (r < 0)
+		return a->manifest ? r
+				   : error_prefix(err, "%s: its manifest is needed (--manifest=FILE)", image);
+	r = upload_open_image(image, m, &u->image, err);
+	if (r == 0)
+		r = upload_run(p, u, err);
+	u->image.m = NULL;
+	return r;
+}
+
+static int finish(const struct provider *p, struct upload *u, uint64_t started_ns, struct error *err)
+{
+	_cleanup_json_ struct json *j = NULL;
+
+	if (!u->settings.json) {
+		print_result(u);
+		return 0;
+	}
+	j = result_json(p, u, (double)(clock_ns() - started_ns) / 1e9);
+	return cmd_print_json(j, err);
+}
+
+/* Everything behind the parsing of options. */
+static int upload_with(struct upload_arguments *a, const struct option_spec *options, const char *image,
+		       int argc, char **argv, struct upload *u, struct error *err)
+{
+	uint64_t started = clock_ns();
+	const struct provider *p;
+	int r;
+
+	u->settings.regions = &a->regions;
+	u->settings.kms_keys = &a->kms_keys;
+	u->settings.share = &a->share;
+	r = provider_find(a->to ? a->to : "aws", &p, err);
+	if (r == 0)
+		r = check_options(p, options, err);
+	if (r == 0 && a->regions.len > 1)
+		r = error_usage(err, "more than one --region");
+	if (r == 0)
+		r = parse_check(a->check, &u->settings.check, err);
+	if (r < 0)
+		return r;
+	r = run(a, p, image, u, err);
+	if (r < 0) {
+		say_how_to_go_on(u, argc, argv);
+		return r;
+	}
+	return finish(p, u, started, err);
+}
+
+static int run_upload(const struct command *self, int argc, char **argv, struct error *err)
+{
+	_cleanup_(free_arguments) struct upload_arguments a = {.to = NULL};
+	_cleanup_upload_ struct upload u = {.image.fd = -1};
+	struct upload_settings *s = &u.settings;
+	const struct option_spec options[] = {
+		{"to", 0, OPTION_STRING, "PROVIDER", "where: aws (default)", &a.to},
+		{"manifest", 'm', OPTION_STRING, "FILE", "the manifest, if it does not lie beside the image",
+		 &a.manifest},
+		{"name", 0, OPTION_STRING, "NAME", "of the machine image (default: NAME-VERSION)", &s->name},
+		{"description", 0, OPTION_STRING, "TEXT", "of the machine image", &s->description},
+		{"region", 0, OPTION_LIST, "REGION", "where to (default: as configured)", &a.regions},
+		{"parent", 0, OPTION_STRING, "SNAPSHOT",
+		 "send only what differs from it; none; auto (default)", &s->parent},
+		{"parent-blocks", 0, OPTION_STRING, "FILE",
+		 "its .blocks, if it does not lie beside the image", &s->parent_blocks},
+		{"connections", 0, OPTION_NUMBER, "N", "at most so many blocks at a time", &s->connections},
+		{"check", 0, OPTION_STRING, "HOW", "what is read back: sample (default), full, none",
+		 &a.check},
+		{"dry-run", 'n', OPTION_FLAG, NULL, "try permissions and say what would be sent",
+		 &s->dry_run},
+		{"encrypt", 0, OPTION_FLAG, NULL, "encrypt with the account's default key", &s->encrypt},
+		{"kms-key", 0, OPTION_LIST, "KEY", "encrypt with it; REGION=KEY for one region", &a.kms_keys},
+		{"uefi-data", 0, OPTION_STRING, "FILE", "Secure Boot: variables of 'uefi-vars --format aws'",
+		 &s->uefi_data},
+		{"no-tpm", 0, OPTION_FLAG, NULL, "the image does not say that it wants a TPM", &s->no_tpm},
+		{"volume-size", 0, OPTION_NUMBER, "GIB", "of the root volume (default: the image's)",
+		 &s->volume_gib},
+		{"iops", 0, OPTION_NUMBER, "N", "of the root volume", &s->iops},
+		{"throughput", 0, OPTION_NUMBER, "MIB/S", "of the root volume", &s->throughput},
+		{"profile", 0, OPTION_STRING, "NAME", "of the provider's configuration", &s->profile},
+		{"endpoint-url", 0, OPTION_STRING, "URL", "another service than the provider's own",
+		 &s->endpoint_url},
+		{0},
+	};
+	struct common_options common;
+	const char *image;
+	size_t count;
+	int r;
+
+	r = cmd_parse(self, options, argc, argv, 1, 1, &image, &count, &common, err);
+	if (r != 0)
+		return r;
+	s->json = common.json;
+	return upload_with(&a, options, image, argc, argv, &u, err);
+}
+
+const struct command cmd_upload = {
+	.name = "upload",
+	.arguments = "IMAGE",
+	.summary = "Send an image to a cloud and register it, only what changed, going on after any stop",
+	.run = run_upload,
+};
