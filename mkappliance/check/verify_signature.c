@@ -13,18 +13,28 @@
 /* What is wrong with it, to be freed; NULL: nothing. */
 static char *difference(const struct verify *v, const struct root_signature *s)
 {
-	struct error bad = ERROR_INIT;
-	char hex[SHA256_HEX_SIZE];
-
-	hex_encode(v->m->root_hash.b, SHA256_SIZE, hex);
 	if (memcmp(&s->root_hash, &v->m->root_hash, sizeof(s->root_hash)) != 0)
 		return xstrdup("it is of another root hash");
 	if (memcmp(&s->certificate, &v->m->signature.certificate, sizeof(s->certificate)) != 0)
 		return xstrdup("it is by another certificate than the manifest says");
-	if (v->certificate && verify_detached(s->der.ptr, s->der.len, hex, strlen(hex), v->certificate->ptr,
-					      v->certificate->len, "it", &bad) < 0)
-		return xstrdup(bad.text);
 	return NULL;
+}
+
+/* As it was built, but by whom? */
+static void report_signer(struct verify *v, const struct root_signature *s)
+{
+	struct error bad = ERROR_INIT;
+	char hex[SHA256_HEX_SIZE];
+
+	hex_encode(v->m->root_hash.b, SHA256_SIZE, hex);
+	if (v->certificate && verify_detached(s->der.ptr, s->der.len, hex, strlen(hex), v->certificate->ptr,
+					      v->certificate->len, "PKCS#7", &bad) < 0) {
+		report_bad(v, NAME, "%s", bad.text);
+		return;
+	}
+	hex_encode(s->certificate.b, SHA256_SIZE, hex);
+	report_ok(v, NAME, v->certificate ? "by the key of the certificate %s" : "names the certificate %s",
+		  hex);
 }
 
 int verify_signature(struct verify *v, struct error *err)
@@ -33,7 +43,6 @@ int verify_signature(struct verify *v, struct error *err)
 	_cleanup_root_signature_ struct root_signature s = {0};
 	_cleanup_free_ char *what = NULL, *bytes = NULL;
 	struct error bad = ERROR_INIT;
-	char hex[SHA256_HEX_SIZE];
 	int r;
 
 	if (!v->m->signature.there) {
@@ -54,8 +63,6 @@ int verify_signature(struct verify *v, struct error *err)
 		report_place(v, p->name, 0, NULL);
 		return 0;
 	}
-	hex_encode(s.certificate.b, SHA256_SIZE, hex);
-	report_ok(v, NAME, v->certificate ? "by the key of the certificate %s" : "names the certificate %s",
-		  hex);
+	report_signer(v, &s);
 	return 0;
 }
