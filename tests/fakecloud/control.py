@@ -37,7 +37,7 @@ class Service:
 
     def patch_settings(self, body):
         if "faults" in body:
-            faults.check(body["faults"])
+            faults.check(body["faults"] or [])
             self.app.faults.clear()
         if "throttle" in body:
             self.world.buckets.clear()
