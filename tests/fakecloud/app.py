@@ -138,9 +138,11 @@ class App:
         for name in ("key", "region", "service", "fault"):
             if info.get(name):
                 entry[name] = info[name]
-        entry["headers"] = {k: v for k, v in request.headers.items() if k != "x-amz-security-token"}
+        entry["headers"], entry["tls"] = request.headers, request.tls
         if len(request.body) < 65536 and action != "PutSnapshotBlock":
             entry["body"] = bytes(request.body).decode("utf-8", "replace")
+        elif request.digest:
+            entry["digest"] = request.digest.hex()
         if "canonical" in info:
             entry["canonical"] = info["canonical"]
         entry["ms"] = round((time.monotonic() - info["start"]) * 1000, 1)

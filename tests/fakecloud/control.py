@@ -90,4 +90,9 @@ class Service:
         return fixtures.image(self.world, self.app.services, body)
 
     def post_new_fleet(self, body):
-        return fixtures.fleet(self.world, self.app.services, body)
+        self.world.fleet.advance()
+        self.world.store.hold()
+        try:
+            return fixtures.fleet(self.world, self.app.services, body)
+        finally:
+            self.world.store.release()

@@ -15,7 +15,10 @@ VOLUMES = {"gp2": (0, 0), "gp3": (16000, 1000), "io1": (64000, 0), "io2": (25600
            "sc1": (0, 0)}  # highest Iops and Throughput that may be asked for
 EBS = {"SnapshotId": "str", "VolumeSize": "int", "VolumeType": "str", "Iops": "int", "Throughput": "int",
        "DeleteOnTermination": "bool", "Encrypted": "bool", "KmsKeyId": "str"}
-ORGANIZATION = re.compile(r"arn:aws[a-z-]*:organizations::[0-9]{12}:(organization/o-[a-z0-9]{10,32}|ou/o-[a-z0-9]{10,32}/ou-.+)\Z")
+ARNS = {
+    "OrganizationArn": re.compile(r"arn:aws[a-z-]*:organizations::[0-9]{12}:organization/o-[a-z0-9]{10,32}\Z"),
+    "OrganizationalUnitArn": re.compile(
+        r"arn:aws[a-z-]*:organizations::[0-9]{12}:ou/o-[a-z0-9]{10,32}/ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}\Z")}
 VALUE = {"Value": "str"}
 
 
@@ -298,8 +301,8 @@ class Part:
             raise wrong("a launch permission has one member", "InvalidAttributeValue")
         if one.get("Group", "all") != "all" or not re.fullmatch(r"[0-9]{12}", one.get("UserId", "0" * 12)):
             raise wrong("the account id '%s' is not 12 digits" % one, "InvalidAMIAttributeItemValue")
-        for member in ("OrganizationArn", "OrganizationalUnitArn"):
-            if member in one and not ORGANIZATION.match(one[member]):
+        for member, pattern in ARNS.items():
+            if member in one and not pattern.match(one[member]):
                 raise wrong("'%s' is not the ARN of an organisation or unit" % one[member], "InvalidAMIAttributeItemValue")
         return one
 

@@ -7,6 +7,7 @@ durations are seconds of the cloud, scaled by the setting "scale"; all times are
 How an image behaves: the setting "images", by id, by name, or "*": {"healthy_after_s": 15, "never": true, "reason", "description",
 "crash_after_s": N, "crash_for_s": M, "launch_fails": true, "console": "..."}.
 """
+import collections
 import secrets
 import time
 
@@ -34,18 +35,24 @@ class Fleet:
 
     def advance(self):
         with self.world.lock:
-            now, step = time.time(), max(0.001, self.lasts(self.world.settings["asg_tick_s"]))
-            groups = self.store.all("groups")
-            while self.last + step <= now:
-                self.last += step
-                moving = False
+            self.store.hold()
+            try:
+                self.advance_to(time.time(), max(0.001, self.lasts(self.world.settings["asg_tick_s"])))
+            finally:
+                self.store.release()
+
+    def advance_to(self, now, step):
+        groups = self.store.all("groups")
+        while self.last + step <= now:
+            self.last += step
+            moving = False
+            for group in groups:
+                moving |= self.tick(group, self.last)
+            if not moving and self.last + step <= now:
+                # Nothing is under way: one look at how things are now.
+                self.last = now - (now - self.last) % step
                 for group in groups:
-                    moving |= self.tick(group, self.last)
-                if not moving and self.last + step <= now:
-                    # Nothing is under way: one look at how things are now.
-                    self.last = now - (now - self.last) % step
-                    for group in groups:
-                        self.tick(group, self.last)
+                    self.tick(group, self.last)
 
     def of(self, group):
         return list(self.members.get(group["key"], {}).values())
@@ -208,7 +215,8 @@ class Fleet:
     def launch(self, group, now, refresh):
         template = refresh["config"] if refresh else group["template"]
         config = self.refreshes.resolve(group, template)
-        zone = min(group["zones"], key=lambda z: (sum(1 for i in self.active(group) if i["zone"] == z), z))
+        there = collections.Counter(i["zone"] for i in self.active(group))
+        zone = min(group["zones"], key=lambda z: (there[z], z))
         kind = config["data"].get("InstanceType", "t3.micro") if config else "-"
         image = self.store.get("images", config["data"].get("ImageId", "")) if config else None
         failure = None
@@ -223,7 +231,7 @@ class Fleet:
             failure = ("We currently do not have sufficient %s capacity in the Availability Zone you requested (%s). Our system will be "
                        "working on provisioning additional capacity." % (kind, zone))
         cause = "At %s an instance was started in response to a difference between desired and actual capacity, increasing the " \
-                "capacity from %d to %d." % (iso(now), len(self.active(group)), group["desired"])
+                "capacity from %d to %d." % (iso(now), there.total(), group["desired"])
         if failure:
             self.activity(group, now, "Launching a new EC2 instance.  Status Reason: %s Launching EC2 instance failed." % failure, cause,
                           "Failed", failure + " Launching EC2 instance failed.", now)

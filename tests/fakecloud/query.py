@@ -36,11 +36,10 @@ def scalar(name, kind, value):
     if kind == "bool" and value.lower() in ("true", "false"):
         return value.lower() == "true"
     if kind == "time":
-        for form in ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.000Z"):
-            try:
-                return calendar.timegm(time.strptime(value, form))
-            except ValueError:
-                continue
+        try:
+            return calendar.timegm(time.strptime(re.sub(r"\.[0-9]{1,9}Z\Z", "Z", value), "%Y-%m-%dT%H:%M:%SZ"))
+        except ValueError:
+            pass
     raise ApiError("InvalidParameterValue", "the value '%s' of %s is not %s" % (value, name, kind))
 
 

@@ -12,6 +12,7 @@ class Store:
     def __init__(self, directory):
         self.directory = directory
         self.kinds = {}
+        self.held = None
         os.makedirs(directory, exist_ok=True)
         for kind in os.listdir(directory):
             path = os.path.join(directory, kind)
@@ -34,8 +35,21 @@ class Store:
     def path(self, kind, key):
         return os.path.join(self.directory, kind, urllib.parse.quote(key, safe="") + ".json")
 
+    def hold(self):
+        """What is saved from now on is written by release(), once: for many changes in one go."""
+        self.held = {}
+
+    def release(self):
+        held, self.held = self.held, None
+        for kind, key in held:
+            if key in self.kind(kind):
+                self.save(kind, key, self.kind(kind)[key])
+
     def save(self, kind, key, value):
         self.kind(kind)[key] = value
+        if self.held is not None:
+            self.held[kind, key] = True
+            return
         path = self.path(kind, key)
         temporary = path + ".new"
         try:
@@ -48,7 +62,7 @@ class Store:
         os.rename(temporary, path)
 
     def delete(self, kind, key):
-        if self.kind(kind).pop(key, None) is not None:
+        if self.kind(kind).pop(key, None) is not None and os.path.exists(self.path(kind, key)):
             os.unlink(self.path(kind, key))
 
     def secret(self):

@@ -68,6 +68,15 @@ class World:
         self.log = collections.deque(maxlen=4000)
         self.buckets = {}
         self.fleet = None
+        for snapshot in self.store.all("snapshots"):
+            if snapshot["status"] == "pending":
+                snapshot["touched"] = max(snapshot["touched"], self.last_put(snapshot["id"]))
+
+    def last_put(self, snapshot_id):
+        try:
+            return os.stat(os.path.join(self.directory, "blocks", snapshot_id + ".list")).st_mtime
+        except FileNotFoundError:
+            return 0
 
     # Time: the cloud's own clock is right but for clock_offset_s; what lasts is counted in scaled seconds.
     def wall(self):

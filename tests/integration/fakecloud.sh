@@ -11,11 +11,29 @@ requires curl
 /usr/bin/python3 -c 'import botocore' 2>/dev/null || skip "python3-botocore is not installed (apt-get install python3-botocore)"
 newer=build/oracles/bin/python
 
-cloud_start || exit
-export CLOUD_URL=$cloud_url PYTHONDONTWRITEBYTECODE=1
+cloud_start '{}' || exit
+export CLOUD_URL=$cloud_url CLOUD_TLS_URL=$cloud_tls_url PYTHONDONTWRITEBYTECODE=1
 
 # A file of cases that prints its own "ok NAME" lines.
 cases() {
 	"$@" || failed=1
 }
 cases /usr/bin/python3 tests/integration/fakecloud_ebs.py "$cloud_state"
+cases /usr/bin/python3 tests/integration/fakecloud_ec2.py
+cases /usr/bin/python3 tests/integration/fakecloud_faults.py before "$tmp/notes"
+cloud_kill
+check "it starts again on what it left" cloud_start '{}' || exit
+cases /usr/bin/python3 tests/integration/fakecloud_faults.py after "$tmp/notes"
+
+# Debian's aws itself: commands, waiters, TLS. Its own signatures are those that the comparison below would make: a control of it.
+cloud '{"scale": 0.002}'
+cases /usr/bin/python3 tests/integration/fakecloud_cli.py "$cloud_ca" "$tmp"
+check "aws as a program" aws_cli sts get-caller-identity
+check "what aws signed is what botocore signs" /usr/bin/python3 tests/integration/fakecloud_signatures.py aws-cli 30
+
+# Over time, by a botocore that knows roll-backs.
+if [ -x "$newer" ] && "$newer" -c 'import botocore' 2>/dev/null; then
+	cases "$newer" tests/integration/fakecloud_fleet.py
+else
+	check_skip "Auto Scaling over time" "no botocore in build/oracles (scripts/setup test)"
+fi
