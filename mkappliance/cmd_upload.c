@@ -13,6 +13,7 @@
 struct upload_arguments {
 	const char *to, *manifest, *check;
 	struct strlist regions, kms_keys, share;
+	bool yes;
 };
 
 static void free_arguments(struct upload_arguments *a)
@@ -56,6 +57,14 @@ static int check_options(const struct provider *p, const struct option_spec *opt
 		if (set && !*known)
 			return error_usage(err, "--%s means nothing for provider '%s'", o->name, p->name);
 	}
+	return 0;
+}
+
+static int check_share(const struct upload_arguments *a, struct error *err)
+{
+	for (size_t i = 0; i < a->share.len; i++)
+		if (strcmp(a->share.ptr[i], "all") == 0 && !a->yes)
+			return error_usage(err, "--share=all makes the image public; say --yes as well");
 	return 0;
 }
 
@@ -203,8 +212,8 @@ static int upload_with(struct upload_arguments *a, const struct option_spec *opt
 	r = provider_find(a->to ? a->to : "aws", &p, err);
 	if (r == 0)
 		r = check_options(p, options, err);
-	if (r == 0 && a->regions.len > 1)
-		r = error_usage(err, "more than one --region");
+	if (r == 0)
+		r = check_share(a, err);
 	if (r == 0)
 		r = parse_check(a->check, &u->settings.check, err);
 	if (r < 0)
@@ -228,7 +237,7 @@ static int run_upload(const struct command *self, int argc, char **argv, struct 
 		 &a.manifest},
 		{"name", 0, OPTION_STRING, "NAME", "of the machine image (default: NAME-VERSION)", &s->name},
 		{"description", 0, OPTION_STRING, "TEXT", "of the machine image", &s->description},
-		{"region", 0, OPTION_LIST, "REGION", "where to (default: as configured)", &a.regions},
+		{"region", 0, OPTION_LIST, "REGION", "where to; further ones get copies", &a.regions},
 		{"parent", 0, OPTION_STRING, "SNAPSHOT",
 		 "send only what differs from it; none; auto (default)", &s->parent},
 		{"parent-blocks", 0, OPTION_STRING, "FILE",
@@ -247,6 +256,13 @@ static int run_upload(const struct command *self, int argc, char **argv, struct 
 		 &s->volume_gib},
 		{"iops", 0, OPTION_NUMBER, "N", "of the root volume", &s->iops},
 		{"throughput", 0, OPTION_NUMBER, "MIB/S", "of the root volume", &s->throughput},
+		{"share", 0, OPTION_LIST, "WHO", "account, ARN of an organisation or unit, or all", &a.share},
+		{"yes", 'y', OPTION_FLAG, NULL, "really share with all", &a.yes},
+		{"parameter", 0, OPTION_STRING, "NAME",
+		 "SSM parameter that gets the image's id in each region", &s->parameter},
+		{"deprecate-after", 0, OPTION_NUMBER, "DAYS", "when the image counts as deprecated",
+		 &s->deprecate_days},
+		{"protect", 0, OPTION_FLAG, NULL, "protect the image against deregistration", &s->protect},
 		{"profile", 0, OPTION_STRING, "NAME", "of the provider's configuration", &s->profile},
 		{"endpoint-url", 0, OPTION_STRING, "URL", "another service than the provider's own",
 		 &s->endpoint_url},

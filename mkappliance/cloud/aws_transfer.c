@@ -17,6 +17,10 @@
 #define COMPLETE_NS  (UINT64_C(3600) * 1000000000)
 #define DESCRIBED_NS (UINT64_C(60) * 1000000000)
 
+/* A quota of pending snapshots that is reached does not go away in minutes: it is said soon. */
+static const struct retry_policy start_policy = {
+	.attempts = 8, .throttled = 6, .base_ms = 500, .cap_ms = 20000};
+
 /* The same for the same attempt at the same upload, so that beginning twice is beginning once. 64 characters. */
 static void make_token(const struct aws_upload *s, unsigned attempt, char token[SHA256_HEX_SIZE])
 {
@@ -115,7 +119,9 @@ static int start(struct aws_upload *s, struct error *err)
 			return r;
 	}
 	for (unsigned i = 0; i < ATTEMPTS; i++) {
+		aws_set_policy(s->aws, &start_policy);
 		r = start_once(s, &snapshot, err);
+		aws_set_policy(s->aws, NULL);
 		done = r == 0 && strcmp(snapshot.status, "completed") == 0;
 		if (done || (r == 0 && strcmp(snapshot.status, "pending") == 0))
 			break;

@@ -19,9 +19,10 @@
 #define LAG_NS	      (UINT64_C(60) * 1000000000)
 #define POLL_NS	      (UINT64_C(1) * 1000000000)
 
-static const char *const options[] = {"parent",	   "parent-blocks", "connections", "encrypt", "kms-key",
-				      "uefi-data", "no-tpm",	    "volume-size", "iops",    "throughput",
-				      "profile",   "endpoint-url",  NULL};
+static const char *const options[] = {
+	"parent",    "parent-blocks",	"connections", "encrypt",    "kms-key",	     "uefi-data",
+	"no-tpm",    "volume-size",	"iops",	       "throughput", "share",	     "yes",
+	"parameter", "deprecate-after", "protect",     "profile",    "endpoint-url", NULL};
 
 const char *aws_kms_key(const struct strlist *keys, const char *region)
 {
@@ -211,7 +212,9 @@ static int aws_upload_preflight(void *session, struct upload *u, bool *ret_there
 
 	u->result.name = image_name(u);
 	set_tags(s);
-	r = read_uefi_data(s, err);
+	r = aws_finish_check(u, err);
+	if (r == 0)
+		r = read_uefi_data(s, err);
 	if (r == 0)
 		r = find_image(s, ret_there, err);
 	if (r < 0)
@@ -240,27 +243,14 @@ static int aws_upload_transfer(void *session, struct upload *u, struct error *er
 	return aws_transfer(session, err);
 }
 
-/* Said last of all: whoever looks for a parent or for the newest image goes by it. */
-static int tag_ready(struct aws_upload *s, struct error *err)
-{
-	const char *const ids[] = {s->image, s->snapshot};
-	const struct aws_tag ready = {TAG_STATE, STATE_READY};
-	int r;
-
-	r = ec2_create_tags(s->aws, NULL, ids, 2, &ready, 1, clock_ns() + LAG_NS, err);
-	return r == 0 && s->journal ? journal_set_phase(s->journal, JOURNAL_READY, err) : r;
-}
-
 static int aws_upload_publish(void *session, struct upload *u, struct error *err)
 {
 	struct aws_upload *s = session;
 	int r;
 
+	(void)u;
 	r = aws_register(s, err);
-	if (r < 0)
-		return r;
-	upload_add_place(u, s->region, s->image, s->snapshot)->made = !u->result.already;
-	return tag_ready(s, err);
+	return r < 0 ? r : aws_finish(s, err);
 }
 
 static void aws_upload_close(void *session)

@@ -6,7 +6,7 @@
  *   aws_parent.c    whether a delta can be trusted, and the plan
  *   aws_transfer.c  start, put, complete, wait, read back
  *   aws_register.c  register, wait, compare
- *   aws_publish.c   copies, shares, parameters, protection
+ *   aws_finish.c    copies, shares, protection, parameters: by aws_publish.h
  */
 #ifndef MKAPPLIANCE_CLOUD_AWS_UPLOAD_H
 #define MKAPPLIANCE_CLOUD_AWS_UPLOAD_H
@@ -51,6 +51,9 @@ const char *aws_kms_key(const struct strlist *keys, const char *region);
 int aws_transfer(struct aws_upload *s, struct error *err);
 /* aws_register.c: s->image is available and is what was asked for. */
 int aws_register(struct aws_upload *s, struct error *err);
+/* aws_finish.c: everything behind it; and whether the settings for that can be understood. */
+int aws_finish(struct aws_upload *s, struct error *err);
+int aws_finish_check(const struct upload *u, struct error *err);
 /* What RegisterImage is asked for; borrows from @s. @snapshot: the one to register. */
 void aws_register_fill(const struct aws_upload *s, const char *snapshot, struct ec2_register *ret);
 

@@ -153,6 +153,44 @@ print(image.index(open(sys.argv[2], "rb").read(4096)) // 524288 + 1)' "$(image 2
 }
 check "verify aws: a byte that the cloud turned: partition, block and file" corrupted
 
+# ---- copies and what else the world sees ----
+published() {
+	upload "$(image 2)" --name published --region us-east-1 --region eu-west-1 --region eu-central-1 \
+		--kms-key eu-central-1=arn:aws:kms:eu-central-1:111122223333:key/c --share 123456789012 --deprecate-after 30 --protect \
+		--parameter '/app/{name}/{arch}/latest' --json >"$tmp/p.json" 2>"$tmp/log" && python3 - "$tmp/p.json" "$cloud_url" <<-'PY'
+		import json, sys, urllib.request
+		get = lambda kind: json.load(urllib.request.urlopen(sys.argv[2] + "/_fake/objects/" + kind))
+		places = json.load(open(sys.argv[1]))["images"]
+		images, tags = get("images"), get("tags")
+		values = {p["ARN"].split(":")[3]: p["Value"] for p in get("parameters").values() if p["Name"] == "/app/hello/x86_64/latest"}
+		assert [p["region"] for p in places] == ["us-east-1", "eu-west-1", "eu-central-1"], places
+		for place in places:
+		    image = images[place["image"]]
+		    assert values[place["region"]] == place["image"] and image["region"] == place["region"], values
+		    assert {"UserId": "123456789012"} in image["permissions"] and image["protected"] and image["deprecate_at"], image
+		    assert image["mappings"][0]["Ebs"]["Encrypted"] == (place["region"] == "eu-central-1")
+		    for one in place["image"], place["snapshot"]:
+		        assert tags[one]["mkappliance:state"] == "ready" and tags[one]["mkappliance:version"] == "2", tags[one]
+	PY
+}
+check "copied to two regions, one with its own key, shared, protected, with parameters" published
+cp "$tmp/p.json" "$tmp/p1.json"
+changes() { cloud_ask "$cloud_url/_fake/counters" | python3 -c '
+import json, sys
+print(sum(v for k, v in json.load(sys.stdin).items() if k in ("action:CopyImage", "action:RegisterImage", "action:PutParameter", "action:PutSnapshotBlock")))'; }
+published_again() {
+	local before
+	before=$(changes)
+	published && [ "$(changes)" = "$before" ] && cmp <(field "$tmp/p.json" images | tr -d ' ' | sed 's/"made":[a-z]*//g') \
+		<(field "$tmp/p1.json" images | tr -d ' ' | sed 's/"made":[a-z]*//g')
+}
+check "  again: the same images, nothing is made twice" published_again
+verify_copies() {
+	verify "$(field "$tmp/p1.json" images.1.image)" 2 --region eu-west-1 --full --quiet &&
+		verify "$(field "$tmp/p1.json" images.2.image)" 2 --region eu-central-1 --full --quiet
+}
+check "verify aws: a copy in another region, and an encrypted one" verify_copies
+
 # ---- stopped at any moment ----
 cloud '{"scale": 0.1}'
 # A rate at which the blocks take about a second, so that the kills hit every phase.

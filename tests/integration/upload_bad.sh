@@ -1,0 +1,254 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# upload, when something is wrong: one line that says what and how to mend it, and nothing half made that the same command cannot go on with.
+. "$(dirname "$0")/functions.sh"
+. "$(dirname "$0")/cloud.sh"
+requires python3
+requires openssl
+requires curl
+
+for version in 1 2; do
+	sed "s|=../../|=$PWD/|; s/^Environment=.*/Environment=VERSION=$version/" templates/hello/appliance.conf >"$tmp/appliance.conf"
+	"$mkappliance" build "$tmp/appliance.conf" -o "$tmp/out" --version $version --quiet || {
+		echo "not ok version $version builds"
+		exit 1
+	}
+done
+one=$tmp/out/hello-1.raw two=$tmp/out/hello-2.raw
+
+cloud_start '{"scale": 0.1}' || exit 1
+export AWS_ENDPOINT_URL=$cloud_url
+upload() { "$mkappliance" upload "$@"; }
+field() { json_get "$1" "$2"; }
+puts() { cloud_counter action:PutSnapshotBlock; }
+
+# refuses CODE TEXT COMMAND...: and no block was sent
+refuses() {
+	local before
+	before=$(puts)
+	fails_with "$@" && [ "$(puts)" = "$before" ]
+}
+
+# ---- who, and whether allowed ----
+without() { env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY "$@"; }
+check "no credentials" refuses 1 'credentials' without "$mkappliance" upload "$one"
+check "a wrong secret" refuses 1 'SignatureDoesNotMatch' env AWS_SECRET_ACCESS_KEY=wrong "$mkappliance" upload "$one"
+check "an unknown key" refuses 1 'InvalidClientTokenId' env AWS_ACCESS_KEY_ID=AKIANOSUCHKEY0000000 "$mkappliance" upload "$one"
+check "no region" refuses 2 'region' env -u AWS_DEFAULT_REGION "$mkappliance" upload "$one"
+
+# denied ACTION TEXT: by a policy of the account
+denied() {
+	cloud "{\"credentials\": {\"AKIAFAKEFAKEFAKEFAKE\": {\"secret\": \"$AWS_SECRET_ACCESS_KEY\", \"account\": \"111122223333\",
+		\"arn\": \"arn:aws:iam::111122223333:user/tester\", \"deny\": [\"$1\"]}}}"
+	local status=0 start=$SECONDS
+	fails_with 1 "$2" "$mkappliance" upload "$one" --name denied || status=1
+	[ $((SECONDS - start)) -lt 10 ] || status=1
+	cloud '{"credentials": null}'
+	return $status
+}
+check "RegisterImage is denied: before anything is sent" denied ec2:RegisterImage 'ec2:RegisterImage'
+check "  (nothing was)" [ "$(puts)" = 0 ]
+check "StartSnapshot is denied" denied ebs:StartSnapshot 'ebs:StartSnapshot'
+check "PutSnapshotBlock is denied: at once, with action, snapshot and request id" denied ebs:PutSnapshotBlock 'ebs:PutSnapshotBlock snap-'
+request_id() { fails_with 1 'request id' denied ebs:PutSnapshotBlock 'request id' || denied ebs:PutSnapshotBlock 'request id'; }
+check "  (request id)" request_id
+
+# ---- which image ----
+mkdir "$tmp/mixed"
+cp --sparse=always "$one" "$tmp/mixed/x.raw"
+cp "${one%.raw}.blocks" "$tmp/mixed/x.blocks"
+check "no manifest" refuses 1 'its manifest is needed' upload "$tmp/mixed/x.raw"
+check "the manifest of another image" refuses 3 'another build' upload "$tmp/mixed/x.raw" --manifest "${two%.raw}.manifest.json"
+cp "${one%.raw}.manifest.json" "$tmp/mixed/x.manifest.json"
+rm "$tmp/mixed/x.blocks"
+check "no list of blocks" refuses 1 'list of blocks' upload "$tmp/mixed/x.raw"
+cp "${two%.raw}.blocks" "$tmp/mixed/x.blocks"
+check "the list of blocks of another image" refuses 3 'another build' upload "$tmp/mixed/x.raw"
+cp "${one%.raw}.blocks" "$tmp/mixed/x.blocks"
+truncate -s -1M "$tmp/mixed/x.raw"
+check "a truncated image" refuses 3 'the manifest says' upload "$tmp/mixed/x.raw"
+cp --sparse=always "$one" "$tmp/mixed/x.raw"
+printf x | dd of="$tmp/mixed/x.raw" bs=1 seek=$((1048576 + 700000)) conv=notrunc status=none
+check "an image that changed since it was built" fails_with 3 'is not what was built' upload "$tmp/mixed/x.raw" --name changed
+registered_none() { ! cloud_ask "$cloud_url/_fake/objects/images" | grep -q '"changed"'; }
+check "  (it was not registered)" registered_none
+changes_meanwhile() {
+	cp --sparse=always "$one" "$tmp/mixed/x.raw"
+	cloud '{"throttle": {"PutSnapshotBlock": 8}, "throttle_burst": 0.05}'
+	"$mkappliance" upload "$tmp/mixed/x.raw" --name meanwhile --connections 1 2>"$tmp/log" &
+	local pid=$! status=0 last
+	sleep 1
+	last=$(json_get "${one%.raw}.manifest.json" disk.partitions.2.offset)
+	printf x | dd of="$tmp/mixed/x.raw" bs=1 seek=$((last + 5000)) conv=notrunc status=none
+	wait $pid || status=$?
+	cloud '{"throttle": {}}'
+	cat "$tmp/log"
+	[ $status = 3 ] && grep -q 'is not what was built' "$tmp/log"
+}
+check "an image that changes while it is uploaded" changes_meanwhile
+
+# ---- the name ----
+check "uploads the first" upload "$one" --name taken
+check "the name is taken by another image" refuses 1 "the name 'taken' is taken by ami-" upload "$two" --name taken
+check "a name that EC2 does not take" refuses 1 'InvalidAMIName.Malformed' upload "$two" --name 'no,comma'
+check "UEFI data that are none" refuses 2 'base64' upload "$two" --uefi-data README.md
+
+# ---- the parent ----
+snapshot_of() { upload "$one" --name "$1" "${@:2}" --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["images"][0]["snapshot"])'; }
+check "a parent that is not there" refuses 1 'snap-0123456789abcdef0 cannot be the parent' upload "$two" --parent snap-0123456789abcdef0
+encrypted=$(snapshot_of encrypted --encrypt 2>/dev/null)
+check "a parent that is encrypted" refuses 1 'it is encrypted, and the new one is not to be' upload "$two" --parent "$encrypted"
+plain=$(snapshot_of plain --parent none 2>/dev/null)
+check "a parent that is not, for one that is to be" refuses 1 'it is not encrypted' upload "$two" --parent "$plain" --encrypt
+unrelated() {
+	local id
+	id=$(aws_cli ebs start-snapshot --volume-size 1 --query SnapshotId --output text) &&
+		aws_cli ebs complete-snapshot --snapshot-id "$id" --changed-blocks-count 0 >/dev/null &&
+		refuses 1 'what it holds is not known' "$mkappliance" upload "$two" --parent "$id"
+}
+if command -v /usr/bin/aws >/dev/null; then
+	check "a parent that nobody knows" unrelated
+else
+	check_skip "a parent that nobody knows" "awscli is not installed"
+fi
+no_list() {
+	mkdir -p "$tmp/elsewhere" && cp --sparse=always "${two%.raw}".* "$tmp/elsewhere/" && rm -f "$tmp/elsewhere"/*.jsonl &&
+		refuses 1 'does not lie beside the image' upload "$tmp/elsewhere/hello-2.raw" --parent "$plain" &&
+		refuses 1 'is not its list of blocks' upload "$tmp/elsewhere/hello-2.raw" --parent "$plain" --parent-blocks "${two%.raw}.blocks" &&
+		upload "$tmp/elsewhere/hello-2.raw" --name no-list --json >"$tmp/n.json" &&
+		[ "$(field "$tmp/n.json" parent)" = None ] && grep -q 'does not lie beside' "$tmp/n.json" &&
+		upload "$tmp/elsewhere/hello-2.raw" --name a-list --parent "$plain" --parent-blocks "${one%.raw}.blocks"
+}
+check "a parent whose list of blocks is not here: an error by name, everything with 'auto'" no_list
+# Somebody wrote into the parent: one block that all samples see.
+altered_parent() {
+	local block
+	for block in $(cloud_ask "$cloud_url/_fake/blocks/$plain" | python3 -c 'import json, sys; print(*json.load(sys.stdin))'); do
+		cloud_ask "$cloud_url/_fake/corrupt" -d "{\"snapshot\": \"$plain\", \"block\": $block, \"byte\": 0}" >/dev/null || return
+	done
+	refuses 3 'is not what was built' upload "$two" --name altered --parent "$plain"
+}
+check "a parent that holds other bytes than its list says" altered_parent
+cloud_kill
+rm -rf "$cloud_state"
+cloud_start '{"scale": 0.1}' || exit 1
+
+# ---- the service ----
+in_error() {
+	cloud '{"throttle": {"PutSnapshotBlock": 10}, "throttle_burst": 0.05}'
+	upload "$one" --name in-error --connections 2 2>"$tmp/log" &
+	local pid=$! status=0 id
+	sleep 1
+	id=$(sed -n 's/^{"snapshot":"\(.*\)"}/\1/p' "$tmp/out/hello-1.upload.jsonl" | tail -1)
+	cloud_ask "$cloud_url/_fake/snapshot" -d "{\"id\": \"$id\", \"status\": \"error\"}" >/dev/null
+	wait $pid || status=$?
+	cloud '{"throttle": {}}'
+	cat "$tmp/log"
+	[ $status = 1 ] && grep -q "$id" "$tmp/log" && upload "$one" --name in-error --json >"$tmp/e.json" 2>"$tmp/log" &&
+		grep -q "$id of the last run is error: beginning again" "$tmp/log" && [ "$(field "$tmp/e.json" images.0.snapshot)" != "$id" ]
+}
+check "a snapshot that ends in error: the next run begins another" in_error
+quota() {
+	cloud '{"pending_snapshots": 0}'
+	local status=0
+	fails_with 1 'ConcurrentLimitExceeded' "$mkappliance" upload "$two" --name quota || status=1
+	cloud '{"pending_snapshots": null}'
+	return $status
+}
+check "the quota of pending snapshots is reached" quota
+check "TLS: a certificate that nobody vouches for" refuses 1 'certificate' env AWS_ENDPOINT_URL="$cloud_tls_url" "$mkappliance" upload "$two"
+check "TLS: with the authority it works" env AWS_ENDPOINT_URL="$cloud_tls_url" AWS_CA_BUNDLE="$cloud_ca" "$mkappliance" upload "$two" --name tls
+check "nobody listens" fails_with 1 'connect' env AWS_ENDPOINT_URL=http://127.0.0.1:9 "$mkappliance" upload "$two"
+endless() {
+	cloud '{"faults": [{"action": "PutSnapshotBlock", "kind": "error", "status": 503, "code": "ServiceUnavailable", "count": 0}]}'
+	local status=0
+	fails_with 1 'ServiceUnavailable' "$mkappliance" upload "$one" --name endless --parent none --connections 1 || status=1
+	cloud '{"faults": []}'
+	return $status
+}
+check "5xx without end: it ends, and says so" endless
+check "  and goes on" upload "$one" --name endless --parent none
+# faults NAME JSON [SETTING]: it gets there all the same
+despite() {
+	local status=0
+	cloud "{\"faults\": $2}"
+	upload "$two" --parent none --name "$1" --json >"$tmp/f.json" 2>"$tmp/log" || status=1
+	cloud '{"faults": []}'
+	tail -3 "$tmp/log"
+	[ $status = 0 ] && [ "$(field "$tmp/f.json" retries)" != '{}' ] && "$mkappliance" verify "aws:$(field "$tmp/f.json" images.0.image)" \
+		--manifest "${two%.raw}.manifest.json" --full --quiet
+}
+check "bodies that are cut" despite cut '[{"action": "PutSnapshotBlock", "kind": "reset", "at": 100000, "every": 3, "count": 10}]'
+check "answers that never come back though the block was stored" despite late '[{"action": "PutSnapshotBlock", "kind": "late", "every": 4, "count": 5}]'
+check "answers cut in half, connections closed" despite half '[{"action": "ListSnapshotBlocks", "kind": "cut"}, {"action": "GetSnapshotBlock", "kind": "cut", "count": 3}, {"action": "PutSnapshotBlock", "kind": "close", "count": 3}]'
+check "5xx and throttling now and then" despite sometimes '[{"action": "PutSnapshotBlock", "kind": "error", "status": 500, "every": 5, "count": 6}, {"action": "PutSnapshotBlock", "kind": "error", "status": 400, "code": "RequestThrottledException", "reason": "ACCOUNT_THROTTLED", "every": 7, "count": 4}]'
+clock_off() {
+	local status=0
+	cloud '{"clock_offset_s": 3600}'
+	upload "$two" --name clock --parent none || status=1
+	cloud '{"clock_offset_s": -3600}'
+	upload "$two" --name clock-back --parent none || status=1
+	cloud '{"clock_offset_s": 0}'
+	return $status
+}
+check "a clock that is off by an hour, either way" clock_off
+
+# ---- the journal ----
+locked() {
+	flock "$tmp/out/hello-2.upload.jsonl" sleep 30 &
+	local pid=$! status=0
+	sleep 0.3
+	fails_with 1 'another upload of this image is running' upload "$two" --name locked || status=1
+	kill $pid
+	wait $pid 2>/dev/null
+	return $status
+}
+check "two at a time" locked
+damaged() {
+	cp "$tmp/out/hello-2.upload.jsonl" "$tmp/kept" && echo 'done: 1' >>"$tmp/out/hello-2.upload.jsonl" &&
+		refuses 3 'is damaged; remove the file' upload "$two" --name locked --parent none
+	local status=$?
+	cp "$tmp/kept" "$tmp/out/hello-2.upload.jsonl"
+	return $status
+}
+damaged_tail() {
+	upload "$two" --name tail --parent none && printf '{"done": [1, ' >>"$tmp/out/hello-2.upload.jsonl" && upload "$two" --name tail-2 --parent none
+}
+check "a last line that is cut off is passed over" damaged_tail
+check "a line that is none" damaged
+# shellcheck disable=SC2016 # a script of its own
+full_disk() {
+	unshare --mount bash -c '
+		mkdir "$1/small" && mount -t tmpfs -o size=160k tmpfs "$1/small" && ln -s "$2" "$1/small/x.raw" &&
+			cp "${2%.raw}.manifest.json" "$1/small/x.manifest.json" && cp "${2%.raw}.blocks" "$1/small/x.blocks" || exit 99
+		head -c 1M /dev/zero >"$1/small/fill" 2>/dev/null
+		"$3" upload "$1/small/x.raw" --name full-disk --parent none' - "$tmp" "$two" "$mkappliance" 2>&1
+}
+full_disk_said() {
+	local output status=0
+	output=$(full_disk) || status=$?
+	echo "$output"
+	[ $status = 1 ] && grep -q 'cannot note what was uploaded: .*x.upload.jsonl: no space left on the disk' <<<"$output"
+}
+if [ "$(id -u)" = 0 ] && can_sandbox; then
+	check "the journal's disk is full" full_disk_said
+else
+	check_skip "the journal's disk is full" "needs root"
+fi
+read_only() {
+	mkdir -p "$tmp/ro" && ln -sf "$two" "$tmp/ro/x.raw" && cp "${two%.raw}.manifest.json" "$tmp/ro/x.manifest.json" &&
+		cp "${two%.raw}.blocks" "$tmp/ro/x.blocks" && mkdir -p "$tmp/ro/x.upload.jsonl" &&
+		refuses 1 'x.upload.jsonl' upload "$tmp/ro/x.raw" --name read-only
+}
+check "the journal cannot be made" read_only
+
+# ---- the command line ----
+check "share with all, without --yes" refuses 2 '--yes' upload "$two" --share all
+check "share with nobody that there is" refuses 2 "--share: 'bob'" upload "$two" --name bob --share bob
+check "a parameter that SSM does not take" refuses 2 '{nam}' upload "$two" --name braces --parameter '/a/{nam}'
+check "an unknown provider" refuses 2 "no provider 'moon'" upload "$two" --to moon
+check "an unknown kind of check" refuses 2 "--check: 'some'" upload "$two" --check some
+check "no such image" refuses 1 'No such file' upload "$tmp/none.raw" --manifest "${two%.raw}.manifest.json"
+check "verify aws: without a manifest" refuses 2 '--manifest' "$mkappliance" verify aws:ami-0123456789abcdef0
+check "verify aws: an image that is not there" refuses 1 'InvalidAMIID' "$mkappliance" verify aws:ami-0123456789abcdef0 --manifest "${two%.raw}.manifest.json"
+check "verify: --region of a file means nothing" refuses 2 'aws:ami-' "$mkappliance" verify "$two" --region eu-west-1
