@@ -15,6 +15,7 @@
 #include "cgroup.h"
 #include "envfile.h"
 #include "file.h"
+#include "filter.h"
 #include "health.h"
 #include "image/abi.h"
 #include "metadata.h"
@@ -176,6 +177,9 @@ static const char *become_app(const struct conf_service *c, const struct app_pro
 		return "no_new_privs";
 	if (set_signals() < 0)
 		return "signals";
+	/* Last: what follows is only what every filter lets pass. */
+	if (c->system_calls && !program->as_root && filter_enter(c->system_calls) < 0)
+		return "SystemCallFilter=";
 	(void)execve(program->argv[0], args.plain, env.plain);
 	return "execve";
 }

@@ -59,6 +59,7 @@ struct conf_service {
 	unsigned new_privileges;    /* 0: no_new_privs */
 	uint64_t memory_max;	    /* bytes, 0: no limit */
 	uint64_t tasks_max;	    /* 0: no limit */
+	const char *system_calls;   /* filter_check() takes it; NULL: all */
 };
 
 struct conf {

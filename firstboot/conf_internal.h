@@ -13,6 +13,7 @@ enum conf_kind {
 	KIND_PATH,    /* absolute, at most max bytes where that is not 0 */
 	KIND_NUMBER,  /* min to max */
 	KIND_CHOICE,  /* an index into choices */
+	KIND_FILTER,  /* filter_check() takes it */
 	KIND_NUMBERS, /* the rest are lists: the line repeats */
 	KIND_TEXTS,
 	KIND_PATHS,

@@ -49,6 +49,7 @@ const struct conf_key conf_service_keys[] = {
 	{"Capabilities", KIND_NUMBER, MODE_APPLIANCE, AT(capabilities), .max = UINT64_MAX, .optional = true},
 	{"NewPrivileges", KIND_CHOICE, MODE_APPLIANCE, AT(new_privileges), .choices = choices_privileges,
 	 .optional = true},
+	{"SystemCalls", KIND_FILTER, MODE_APPLIANCE, AT(system_calls), .optional = true},
 	{"MemoryMax", KIND_NUMBER, MODE_APPLIANCE, AT(memory_max), .max = UINT64_MAX / 2, .optional = true},
 	{"TasksMax", KIND_NUMBER, MODE_APPLIANCE, AT(tasks_max), .max = UINT32_MAX, .optional = true},
 	{0},

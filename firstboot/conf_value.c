@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "conf_internal.h"
+#include "filter.h"
 
 bool conf_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret)
 {
@@ -114,6 +115,8 @@ static bool conf_value(const struct conf_key *k, const char *value, void *field)
 	case KIND_PATH:
 	case KIND_PATHS:
 		return *value == '/' && (!k->max || strlen(value) <= k->max);
+	case KIND_FILTER:
+		return filter_check(value);
 	case KIND_NUMBERS:
 		return conf_number(value, k->min, k->max, &number);
 	case KIND_BEFORE:

@@ -9,6 +9,7 @@
 #include "console.h"
 #include "end.h"
 #include "file.h"
+#include "forbidden.h"
 #include "guard.h"
 #include "image/abi.h"
 #include "kmsg.h"
@@ -140,6 +141,7 @@ static void check_log(void)
 	while (kmsg_receive(log_fd, &message) > 0) {
 		int which = -1;
 
+		forbidden_look(message.text);
 		if (!kmsg_read_error(message.text, &e))
 			continue;
 		for (int i = 0; i < 2; i++)

@@ -83,6 +83,10 @@
  *   EnvFile=                 repeats: a file of NAME=value lines, behind '-' when it need not be there
  *   Capabilities=            decimal: bit i is capability i (0); a program of Before= behind '+' has them all
  *   NewPrivileges=           no | yes: no is no_new_privs (no)
+ *   SystemCalls=             "allow ERRNO RANGE..." or "deny ERRNO RANGE...": the system calls, by their numbers on this machine, that
+ *                            it may make and no others, or may not make: these are refused with ERRNO, or, when that is 0, end
+ *                            it by SIGSYS. "N" or "N-M", rising, at most ABI_SYSTEM_CALL_RANGES. Not for what runs as root
+ *                            before it (absent: all)
  *   MemoryMax= TasksMax=     bytes and tasks of its control group (0: no limit)
  *
  * Console records. Each is one line that begins with ABI_RECORD_PREFIX followed by one JSON object with at least
@@ -102,7 +106,9 @@
  *   ready     the readiness probe answers: "ms" since started
  *   up        where there are several services: one of them is ready: "service", "ms" since it started
  *   ended     a service ended and nobody had asked it to: "service", "status" (exit code) or "signal", "cause" where it is
- *             known ("oom"), "restart_ms" when it is started again, after so many milliseconds
+ *             known ("oom", "system-call"), "restart_ms" when it is started again, after so many milliseconds
+ *   forbidden a program made a system call that SystemCalls= forbids: "program", "pid", "call" (its number), "action"
+ *             ("killed"|"refused"); the first ABI_FORBIDDEN_RECORDS only
  *   draining  the machine will stop, and says so to who asks, but its services still run: "reason", "seconds"
  *   stopping  "reason": "power-button" | "signal" | "lifetime"
  *   stopped   the application ended: "reason" as above or "exited", "status" (exit code) or "signal", neither
@@ -126,34 +132,37 @@
 #ifndef MKAPPLIANCE_IMAGE_ABI_H
 #define MKAPPLIANCE_IMAGE_ABI_H
 
-#define ABI_FORMAT	     1
-#define ABI_CONF_PATH	     "/appliance.conf"
-#define ABI_CONF_MAX	     65536
-#define ABI_CONF_LIST_MAX    96 /* a repeated key comes at most so often */
-#define ABI_READY_PATH_MAX   1024
-#define ABI_INTERFACES_MAX   4
-#define ABI_SERVICES_MAX     16
-#define ABI_SERVICE_NAME_MAX 32
-#define ABI_SERVICE_MAIN     "main"
-#define ABI_BLOCK_SIZE	     4096
-#define ABI_SALT_SIZE	     32
-#define ABI_SIGNATURE_MAX    16384
-#define ABI_RECORD_PREFIX    "mkappliance: "
-#define ABI_APP_PREFIX	     "app: "
+#define ABI_FORMAT	       1
+#define ABI_CONF_PATH	       "/appliance.conf"
+#define ABI_CONF_MAX	       65536
+#define ABI_CONF_LIST_MAX      96 /* a repeated key comes at most so often */
+#define ABI_READY_PATH_MAX     1024
+#define ABI_INTERFACES_MAX     4
+#define ABI_SERVICES_MAX       16
+#define ABI_SERVICE_NAME_MAX   32
+#define ABI_SYSTEM_CALL_RANGES 256
+#define ABI_SERVICE_MAIN       "main"
+#define ABI_BLOCK_SIZE	       4096
+#define ABI_SALT_SIZE	       32
+#define ABI_SIGNATURE_MAX      16384
+#define ABI_FORBIDDEN_RECORDS  20
+#define ABI_RECORD_PREFIX      "mkappliance: "
+#define ABI_APP_PREFIX	       "app: "
 
-#define ABI_EVENT_INIT	   "init"
-#define ABI_EVENT_VERIFIED "verified"
-#define ABI_EVENT_DATA	   "data"
-#define ABI_EVENT_NETWORK  "network"
-#define ABI_EVENT_STARTED  "started"
-#define ABI_EVENT_UP	   "up"
-#define ABI_EVENT_ENDED	   "ended"
-#define ABI_EVENT_READY	   "ready"
-#define ABI_EVENT_DRAINING "draining"
-#define ABI_EVENT_STOPPING "stopping"
-#define ABI_EVENT_STOPPED  "stopped"
-#define ABI_EVENT_FAILED   "failed"
-#define ABI_EVENT_REFUSED  "refused"
+#define ABI_EVENT_INIT	    "init"
+#define ABI_EVENT_VERIFIED  "verified"
+#define ABI_EVENT_DATA	    "data"
+#define ABI_EVENT_NETWORK   "network"
+#define ABI_EVENT_STARTED   "started"
+#define ABI_EVENT_UP	    "up"
+#define ABI_EVENT_ENDED	    "ended"
+#define ABI_EVENT_READY	    "ready"
+#define ABI_EVENT_FORBIDDEN "forbidden"
+#define ABI_EVENT_DRAINING  "draining"
+#define ABI_EVENT_STOPPING  "stopping"
+#define ABI_EVENT_STOPPED   "stopped"
+#define ABI_EVENT_FAILED    "failed"
+#define ABI_EVENT_REFUSED   "refused"
 
 #define ABI_NETWORK_UP	 "up"
 #define ABI_NETWORK_LOST "lost"
@@ -179,7 +188,8 @@
 #define ABI_STOP_EXITED	  "exited"   /* by itself, after it was ready */
 
 /* "cause" of "ended". */
-#define ABI_CAUSE_OOM "oom" /* the kernel killed it because memory ran out */
+#define ABI_CAUSE_OOM	      "oom"	    /* the kernel killed it because memory ran out */
+#define ABI_CAUSE_SYSTEM_CALL "system-call" /* it made one that SystemCalls= forbids */
 
 /* Reasons of "failed". */
 #define ABI_FAILED_SETUP    "setup"    /* a mount, the hostname or another preparation */

@@ -8,6 +8,7 @@
 #include "image/conf_internal.h"
 #include "image/file_capability.h"
 #include "lib/cleanup.h"
+#include "template/system_calls.h"
 
 _Static_assert(SERVICE_LIMIT == ABI_SERVICES_MAX, "the template takes as many as the init");
 
@@ -144,6 +145,17 @@ static void put_rights(const struct service *v)
 			       (uintmax_t)s->limits[i].hard);
 }
 
+static void put_system_calls(const struct service *v)
+{
+	const struct template_service *s = v->s;
+	_cleanup_free_ char *text = NULL;
+
+	if (!s->system_calls.len)
+		return;
+	text = system_calls_text(&s->system_calls, v->t->appliance.arch == ARCH_ARM64, s->system_call_error);
+	render(v->r, "SystemCalls", "%s", text);
+}
+
 static void put_restart(const struct service *v)
 {
 	static const char *const policies[] = {
@@ -205,6 +217,7 @@ static int put_service(struct service *v, struct error *err)
 	if (e < 0)
 		return e;
 	put_rights(v);
+	put_system_calls(v);
 	put_restart(v);
 	return put_ready_and_stop(v, err);
 }

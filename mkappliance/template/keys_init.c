@@ -38,6 +38,13 @@ static bool has_lifetime(const struct template *t)
 	return t->init.max_lifetime != 0;
 }
 
+static bool has_system_calls(const struct template *t, const struct template_service *s)
+{
+	(void)t;
+	return s->system_calls.len > 0;
+}
+
+static const struct service_condition system_calls = {has_system_calls, "SystemCallFilter="};
 static const struct service_condition restart = {has_restart, "Restart=on-failure or Restart=always"};
 static const struct condition lifetime = {has_lifetime, "MaxLifetime="};
 
@@ -92,6 +99,10 @@ const struct key keys_init[] = {
 	{SERVICE_KEY("EnvironmentFile", env_files, set_env_file), .release = release_strlist, .list = true},
 	{SERVICE_KEY("Capabilities", capabilities, set_capabilities)},
 	{SERVICE_KEY("NoNewPrivileges", new_privileges, set_answer), .choices = yes_no},
+	{SERVICE_KEY("SystemCallFilter", system_calls, set_system_calls), .release = release_strlist,
+	 .list = true},
+	{SERVICE_KEY("SystemCallErrorNumber", system_call_error, set_system_call_error),
+	 .with = &system_calls},
 	{SERVICE_KEY("MemoryMax", memory_max, set_bytes)},
 	{SERVICE_KEY("TasksMax", tasks_max, set_tasks)},
 	{SERVICE_KEY("LimitCPU", limits[RLIMIT_CPU], set_limit)},

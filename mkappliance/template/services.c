@@ -209,8 +209,13 @@ int services_check(const struct parse *p, struct error *err)
 					   "Unit= that says it)",
 					   p->name, s->line, s->name);
 	}
-	for (size_t i = 0; r >= 0 && (s = service_at(t, i)); i++)
+	for (size_t i = 0; r >= 0 && (s = service_at(t, i)); i++) {
 		r = check_after(p, s, err);
+		/* The kernel takes a filter from nobody else but root. */
+		if (r >= 0 && s->system_calls.len && s->new_privileges)
+			r = error_usage(err, "%s:%u: SystemCallFilter= needs NoNewPrivileges=yes", p->name,
+					line_of(s, "SystemCallFilter"));
+	}
 	return r < 0 ? r : check_circle(p, err);
 }
 

@@ -34,13 +34,15 @@ key_setter set_watch;	     /* watch_* of the service */
 key_setter set_probe;	     /* template.test.ptr */
 
 /* Of a service and of the sandbox (setters_service.c). */
-key_setter set_restart_limit; /* restart_limit and restart_window: "5/60s" */
-key_setter set_env_file;      /* struct strlist: paths, maybe behind '-' */
-key_setter set_capabilities;  /* capabilities and has_capabilities */
-key_setter set_bytes;	      /* uint64_t: "64M", "infinity" is 0 */
-key_setter set_tasks;	      /* uint64_t: a number, "infinity" is 0 */
-key_setter set_limit;	      /* struct template_limit */
-key_setter set_sysctl;	      /* struct strlist: "NAME=VALUE", each name once */
+key_setter set_restart_limit;	  /* restart_limit and restart_window: "5/60s" */
+key_setter set_env_file;	  /* struct strlist: paths, maybe behind '-' */
+key_setter set_capabilities;	  /* capabilities and has_capabilities */
+key_setter set_system_calls;	  /* struct strlist: words, all behind '~' when the value is */
+key_setter set_system_call_error; /* unsigned: an errno, "kill" is 0 */
+key_setter set_bytes;		  /* uint64_t: "64M", "infinity" is 0 */
+key_setter set_tasks;		  /* uint64_t: a number, "infinity" is 0 */
+key_setter set_limit;		  /* struct template_limit */
+key_setter set_sysctl;		  /* struct strlist: "NAME=VALUE", each name once */
 
 /* Free what a field owns and empty it. Get= and Connect= share a list: each takes its own probes out. */
 void release_string(void *field);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Settings of how a service runs and of the sandbox; declared in template/setters.h. */
+#include <errno.h>
 #include <string.h>
 
 #include "lib/cleanup.h"
 #include "template/setters.h"
+#include "template/system_calls.h"
 #include "template/values.h"
 
 #define YEAR (365 * 24 * 3600) /* as the init takes it */
@@ -105,6 +107,34 @@ int set_capabilities(struct parse *p, const struct key *key, const char *value, 
 		}
 	}
 	s->has_capabilities = true;
+	return r;
+}
+
+int set_system_calls(struct parse *p, const struct key *key, const char *value, struct error *err)
+{
+	bool negated = *value == '~';
+	_cleanup_strlist_ struct strlist words = {0};
+	int r = value_split(value + negated, &words, err);
+
+	for (size_t i = 0; r >= 0 && i < words.len; i++) {
+		r = system_calls_check(words.ptr[i], err);
+		if (r >= 0 && *words.ptr[i] == '~')
+			r = error_usage(err, "'~' stands in front of all words of a line, or of none");
+	}
+	for (size_t i = 0; r >= 0 && i < words.len; i++)
+		strlist_addf(setter_field(p, key), "%s%s", negated ? "~" : "", words.ptr[i]);
+	return r;
+}
+
+int set_system_call_error(struct parse *p, const struct key *key, const char *value, struct error *err)
+{
+	static const char *const names[] = {"kill", "EPERM", "EACCES", "ENOSYS", NULL};
+	static const unsigned numbers[] = {0, EPERM, EACCES, ENOSYS};
+	unsigned i = 0;
+	int r = value_choice(value, names, &i, err);
+
+	if (r >= 0)
+		*(unsigned *)setter_field(p, key) = numbers[i];
 	return r;
 }
 

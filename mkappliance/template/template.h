@@ -140,8 +140,11 @@ struct template_service {
 	bool has_capabilities;	  /* Capabilities= was said */
 	uint64_t capabilities;	  /* bit i is capability i */
 	bool new_privileges;	  /* NoNewPrivileges=no */
-	uint64_t memory_max;	  /* bytes, 0: no limit */
-	uint64_t tasks_max;	  /* 4096; 0: no limit */
+	struct strlist
+		system_calls; /* SystemCallFilter=: words as system_calls_check() takes them; none: no filter */
+	unsigned system_call_error; /* errno of what it forbids; 0: that is killed */
+	uint64_t memory_max;	    /* bytes, 0: no limit */
+	uint64_t tasks_max;	    /* 4096; 0: no limit */
 	struct template_limit limits[LIMIT_COUNT];
 };
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../../firstboot/conf.h"
+#include "../../firstboot/filter.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -17,10 +18,13 @@ static void check(const char *value, const char *text, size_t len)
 static void check_service(const struct conf *c, size_t i, const char *text, size_t len)
 {
 	const struct conf_service *s = &c->services[i];
+	struct sock_filter program[FILTER_MAX];
 
 	check(s->name, text, len);
 	for (size_t k = 0; k < s->args.len; k++)
 		check(s->args.ptr[k], text, len);
+	if (s->system_calls && filter_build(s->system_calls, program) > FILTER_MAX)
+		abort();
 	/* It waits for earlier ones only. */
 	if (s->args.ptr[s->args.len] || s->env.ptr[s->env.len] || !s->args.len || s->waits_for >> i)
 		abort();

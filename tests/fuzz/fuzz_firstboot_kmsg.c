@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../firstboot/forbidden.h"
 #include "../../firstboot/kmsg.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -11,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	char *text = malloc(len + 1);
 	struct kmsg_error e;
+	struct forbidden f;
 
 	if (!text)
 		abort();
@@ -18,6 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		memcpy(text, data, len);
 	text[len] = '\0';
 	if (kmsg_read_error(text, &e) && (!e.device[0] || !memchr(e.device, '\0', sizeof(e.device))))
+		abort();
+	if (forbidden_parse(text, &f) && (!f.program[0] || !memchr(f.program, '\0', sizeof(f.program))))
 		abort();
 	free(text);
 	return 0;

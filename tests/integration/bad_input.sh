@@ -79,6 +79,12 @@ check "number out of range" refuses 2 "$in/bad.conf:*: Get=: *the port is not a 
 	in_section Test Get=http://:99999/
 check "not one of the choices" refuses 2 "$in/bad.conf:*: OnCorruption=: 'explode' is not poweroff, reboot or panic" \
 	in_section Init OnCorruption=explode
+check "system call that is none" refuses 2 "$in/bad.conf:*: SystemCallFilter=*'opennat' is neither a system call nor a set*did you mean 'openat'\?" \
+	in_section Init SystemCallFilter=opennat
+check "system call filter with new privileges" refuses 2 "$in/bad.conf:*: SystemCallFilter= needs NoNewPrivileges=yes" \
+	in_section Init SystemCallFilter=@system-service NoNewPrivileges=no
+check "error of a filter that is not there" refuses 2 "$in/bad.conf:*: SystemCallErrorNumber=*only*with SystemCallFilter=*" \
+	in_section Init SystemCallErrorNumber=EPERM
 check "size without a unit" refuses 2 "$in/bad.conf:*: Memory=: '512' is not a size with its unit (512M, 2G)" \
 	in_section Test Memory=512
 check "comment behind a value" refuses 2 "$in/bad.conf:*: Mode=: 'appliance # stays PID 1' is not * (a comment needs a line of its own)" \

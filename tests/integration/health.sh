@@ -116,6 +116,8 @@ make_image() {
 		WatchInterval=3
 		WatchFailures=2
 		Status=:9000
+		SystemCallFilter=@system-service
+		SystemCallFilter=~@privileged @debug @namespace
 		[Service file]
 		Exec=/usr/bin/actor file
 		User=app

@@ -180,6 +180,33 @@ static int root(void)
 	return 0;
 }
 
+/* A system call that the filter forbids, in a child. */
+static int forbidden(void)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		mount("none", "/tmp", "tmpfs", 0, NULL);
+		printf("mount: %s\n", strerror(errno));
+		fflush(stdout);
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	printf("mount: signal %d\n", WTERMSIG(status));
+	fflush(stdout);
+	stay();
+	return 0;
+}
+
+/* The same in the service itself. */
+static int mounts(void)
+{
+	mount("none", "/tmp", "tmpfs", 0, NULL);
+	stay();
+	return 0;
+}
+
 /* Everything that could end process 1. It is still there when its words come out. */
 static int kill_all(void)
 {
@@ -201,8 +228,9 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*run)(void);
-	} all[] = {{"crash", crash},   {"oom", oom},   {"bomb", bomb},	      {"orphans", orphans},
-		   {"inside", inside}, {"root", root}, {"kill-all", kill_all}};
+	} all[] = {{"crash", crash},   {"oom", oom},   {"bomb", bomb},	       {"orphans", orphans},
+		   {"inside", inside}, {"root", root}, {"kill-all", kill_all}, {"forbidden", forbidden},
+		   {"mounts", mounts}};
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (size_t i = 0; argc == 2 && i < sizeof all / sizeof all[0]; i++)

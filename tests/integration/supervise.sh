@@ -39,6 +39,8 @@ many_services() {
 	service orphans orphans
 	service inside inside After=first Capabilities=1024 "Limit=7 100 200" Env=A=one Env=B=old EnvFile=/etc/env EnvFile=-/etc/none
 	service root root Uid=0 Gid=0 "Capabilities=$all_capabilities"
+	service killed forbidden "SystemCalls=deny 0 165"
+	service refused forbidden "SystemCalls=deny 38 165"
 	service last stay After=first After=inside
 }
 
@@ -49,7 +51,8 @@ run_many() {
 	initrd "$tmp/initrd" "${boot_keys[@]}" "${machine_keys[@]}" "${lines[@]}" || return
 	machine "$tmp/good" "$tmp/initrd" "$tmp/log" -monitor "unix:$tmp/monitor,server,nowait" &
 	await 'app: crash: crash 3' && await 'app: oom: oom: again' && await 'app: root: .*kptr' && await 'app: bomb: bomb' &&
-		await 'app: inside: open /run/still' && await 'app: orphans: orphans: made' && press_power_button
+		await 'app: inside: open /run/still' && await 'app: orphans: orphans: made' &&
+		await 'app: killed: mount: sig' && await 'app: refused: mount: sig' && await 'forbidden".*refused' && press_power_button
 	wait $!
 }
 
@@ -91,6 +94,10 @@ check "lockdown" said '^app: root: /sys/kernel/security/lockdown: none \[integri
 check "no modules any more" said '^app: root: /proc/sys/kernel/modules_disabled: 1'
 check "no kexec" said '^app: root: /proc/sys/kernel/kexec_load_disabled: 1'
 check "sysctl" said '^app: root: /proc/sys/kernel/kptr_restrict: 2'
+check "system call filter: killed, and said" in_order '^mkappliance: .*"forbidden".*"program": "load", .*"call": 165, "action": "killed"' \
+	'app: killed: mount: signal 31'
+check "system call filter: refused, and said" said '^app: refused: mount: Function not implemented'
+check "system call filter: that is said too" said '^mkappliance: .*"forbidden".*"call": 165, "action": "refused"'
 check "After=: in that order" in_order '"started".*"first"' '"started".*"inside"' '"started".*"last"'
 check "ready when all are" in_order '"event": "up".*"last"' '"event": "ready"' '"stopping".*"power-button"' '"stopped".*"power-button"'
 
@@ -121,6 +128,8 @@ extra=(MaxLifetime=3 Jitter=1 Drain=1)
 check "lifetime: drains, stops, kills what does not stop" ends_with "$(service main orphans)" \
 	'"ready"' '"draining".*"lifetime", "seconds": 1' '"stopping".*"lifetime"' '"stopped".*"lifetime", "signal": 9'
 extra=()
+check "a system call that it may not make ends it" ends_with "$(service main mounts "SystemCalls=deny 0 165" ReadyPort=0)" \
+	'"forbidden".*"killed"|"stopped".*"exited", "signal": 31'
 check "out of memory without Restart=" ends_with "$(service main oom MemoryMax=8388608)" '"ended".*"oom"' '"failed".*"oom"'
 check "everything is killed, process 1 lives" ends_with \
 	"$(service other stay Restart=always RestartLimit=3 RestartWindow=600

@@ -9,13 +9,13 @@
 #include "image/abi.h"
 #include "image/accounts.h"
 #include "image/conf.h"
-
 /* The other side of the contract. */
 #include "../../firstboot/conf.c"
 #include "../../firstboot/conf_boot.c"
 #undef AT
 #include "../../firstboot/conf_service.c"
 #include "../../firstboot/conf_value.c"
+#include "../../firstboot/filter.c"
 #include "../../firstboot/line.c"
 
 #define HEAD "[Appliance]\nName=web\nVersion=1.2\n[Base]\nSource=none\n[Kernel]\nImage=k\n"
