@@ -67,7 +67,8 @@ static void pursue(struct controller *c, struct instance *i, const struct fleet_
 			r = f->drain(f->data, i->id, &err);
 		break;
 	case INSTANCE_STOPPING:
-		r = f->terminate(f->data, i->id, now - i->changed > CONTROLLER_STOP_S * 1000, &err);
+		r = f->terminate(f->data, i->id, i->hard || now - i->changed > CONTROLLER_STOP_S * 1000,
+				 &err);
 		break;
 	}
 	if (r < 0 && r != -EAGAIN)

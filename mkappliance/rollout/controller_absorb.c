@@ -70,6 +70,7 @@ void controller_fail(struct controller *c, struct instance *i, const char *why, 
 	} else {
 		strike(g, i, now);
 	}
+	i->hard = i->lifecycle != INSTANCE_SERVING;
 	i->health = HEALTH_BAD;
 	controller_dismiss(i, false, now);
 }
@@ -78,13 +79,18 @@ static void absorb_health(struct instance *i, const struct fleet_reading *seen, 
 {
 	enum health health = i->condemned ? HEALTH_BAD : seen->health;
 
+	/* A balancer that was started anew knows nothing yet; that is no news of the instance. */
+	if (health == HEALTH_UNKNOWN && i->lifecycle != INSTANCE_STARTING)
+		health = i->health;
+
 	if (i->health != health) {
 		i->health = health;
 		i->health_since = now;
 	}
-	if (!i->condemned && i->lifecycle < INSTANCE_DRAINING)
+	if (!i->condemned && i->lifecycle < INSTANCE_DRAINING && seen->reason[0])
 		rollout_copy(i->reason, sizeof(i->reason), seen->reason);
-	i->served = seen->served;
+	if (i->lifecycle != INSTANCE_SERVING) /* or every step of one with traffic would be a change */
+		i->served = seen->served;
 	i->attached = seen->attached;
 }
 

@@ -63,11 +63,12 @@ static void launch_missing(struct group *g, int64_t now)
 
 	if (now < g->hold_until)
 		return;
-	for (; wanted[0] && n.fresh < limit && n.total < plan_most(&g->plan, g->size); n = count(g))
+	for (; wanted[0] && n.fresh < limit && n.total < rollout_plan_most(&g->plan, g->size); n = count(g))
 		add(g, wanted, now);
 	if (!checkpoint || !g->deployment.from[0])
 		return;
-	for (; n.active - n.fresh + n.fresh_serving < g->size && n.total < plan_most(&g->plan, g->size);
+	for (;
+	     n.active - n.fresh + n.fresh_serving < g->size && n.total < rollout_plan_most(&g->plan, g->size);
 	     n = count(g))
 		add(g, g->deployment.from, now);
 }
@@ -92,18 +93,18 @@ static struct instance *next_stale(struct group *g)
 /* Old ones stay while the first new one is tried, unless there is no room for it beside them. */
 static bool may_go(const struct group *g, const struct instance *i, const struct census *n)
 {
-	bool full = n->total >= plan_most(&g->plan, g->size);
+	bool full = n->total >= rollout_plan_most(&g->plan, g->size);
 
 	if (!group_wanted(g)[0])
 		return true; /* nothing is to run */
 	if (i->condemned)
 		return true;
 	if (g->deployment.phase == PHASE_CHECKPOINT && !i->expired)
-		return n->fresh == 0 && full && plan_most(&g->plan, g->size) <= g->size &&
-		       n->serving > plan_least(&g->plan, g->size);
+		return n->fresh == 0 && full && rollout_plan_most(&g->plan, g->size) <= g->size &&
+		       n->serving > rollout_plan_least(&g->plan, g->size);
 	if (!instance_serves(i))
 		return true;
-	return n->serving > plan_least(&g->plan, g->size) && (n->active > g->size || full);
+	return n->serving > rollout_plan_least(&g->plan, g->size) && (n->active > g->size || full);
 }
 
 static void retire_stale(struct group *g, int64_t now)

@@ -45,7 +45,7 @@ struct fleet_reading {
 	unsigned connections; /* open ones; 0 where that is not known */
 	uint64_t served;      /* bytes that clients got from it; 0 where that is not known */
 	char reason
-		[ROLLOUT_REASON_SIZE]; /* of its health or of its end: "HTTP 503", "refused (corruption)" */
+		[ROLLOUT_REASON_SIZE]; /* of its health or end: "answered 503", "refused (corruption)"; "": no news */
 };
 
 /* Where an engine stands. */
@@ -67,7 +67,7 @@ struct refresh_reading {
 	char reason[ROLLOUT_REASON_SIZE];
 };
 
-struct plan;
+struct rollout_plan;
 
 struct fleet {
 	/* To be freed with free(). Instances that ended stay in the list until terminate() was called for them. */
@@ -84,7 +84,7 @@ struct fleet {
 
 	/* ---- fleets with an engine ---- */
 	/* Moves the group to @image, by @plan. @ret_id: of the refresh. -EBUSY when somebody else's is running. */
-	int (*refresh_start)(void *data, const char *image, const struct plan *plan,
+	int (*refresh_start)(void *data, const char *image, const struct rollout_plan *plan,
 			     char ret_id[ROLLOUT_ID_SIZE], struct error *err);
 	int (*refresh_read)(void *data, struct refresh_reading *ret, struct error *err);
 	/* Ends a running one where it stands. 0 when none is running. */

@@ -22,7 +22,7 @@ void group_free(struct group *g)
 	*g = (struct group){0};
 }
 
-unsigned plan_most(const struct plan *p, unsigned size)
+unsigned rollout_plan_most(const struct rollout_plan *p, unsigned size)
 {
 	unsigned n = (size * p->max_healthy + 99) / 100;
 
@@ -31,12 +31,12 @@ unsigned plan_most(const struct plan *p, unsigned size)
 	return n > size ? n : size;
 }
 
-unsigned plan_least(const struct plan *p, unsigned size)
+unsigned rollout_plan_least(const struct rollout_plan *p, unsigned size)
 {
 	return (size * p->min_healthy + 99) / 100;
 }
 
-int plan_check(const struct plan *p, unsigned size, struct error *err)
+int rollout_plan_check(const struct rollout_plan *p, unsigned size, struct error *err)
 {
 	if (p->min_healthy > 100)
 		return error_usage(err, "--min-healthy: %u per cent is more than all of them",
@@ -45,7 +45,7 @@ int plan_check(const struct plan *p, unsigned size, struct error *err)
 		return error_usage(err, "--max-healthy: %u per cent; 100 to 200", p->max_healthy);
 	if (size > GROUP_SIZE_MAX)
 		return error_usage(err, "--size: %u is more than %d", size, GROUP_SIZE_MAX);
-	if (size && plan_least(p, size) >= size && plan_most(p, size) <= size)
+	if (size && rollout_plan_least(p, size) >= size && rollout_plan_most(p, size) <= size)
 		return error_usage(
 			err,
 			"--min-healthy=%u: all %u must serve and none may be added (--max-healthy=%u), so "

@@ -27,17 +27,18 @@ struct instance {
 	enum health health;
 	bool condemned;	 /* said to be unhealthy by a person or a drill: goes at once */
 	bool expired;	 /* its lifetime is over: replaced first, then it goes */
+	bool hard;	 /* goes without being asked to: it never served */
 	bool attached;	 /* has traffic, as was seen last */
 	unsigned tries;	 /* launches that failed */
 	int64_t born;	 /* written down */
 	int64_t changed; /* lifecycle is so since */
 	int64_t health_since;
-	uint64_t served;
+	uint64_t served; /* bytes that clients got, up to when it began to serve or ceased to */
 	char reason[ROLLOUT_REASON_SIZE];
 };
 
 /* How careful a roll-out is. Seconds and per cent. */
-struct plan {
+struct rollout_plan {
 	unsigned min_healthy; /* of the desired size that must serve at any time, 0 to 100 */
 	unsigned
 		max_healthy; /* of the desired size that may exist; over 100 always means one more at least */
@@ -50,20 +51,20 @@ struct plan {
 	unsigned max_lifetime; /* of an instance; 0: for ever */
 };
 
-#define PLAN_DEFAULT                       \
-	((struct plan){.min_healthy = 100, \
-		       .max_healthy = 110, \
-		       .checkpoint = 10,   \
-		       .bake = 10,         \
-		       .warmup = 180,      \
-		       .deadline = 1800,   \
-		       .drain = 30})
+#define ROLLOUT_PLAN_DEFAULT                       \
+	((struct rollout_plan){.min_healthy = 100, \
+			       .max_healthy = 110, \
+			       .checkpoint = 10,   \
+			       .bake = 10,         \
+			       .warmup = 180,      \
+			       .deadline = 1800,   \
+			       .drain = 30})
 
 /* -EINVAL, a usage error, for one that no group of @size can follow: all must serve and none may be added. */
-int plan_check(const struct plan *p, unsigned size, struct error *err);
+int rollout_plan_check(const struct rollout_plan *p, unsigned size, struct error *err);
 /* How many may exist, and how many must serve. */
-unsigned plan_most(const struct plan *p, unsigned size);
-unsigned plan_least(const struct plan *p, unsigned size);
+unsigned rollout_plan_most(const struct rollout_plan *p, unsigned size);
+unsigned rollout_plan_least(const struct rollout_plan *p, unsigned size);
 
 enum phase {
 	PHASE_NONE,	  /* nothing under way: only what fails is replaced */
@@ -98,7 +99,7 @@ struct group {
 	char name[GROUP_NAME_SIZE];
 	unsigned size; /* desired */
 	bool drill;    /* planned failures are allowed */
-	struct plan plan;
+	struct rollout_plan plan;
 	char current[ROLLOUT_IMAGE_SIZE];  /* "": none yet */
 	char previous[ROLLOUT_IMAGE_SIZE]; /* what 'rollback' goes to; "": none */
 	struct instance *instances;	   /* oldest first */

@@ -15,20 +15,20 @@ static const struct plan_field {
 	const char *name;
 	size_t offset;
 } plan_fields[] = {
-	{"min_healthy", offsetof(struct plan, min_healthy)},
-	{"max_healthy", offsetof(struct plan, max_healthy)},
-	{"checkpoint", offsetof(struct plan, checkpoint)},
-	{"bake", offsetof(struct plan, bake)},
-	{"warmup", offsetof(struct plan, warmup)},
-	{"deadline", offsetof(struct plan, deadline)},
-	{"drain", offsetof(struct plan, drain)},
-	{"failures", offsetof(struct plan, failures)},
-	{"max_lifetime", offsetof(struct plan, max_lifetime)},
+	{"min_healthy", offsetof(struct rollout_plan, min_healthy)},
+	{"max_healthy", offsetof(struct rollout_plan, max_healthy)},
+	{"checkpoint", offsetof(struct rollout_plan, checkpoint)},
+	{"bake", offsetof(struct rollout_plan, bake)},
+	{"warmup", offsetof(struct rollout_plan, warmup)},
+	{"deadline", offsetof(struct rollout_plan, deadline)},
+	{"drain", offsetof(struct rollout_plan, drain)},
+	{"failures", offsetof(struct rollout_plan, failures)},
+	{"max_lifetime", offsetof(struct rollout_plan, max_lifetime)},
 };
 
 #define PLAN_FIELDS (sizeof(plan_fields) / sizeof(plan_fields[0]))
 
-struct json *plan_json(const struct plan *p)
+struct json *rollout_plan_json(const struct rollout_plan *p)
 {
 	struct json *j = js_object_new();
 
@@ -38,7 +38,7 @@ struct json *plan_json(const struct plan *p)
 	return j;
 }
 
-int plan_parse(const struct json *j, struct plan *ret, struct error *err)
+int rollout_plan_parse(const struct json *j, struct rollout_plan *ret, struct error *err)
 {
 	for (size_t i = 0; i < PLAN_FIELDS; i++) {
 		int64_t v;
@@ -65,6 +65,7 @@ static struct json *instance_json(const struct instance *i)
 	js_set_string(j, "reason", i->reason);
 	js_set_bool(j, "condemned", i->condemned);
 	js_set_bool(j, "expired", i->expired);
+	js_set_bool(j, "hard", i->hard);
 	js_set_bool(j, "attached", i->attached);
 	js_set_int(j, "tries", i->tries);
 	js_set_int(j, "born", i->born);
@@ -100,7 +101,7 @@ struct json *group_json(const struct group *g)
 	js_set_string(j, "name", g->name);
 	js_set_int(j, "size", g->size);
 	js_set_bool(j, "drill", g->drill);
-	js_set(j, "plan", plan_json(&g->plan));
+	js_set(j, "plan", rollout_plan_json(&g->plan));
 	js_set_string(j, "current", g->current);
 	js_set_string(j, "previous", g->previous);
 	for (size_t i = 0; i < g->count; i++)
@@ -204,6 +205,7 @@ static int parse_instance(const struct json *j, struct instance *ret, struct err
 	    (r = need_text(j, "reason", i.reason, sizeof(i.reason), err)) < 0 ||
 	    (r = need_flag(j, "condemned", &i.condemned, err)) < 0 ||
 	    (r = need_flag(j, "expired", &i.expired, err)) < 0 ||
+	    (r = need_flag(j, "hard", &i.hard, err)) < 0 ||
 	    (r = need_flag(j, "attached", &i.attached, err)) < 0 ||
 	    (r = need_number(j, "tries", &i.tries, err)) < 0 ||
 	    (r = need_time(j, "born", &i.born, err)) < 0 ||
@@ -278,7 +280,7 @@ static int parse_lists(const struct json *j, struct group *g, struct error *err)
 
 int group_parse(const struct json *j, const char *name, struct group *ret, struct error *err)
 {
-	_cleanup_group_ struct group g = {.plan = PLAN_DEFAULT};
+	_cleanup_group_ struct group g = {.plan = ROLLOUT_PLAN_DEFAULT};
 	int64_t format = 0;
 	int r;
 
@@ -286,8 +288,8 @@ int group_parse(const struct json *j, const char *name, struct group *ret, struc
 	    (r = need_text(j, "name", g.name, sizeof(g.name), err)) < 0 ||
 	    (r = need_number(j, "size", &g.size, err)) < 0 ||
 	    (r = need_flag(j, "drill", &g.drill, err)) < 0 ||
-	    (r = plan_parse(js_member(j, "plan"), &g.plan, err)) < 0 ||
-	    (r = plan_check(&g.plan, g.size, err)) < 0 ||
+	    (r = rollout_plan_parse(js_member(j, "plan"), &g.plan, err)) < 0 ||
+	    (r = rollout_plan_check(&g.plan, g.size, err)) < 0 ||
 	    (r = need_text(j, "current", g.current, sizeof(g.current), err)) < 0 ||
 	    (r = need_text(j, "previous", g.previous, sizeof(g.previous), err)) < 0 ||
 	    (r = need_number(j, "next_id", &g.next_id, err)) < 0 ||

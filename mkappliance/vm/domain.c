@@ -282,41 +282,94 @@ static void unref(void *data)
 	free(d);
 }
 
+static int listen_for_end(struct domain *d, struct error *err)
+{
+	__atomic_add_fetch(&d->refs, 1, __ATOMIC_RELAXED);
+	d->callback =
+		virConnectDomainEventRegisterAny(d->h->connection, d->domain, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+						 VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), d, unref);
+	if (d->callback >= 0)
+		return 0;
+	unref(d);
+	return virt_error(err, "listening to the virtual machine");
+}
+
 /*
  * The embedded driver refuses AUTODESTROY (vm/workdir.c sees to its processes); any other one must not keep
  * the domain when we die. It is started paused so that no event of its life comes before somebody listens.
  */
 static int create(struct domain *d, const struct domain_config *c, struct error *err)
 {
-	unsigned flags = VIR_DOMAIN_START_PAUSED | (d->h->embed ? 0 : VIR_DOMAIN_START_AUTODESTROY);
+	unsigned flags =
+		VIR_DOMAIN_START_PAUSED | (d->h->embed || c->stays ? 0 : VIR_DOMAIN_START_AUTODESTROY);
 	_cleanup_free_ char *xml = domain_xml(c);
 
 	d->domain = virDomainCreateXML(d->h->connection, xml, flags);
 	if (!d->domain)
 		return virt_error(err, "starting the virtual machine");
-	__atomic_add_fetch(&d->refs, 1, __ATOMIC_RELAXED);
-	d->callback =
-		virConnectDomainEventRegisterAny(d->h->connection, d->domain, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-						 VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), d, unref);
-	if (d->callback < 0) {
-		unref(d);
-		return virt_error(err, "starting the virtual machine");
-	}
+	if (listen_for_end(d, err) < 0)
+		return err->code;
 	if (virDomainResume(d->domain) < 0)
 		return virt_error(err, "starting the virtual machine");
 	return 0;
+}
+
+static struct domain *domain_new(struct hypervisor *h, void (*on_end)(enum domain_end end, void *data),
+				 void *data)
+{
+	struct domain *d = xcalloc(1, sizeof(*d));
+
+	*d = (struct domain){.refs = 1, .h = h, .callback = -1, .on_end = on_end, .data = data};
+	pthread_mutex_init(&d->lock, NULL);
+	return d;
 }
 
 int domain_start(struct hypervisor *h, const struct domain_config *c,
 		 void (*on_end)(enum domain_end end, void *data), void *data, struct domain **ret,
 		 struct error *err)
 {
-	struct domain *d = xcalloc(1, sizeof(*d));
+	struct domain *d = domain_new(h, on_end, data);
+	int r = create(d, c, err);
+
+	if (r < 0) {
+		domain_free(d);
+		return r;
+	}
+	*ret = d;
+	return 0;
+}
+
+/*
+ * The embedded driver first has to find the qemu of the domain again, in a thread of its own. A question to the monitor waits for that,
+ * and fails when qemu is gone.
+ */
+static bool still_runs(struct domain *d)
+{
+	char *answer = NULL;
+	int r = virDomainQemuMonitorCommand(d->domain, "info status", &answer,
+					    VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP);
+
+	free(answer);
+	return r == 0 && virDomainIsActive(d->domain) == 1;
+}
+
+int domain_attach(struct hypervisor *h, const char *name, void (*on_end)(enum domain_end end, void *data),
+		  void *data, struct domain **ret, struct error *err)
+{
+	virDomainPtr found = virDomainLookupByName(h->connection, name);
+	struct domain *d;
 	int r;
 
-	*d = (struct domain){.refs = 1, .h = h, .callback = -1, .on_end = on_end, .data = data};
-	pthread_mutex_init(&d->lock, NULL);
-	r = create(d, c, err);
+	if (!found)
+		return error_set(err, -ENOENT, "no virtual machine '%s'", name);
+	d = domain_new(h, on_end, data);
+	d->domain = found;
+	r = listen_for_end(d, err);
+	if (r == 0 && !still_runs(d))
+		r = error_set(err, -ENOENT, "virtual machine '%s' has ended", name);
+	/* Killed between its creation and its first instruction. */
+	if (r == 0)
+		(void)virDomainResume(found);
 	if (r < 0) {
 		domain_free(d);
 		return r;
@@ -347,7 +400,7 @@ void domain_destroy(struct domain *d)
 	(void)virDomainDestroy(d->domain);
 }
 
-void domain_free(struct domain *d)
+void domain_leave(struct domain *d)
 {
 	if (!d)
 		return;
@@ -355,11 +408,22 @@ void domain_free(struct domain *d)
 	d->on_end = NULL;
 	pthread_mutex_unlock(&d->lock);
 	if (d->domain) {
-		domain_destroy(d);
 		if (d->callback >= 0)
 			(void)virConnectDomainEventDeregisterAny(d->h->connection, d->callback);
 		(void)virDomainFree(d->domain);
 		d->domain = NULL;
 	}
 	unref(d);
+}
+
+void domain_free(struct domain *d)
+{
+	if (!d)
+		return;
+	pthread_mutex_lock(&d->lock);
+	d->on_end = NULL;
+	pthread_mutex_unlock(&d->lock);
+	if (d->domain)
+		domain_destroy(d);
+	domain_leave(d);
 }

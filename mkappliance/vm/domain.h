@@ -48,6 +48,13 @@ int domain_start(struct hypervisor *h, const struct domain_config *c,
 		 void (*on_end)(enum domain_end end, void *data), void *data, struct domain **ret,
 		 struct error *err);
 
+/*
+ * Takes over a domain that an earlier process of ours left running (domain_config.stays). -ENOENT: there is none of that name; where
+ * libvirt has just been opened it may take a moment to say so.
+ */
+int domain_attach(struct hypervisor *h, const char *name, void (*on_end)(enum domain_end end, void *data),
+		  void *data, struct domain **ret, struct error *err);
+
 /* Presses the power button (ACPI). */
 int domain_press_power(struct domain *d, struct error *err);
 
@@ -56,6 +63,9 @@ int domain_ask_monitor(struct domain *d, const char *command, char **ret, struct
 
 /* Takes the power away. A domain that has ended is no error. */
 void domain_destroy(struct domain *d);
+
+/* Lets it run on and forgets it; no call to on_end comes after this. Accepts NULL. */
+void domain_leave(struct domain *d);
 
 /* Destroys it when it runs; no call to on_end comes after this. Accepts NULL. */
 void domain_free(struct domain *d);

@@ -112,9 +112,12 @@ static void add_console(xmlNodePtr devices, const struct domain_config *c)
 {
 	xmlNodePtr serial = add(devices, "serial"), source = add(serial, "source");
 
-	set(serial, "type", "unix");
-	set(source, "mode", "connect");
-	set(source, "path", c->console_socket);
+	set(serial, "type", c->console_file ? "file" : "unix");
+	if (!c->console_file)
+		set(source, "mode", "connect");
+	set(source, "path", c->console_file ? c->console_file : c->console_socket);
+	if (c->console_file)
+		set(source, "append", "on");
 	set(add(serial, "target"), "port", "0");
 }
 

@@ -13,7 +13,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "image/abi.h"
 #include "image/secure_boot.h"
 #include "lib/cleanup.h"
 #include "lib/interrupt.h"
@@ -132,67 +131,14 @@ static void note(struct machine *m, unsigned seen)
 	(void)!write(m->wake, &one, sizeof(one));
 }
 
-static void copy_text(char *to, size_t size, const char *from)
-{
-	size_t n = strnlen(from, size - 1);
-
-	memcpy(to, from, n);
-	to[n] = 0;
-}
-
-static void note_record(struct machine *m, const struct console_line *line)
-{
-	static const struct {
-		const char *event;
-		unsigned seen;
-	} events[] = {
-		{ABI_EVENT_INIT, SEEN_INIT},	     {ABI_EVENT_VERIFIED, SEEN_VERIFIED},
-		{ABI_EVENT_STARTED, SEEN_STARTED},   {ABI_EVENT_READY, SEEN_READY},
-		{ABI_EVENT_STOPPING, SEEN_STOPPING}, {ABI_EVENT_STOPPED, SEEN_STOPPED},
-		{ABI_EVENT_FAILED, SEEN_FAILED},     {ABI_EVENT_REFUSED, SEEN_REFUSED},
-	};
-	const char *reason = js_string(js_get(line->record, "reason"));
-	const char *detail = js_string(js_get(line->record, "detail"));
-	struct machine_status *s = &m->status;
-	unsigned seen = 0;
-
-	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
-		if (strcmp(events[i].event, line->event) == 0)
-			seen = events[i].seen;
-	/* A refusal stays the reason, whatever fails on account of it. */
-	if ((seen & (SEEN_REFUSED | SEEN_FAILED | SEEN_STOPPED)) && !(s->seen & SEEN_REFUSED)) {
-		copy_text(s->reason, sizeof(s->reason), reason ? reason : "");
-		copy_text(s->detail, sizeof(s->detail), detail ? detail : "");
-		/* JSON can say what no line of the console has: an escape sequence. */
-		error_one_line(s->reason);
-		error_one_line(s->detail);
-	}
-	if (seen & SEEN_VERIFIED)
-		(void)js_real(js_get(line->record, "t"), &s->verified_t);
-	if (seen & SEEN_READY) {
-		(void)js_real(js_get(line->record, "t"), &s->ready_t);
-		s->ready_ns = clock_ns();
-	}
-	note(m, seen);
-}
-
 /* A line, in the reader's thread with the lock held. */
 static void on_line(const struct console_line *line, void *data)
 {
 	struct machine *m = data;
+	unsigned seen = witness_line(&m->status, line);
 
-	if (line->kind == CONSOLE_RECORD) {
-		note_record(m, line);
-	} else if (line->kind == CONSOLE_CORRUPTED || line->kind == CONSOLE_PANIC) {
-		if (!m->status.detail[0])
-			copy_text(m->status.detail, sizeof(m->status.detail), line->text);
-		note(m, line->kind == CONSOLE_PANIC ? SEEN_PANIC : SEEN_CORRUPTED);
-	}
-	if (line->kind == CONSOLE_DENIED && !(m->status.seen & SEEN_INIT)) {
-		copy_text(m->status.detail, sizeof(m->status.detail),
-			  "Secure Boot: the firmware did not start the UKI");
-		note(m, SEEN_DENIED);
-	}
+	if (seen || line->kind == CONSOLE_RECORD)
+		note(m, seen);
 	if (m->config.on_line)
 		m->config.on_line(line, m->config.data);
 }
@@ -264,7 +210,7 @@ static int listen_console(struct machine *m, struct error *err)
 	if (strlen(m->socket) >= sizeof(a.sun_path))
 		return error_set(err, -ENAMETOOLONG,
 				 "%s: too long for a socket; set TMPDIR to a shorter path", m->socket);
-	copy_text(a.sun_path, sizeof(a.sun_path), m->socket);
+	memcpy(a.sun_path, m->socket, strlen(m->socket) + 1);
 	m->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (m->listener < 0 || bind(m->listener, (struct sockaddr *)&a, sizeof(a)) < 0 ||
 	    listen(m->listener, 1) < 0)

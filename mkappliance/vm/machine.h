@@ -14,6 +14,7 @@
 #include "vm/console.h"
 #include "vm/domain.h"
 #include "vm/host.h"
+#include "vm/witness.h"
 #include "vm/workdir.h"
 
 /* What machines are started with: a directory, a connection, a platform. One in a process. */
@@ -44,22 +45,6 @@ void machine_host_close(struct machine_host *h);
 #define _cleanup_machine_host_ __attribute__((cleanup(machine_host_close)))
 #define MACHINE_HOST_INIT      ((struct machine_host){.dir = WORKDIR_INIT})
 
-/* What was seen of a machine: one bit each, they stay. */
-enum machine_seen {
-	SEEN_INIT = 1 << 0,
-	SEEN_VERIFIED = 1 << 1,
-	SEEN_STARTED = 1 << 2,
-	SEEN_READY = 1 << 3,
-	SEEN_STOPPING = 1 << 4,
-	SEEN_STOPPED = 1 << 5,
-	SEEN_FAILED = 1 << 6,
-	SEEN_REFUSED = 1 << 7,
-	SEEN_CORRUPTED = 1 << 8, /* dm-verity said so */
-	SEEN_PANIC = 1 << 9,
-	SEEN_DENIED = 1 << 11, /* the firmware did not start it: Secure Boot */
-	SEEN_END = 1 << 10,    /* the domain is gone and its console was read to the end */
-};
-
 struct machine_config {
 	const char *image;	     /* absolute */
 	const struct strlist *disks; /* from data_disks_open(); NULL: none */
@@ -76,18 +61,6 @@ struct machine_config {
 	 */
 	void (*on_line)(const struct console_line *line, void *data);
 	void *data;
-};
-
-struct machine_status {
-	unsigned seen;
-	enum domain_end end;
-	char reason[64];     /* of the last refused, failed or stopped record */
-	char detail[256];    /* the same, or the kernel's line */
-	uint64_t started_ns; /* CLOCK_MONOTONIC of the host */
-	uint64_t ready_ns;   /* 0: not yet */
-	uint64_t end_ns;     /* 0: runs */
-	double verified_t;   /* "t" of the records: seconds since the guest's kernel started */
-	double ready_t;
 };
 
 struct machine;

@@ -210,7 +210,7 @@ static void sim_open(struct sim *s, unsigned size)
 {
 	*s = (struct sim){.now = 1700000000000, .least_serving = ~0u};
 	s->c = (struct controller){
-		.group = {.size = size, .plan = PLAN_DEFAULT},
+		.group = {.size = size, .plan = ROLLOUT_PLAN_DEFAULT},
 		.fleet = {.read = sim_read,
 			  .launch = sim_launch,
 			  .attach = sim_attach,

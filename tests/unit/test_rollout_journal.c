@@ -91,29 +91,29 @@ static void test_twice(void **state)
 
 static void test_plan(void **state)
 {
-	struct plan p = PLAN_DEFAULT;
+	struct rollout_plan p = ROLLOUT_PLAN_DEFAULT;
 	struct error err = ERROR_INIT;
 
 	(void)state;
-	assert_int_equal(plan_check(&p, 3, &err), 0);
-	assert_int_equal(plan_most(&p, 3), 4);
-	assert_int_equal(plan_most(&p, 20), 22);
-	assert_int_equal(plan_least(&p, 3), 3);
+	assert_int_equal(rollout_plan_check(&p, 3, &err), 0);
+	assert_int_equal(rollout_plan_most(&p, 3), 4);
+	assert_int_equal(rollout_plan_most(&p, 20), 22);
+	assert_int_equal(rollout_plan_least(&p, 3), 3);
 	p.min_healthy = 50;
-	assert_int_equal(plan_least(&p, 3), 2);
+	assert_int_equal(rollout_plan_least(&p, 3), 2);
 	p.max_healthy = 100;
-	assert_int_equal(plan_check(&p, 3, &err), 0);
-	assert_int_equal(plan_check(&p, 1, &err), -EINVAL);
+	assert_int_equal(rollout_plan_check(&p, 3, &err), 0);
+	assert_int_equal(rollout_plan_check(&p, 1, &err), -EINVAL);
 	assert_contains(err.text, "none can ever be replaced");
 	p.max_healthy = 250;
-	assert_int_equal(plan_check(&p, 3, &err), -EINVAL);
-	p = PLAN_DEFAULT;
+	assert_int_equal(rollout_plan_check(&p, 3, &err), -EINVAL);
+	p = ROLLOUT_PLAN_DEFAULT;
 	p.min_healthy = 101;
-	assert_int_equal(plan_check(&p, 3, &err), -EINVAL);
-	p = PLAN_DEFAULT;
+	assert_int_equal(rollout_plan_check(&p, 3, &err), -EINVAL);
+	p = ROLLOUT_PLAN_DEFAULT;
 	p.warmup = 0;
-	assert_int_equal(plan_check(&p, 3, &err), -EINVAL);
-	assert_int_equal(plan_check(&PLAN_DEFAULT, GROUP_SIZE_MAX + 1, &err), -EINVAL);
+	assert_int_equal(rollout_plan_check(&p, 3, &err), -EINVAL);
+	assert_int_equal(rollout_plan_check(&ROLLOUT_PLAN_DEFAULT, GROUP_SIZE_MAX + 1, &err), -EINVAL);
 }
 
 int main(void)

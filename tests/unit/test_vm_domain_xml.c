@@ -46,11 +46,18 @@ static void test_content(void **state)
 	};
 	struct domain_config c = sample();
 	_cleanup_strlist_ struct strlist disks = {0};
-	_cleanup_free_ char *xml = domain_xml(&c), *kvm = NULL, *with_disks = NULL;
+	_cleanup_free_ char *xml = domain_xml(&c), *kvm = NULL, *with_disks = NULL, *to_file = NULL;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
 		assert_contains(xml, want[i]);
+	c.console_socket = NULL;
+	c.console_file = "/srv/g/m/i1/console";
+	to_file = domain_xml(&c);
+	assert_contains(to_file, "<serial type=\"file\">");
+	assert_contains(to_file, "<source path=\"/srv/g/m/i1/console\" append=\"on\"/>");
+	assert_null(strstr(to_file, "mode=\"connect\""));
+	c = sample();
 	assert_null(strstr(xml, "seclabel"));
 	assert_null(strstr(xml, "\"vdb\""));
 	strlist_add(&disks, "/srv/one.raw");

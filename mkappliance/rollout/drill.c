@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rollout/drill.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/cleanup.h"
+
+static const struct {
+	const char *name;
+	const char *expectation;
+	bool deploys;
+	bool graceful; /* no request may be lost, and no more than the size be missing */
+} kinds[DRILL_KINDS] = {
+	[DRILL_TERMINATE] = {"terminate", "the machine is missed and replaced; the others serve", false,
+			     false},
+	[DRILL_UNHEALTHY] = {"unhealthy", "the machine is drained and replaced; no request is lost", false,
+			     false},
+	[DRILL_BAD_IMAGE] = {"bad-image", "the deployment is rolled back; no request is lost", true, true},
+	[DRILL_TAMPERED] = {"tampered-image",
+			    "the machine never becomes healthy nor serves a byte; rolled back", true, true},
+	[DRILL_CRASH_LOOP] = {"crash-loop",
+			      "each replacement is replaced, more and more slowly; the others serve", false,
+			      false},
+	[DRILL_LIFETIME] = {"lifetime", "the oldest is replaced first, and then goes; no request is lost",
+			    false, true},
+};
+
+const char *drill_name(enum drill_kind kind)
+{
+	return kinds[kind].name;
+}
+
+const char *drill_expectation(enum drill_kind kind)
+{
+	return kinds[kind].expectation;
+}
+
+int drill_parse(const char *name, enum drill_kind *ret, struct error *err)
+{
+	_cleanup_buf_ struct buf all = {0};
+
+	for (unsigned k = 0; k < DRILL_KINDS; k++) {
+		if (strcmp(name, kinds[k].name) == 0) {
+			*ret = (enum drill_kind)k;
+			return 0;
+		}
+		buf_printf(&all, "%s%s", k ? ", " : "", kinds[k].name);
+	}
+	return error_usage(err, "unexpected argument '%s': not a kind of drill (%s)", name, all.ptr);
+}
+
+int drill_check(const struct group *g, struct error *err)
+{
+	if (!g->drill)
+		return error_set(err, -EPERM, "group '%s' is not one for drills (deploy --allow-drill)",
+				 g->name);
+	if (g->size == 0 || !g->current[0])
+		return error_set(err, -EINVAL, "group '%s' has no machines", g->name);
+	if (!group_is_well(g))
+		return error_set(
+			err, -EBUSY,
+			"group '%s' is degraded already: %u of %u serve its image, deployment: %s; no drill",
+			g->name, group_serving(g), g->size, phase_name(g->deployment.phase));
+	return 0;
+}
+
+static const struct instance *oldest(const struct group *g)
+{
+	const struct instance *best = NULL;
+
+	for (size_t i = 0; i < g->count; i++)
+		if (!best || g->instances[i].born < best->born)
+			best = &g->instances[i];
+	return best;
+}
+
+/* The longest that the controller may take, and a minute for a slow host. */
+static unsigned default_deadline(enum drill_kind kind, const struct rollout_plan *p)
+{
+	unsigned one = p->warmup + p->drain + 60;
+
+	if (kind == DRILL_CRASH_LOOP)
+		return one * (DRILL_CRASHES + 1);
+	return kinds[kind].deploys ? 2 * one + p->checkpoint : one;
+}
+
+void drill_begin(struct drill *d, enum drill_kind kind, const struct group *g, const char *image,
+		 unsigned deadline, int64_t now)
+{
+	const struct instance *victim = oldest(g);
+
+	*d = (struct drill){.kind = kind,
+			    .size = g->size,
+			    .deployment = g->deployment.number,
+			    .deadline = deadline ? deadline : default_deadline(kind, &g->plan),
+			    .started = now,
+			    .lowest = group_serving(g)};
+	rollout_copy(d->current, sizeof(d->current), g->current);
+	if (kinds[kind].deploys)
+		rollout_copy(d->image, sizeof(d->image), image);
+	else if (victim)
+		rollout_copy(d->victim, sizeof(d->victim), victim->id);
+}
+
+/* The next one to crash: what replaces the last victim, as soon as it is started. */
+static enum drill_action next_crash(struct drill *d, const struct group *g)
+{
+	if (d->crashes == 0) {
+		d->crashes = 1;
+		return DRILL_STRIKE;
+	}
+	for (size_t i = 0; i < g->count && d->crashes < DRILL_CRASHES; i++) {
+		const struct instance *n = &g->instances[i];
+
+		if (n->born < d->started ||
+		    (n->lifecycle != INSTANCE_STARTING && n->lifecycle != INSTANCE_SERVING) ||
+		    strcmp(n->id, d->victim) == 0)
+			continue;
+		rollout_copy(d->victim, sizeof(d->victim), n->id);
+		d->crashes++;
+		return DRILL_STRIKE;
+	}
+	return DRILL_WAIT;
+}
+
+enum drill_action drill_action(struct drill *d, const struct group *g)
+{
+	if (d->kind == DRILL_CRASH_LOOP)
+		return next_crash(d, g);
+	if (d->crashes++)
+		return DRILL_WAIT;
+	switch (d->kind) {
+	case DRILL_TERMINATE:
+		return DRILL_STRIKE;
+	case DRILL_UNHEALTHY:
+		return DRILL_CONDEMN;
+	case DRILL_LIFETIME:
+		return DRILL_EXPIRE;
+	case DRILL_BAD_IMAGE:
+	case DRILL_TAMPERED:
+		return DRILL_DEPLOY;
+	case DRILL_CRASH_LOOP:
+	case DRILL_KINDS:
+		break;
+	}
+	return DRILL_WAIT;
+}
+
+/* Whether the controller has noticed: the victim goes, or the deployment goes back. */
+static bool is_detected(const struct drill *d, const struct group *g)
+{
+	const struct instance *victim = group_find(g, d->victim);
+
+	if (kinds[d->kind].deploys)
+		return g->deployment.number > d->deployment &&
+		       (g->deployment.phase == PHASE_BACK || g->deployment.outcome != OUTCOME_NONE);
+	return !victim || victim->lifecycle >= INSTANCE_DRAINING || victim->expired;
+}
+
+static bool is_recovered(const struct drill *d, const struct group *g)
+{
+	if (!d->detected || !group_is_well(g) || group_find(g, d->victim))
+		return false;
+	return d->kind != DRILL_CRASH_LOOP || d->crashes >= DRILL_CRASHES;
+}
+
+bool drill_observe(struct drill *d, const struct group *g, int64_t now)
+{
+	unsigned serving = group_serving(g);
+
+	if (serving < d->lowest)
+		d->lowest = serving;
+	for (size_t i = 0; i < g->count && d->image[0]; i++) {
+		const struct instance *n = &g->instances[i];
+
+		if (strcmp(n->image, d->image) != 0)
+			continue;
+		d->was_healthy |= n->health == HEALTH_GOOD || n->lifecycle == INSTANCE_SERVING;
+		if (n->served > d->served)
+			d->served = n->served;
+	}
+	if (!d->detected && is_detected(d, g))
+		d->detected = now;
+	if (!d->recovered && is_recovered(d, g))
+		d->recovered = now;
+	return d->recovered || now - d->started > (int64_t)d->deadline * 1000;
+}
+
+static void say(struct drill *d, bool ok, const char *text)
+{
+	d->ok = ok;
+	rollout_copy(d->detail, sizeof(d->detail), text);
+}
+
+void drill_judge(struct drill *d, const struct group *g)
+{
+	char text[ROLLOUT_REASON_SIZE];
+	unsigned missing = kinds[d->kind].graceful ? 0 : 1;
+
+	snprintf(text, sizeof(text), "%u s are over: %s", d->deadline,
+		 d->detected ? "not recovered" : "not noticed");
+	if (!d->recovered) {
+		say(d, false, text);
+	} else if (d->was_healthy || d->served) {
+		snprintf(text, sizeof(text), "the image was %s (%ju bytes)", d->served ? "served" : "healthy",
+			 (uintmax_t)d->served);
+		say(d, false, text);
+	} else if (d->image[0] && g->deployment.outcome != OUTCOME_ROLLED_BACK) {
+		say(d, false, "the deployment was not rolled back");
+	} else if (strcmp(g->current, d->current) != 0) {
+		say(d, false, "the group runs another image than before");
+	} else if (d->lowest + missing < d->size) {
+		snprintf(text, sizeof(text), "only %u of %u served", d->lowest, d->size);
+		say(d, false, text);
+	} else if (d->lost && (kinds[d->kind].graceful || d->kind == DRILL_UNHEALTHY)) {
+		snprintf(text, sizeof(text), "%ju of %ju requests were lost", (uintmax_t)d->lost,
+			 (uintmax_t)d->requests);
+		say(d, false, text);
+	} else {
+		say(d, true, d->image[0] ? g->deployment.reason : "as expected");
+	}
+}
+
+double drill_detect_seconds(const struct drill *d)
+{
+	return d->detected ? (double)(d->detected - d->started) / 1000 : -1;
+}
+
+double drill_recover_seconds(const struct drill *d)
+{
+	return d->recovered ? (double)(d->recovered - d->started) / 1000 : -1;
+}
+
+struct json *drill_json(const struct drill *d)
+{
+	struct json *j = js_object_new();
+
+	js_set_string(j, "drill", drill_name(d->kind));
+	js_set_string(j, "expected", drill_expectation(d->kind));
+	js_set_bool(j, "ok", d->ok);
+	js_set_string(j, "detail", d->detail);
+	js_set_string(j, "instance", d->victim[0] ? d->victim : NULL);
+	js_set_string(j, "image", d->image[0] ? d->image : NULL);
+	js_set_int(j, "started", d->started / 1000);
+	js_set_int(j, "deadline", d->deadline);
+	if (d->detected)
+		js_set_real(j, "time_to_detect", drill_detect_seconds(d));
+	if (d->recovered)
+		js_set_real(j, "time_to_recover", drill_recover_seconds(d));
+	js_set_int(j, "desired", d->size);
+	js_set_int(j, "lowest_serving", d->lowest);
+	js_set_int(j, "requests", (int64_t)d->requests);
+	js_set_int(j, "requests_lost", (int64_t)d->lost);
+	return j;
+}
