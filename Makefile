@@ -10,7 +10,7 @@
 #   SAN=1              AddressSanitizer and UndefinedBehaviorSanitizer, objects in build/san
 #   WERROR=1           warnings are errors (CI sets it)
 #   WITH_GUESTFS=0     without libguestfs: no 'inspect', no Source=disk
-#   WITH_LIBVIRT=0     without libvirt: no 'boot', no 'test'
+#   WITH_LIBVIRT=0     without libvirt: no 'boot', no 'test', no local groups ('deploy' and what goes with it)
 # User flags always come last: make CFLAGS=-O0 LDFLAGS=...
 
 PREFIX     ?= /usr/local
@@ -85,7 +85,8 @@ INIT_LDFLAGS = -static -s -Wl,--gc-sections -Wl,--build-id=none
 # ---- sources ----
 SRC := $(wildcard mkappliance/*.c mkappliance/*/*.c)
 ifeq ($(WITH_LIBVIRT),0)
-SRC := $(filter-out mkappliance/vm/%.c mkappliance/cmd_boot.c mkappliance/cmd_test.c,$(SRC))
+SRC := $(filter-out mkappliance/vm/%.c mkappliance/cmd_boot.c mkappliance/cmd_test.c mkappliance/cmd_group%.c \
+	mkappliance/cmd_keeper%.c mkappliance/cmd_deploy.c mkappliance/cmd_status.c mkappliance/cmd_rollback.c mkappliance/cmd_drill.c,$(SRC))
 endif
 ifeq ($(WITH_GUESTFS),0)
 SRC := $(filter-out mkappliance/check/inspect.c mkappliance/cmd_inspect.c mkappliance/compose/disk_guest%.c \
@@ -102,7 +103,7 @@ endif
 TESTS    := $(TEST_SRC:tests/unit/%.c=$(B)/tests/%)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 ifeq ($(WITH_LIBVIRT),0)
-FUZZ_SRC := $(filter-out tests/fuzz/fuzz_console.c,$(FUZZ_SRC))
+FUZZ_SRC := $(filter-out tests/fuzz/fuzz_console.c tests/fuzz/fuzz_balancer.c,$(FUZZ_SRC))
 endif
 FUZZ     := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
 

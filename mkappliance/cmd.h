@@ -71,6 +71,10 @@ extern const struct command cmd_inspect;
 #ifdef WITH_LIBVIRT
 extern const struct command cmd_boot;
 extern const struct command cmd_test;
+extern const struct command cmd_deploy;
+extern const struct command cmd_status;
+extern const struct command cmd_rollback;
+extern const struct command cmd_drill;
 #endif
 
 #endif

@@ -12,13 +12,13 @@
 #include "version.h"
 
 static const struct command *const commands[] = {
-	&cmd_new,     &cmd_build,  &cmd_rebuild, &cmd_verify,	 &cmd_sbom,
-	&cmd_pcrs,    &cmd_attest, &cmd_keygen,	 &cmd_uefi_vars, &cmd_upload,
+	&cmd_new,     &cmd_build,  &cmd_rebuild,   &cmd_verify, &cmd_sbom,     &cmd_pcrs,
+	&cmd_attest,  &cmd_keygen, &cmd_uefi_vars, &cmd_upload,
 #ifdef WITH_GUESTFS
 	&cmd_inspect,
 #endif
 #ifdef WITH_LIBVIRT
-	&cmd_boot,    &cmd_test,
+	&cmd_boot,    &cmd_test,   &cmd_deploy,	   &cmd_status, &cmd_rollback, &cmd_drill,
 #endif
 };
 

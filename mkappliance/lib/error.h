@@ -22,8 +22,9 @@
 enum exit_code {
 	EXIT_DONE = 0,
 	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,	  /* the command line or a template is wrong */
-	EXIT_REFUSED = 3, /* integrity: something differs from what was built */
+	EXIT_USAGE = 2,	      /* the command line or a template is wrong */
+	EXIT_REFUSED = 3,     /* integrity: something differs from what was built */
+	EXIT_ROLLED_BACK = 4, /* a deployment failed, and the group runs again what it ran before */
 };
 
 struct error {
