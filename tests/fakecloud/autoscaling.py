@@ -54,6 +54,8 @@ SHAPES = {
                                   **FILTERS},
     "SuspendProcesses": {**NAME, "ScalingProcesses": ["str"]},
     "ResumeProcesses": {**NAME, "ScalingProcesses": ["str"]},
+    "CreateLaunchConfiguration": {"LaunchConfigurationName!": "str", "ImageId!": "str", "InstanceType!": "str"},
+    "DescribeLaunchConfigurations": {"LaunchConfigurationNames": ["str"], **PAGE},
     "DescribeLifecycleHooks": {**NAME, "LifecycleHookNames": ["str"]},
 }
 PROCESSES = ["Launch", "Terminate", "AddToLoadBalancer", "AlarmNotification", "AZRebalance", "HealthCheck", "InstanceRefresh",
@@ -435,6 +437,22 @@ class Service:
     def DescribeLifecycleHooks(self, caller, parameters):
         self.find(caller, parameters["AutoScalingGroupName"], "DescribeLifecycleHooks")
         return {"LifecycleHooks": []}
+
+    # Launch configurations: what came before templates; an image may still be named by one.
+    def CreateLaunchConfiguration(self, caller, parameters):
+        self.allow(caller, "CreateLaunchConfiguration")
+        key = self.key(caller, parameters["LaunchConfigurationName"])
+        if self.world.store.get("launch-configurations", key) is not None:
+            raise ApiError("AlreadyExists", "Launch Configuration by this name already exists")
+        kept = {**parameters, "CreatedTime": iso(time.time()), "region": caller.region, "owner": caller.account}
+        self.world.store.save("launch-configurations", key, kept)
+
+    def DescribeLaunchConfigurations(self, caller, parameters):
+        self.allow(caller, "DescribeLaunchConfigurations")
+        rows = [c for c in self.world.store.all("launch-configurations") if c["region"] == caller.region and c["owner"] == caller.account
+                and c["LaunchConfigurationName"] in parameters.get("LaunchConfigurationNames", [c["LaunchConfigurationName"]])]
+        page, token = self.page(rows, parameters)
+        return {"LaunchConfigurations": [{k: v for k, v in c.items() if k[0].isupper()} for c in page], "NextToken": token}
 
     # Instance refresh
     def preferences(self, caller, group, given, desired):

@@ -364,6 +364,8 @@ def tour():
     instance = fleet.group()["Instances"][0]["InstanceId"]
     assert "mkappliance" in ec2.get_console_output(InstanceId=instance)["Output"]
     assert asg.describe_auto_scaling_instances(InstanceIds=[instance])["AutoScalingInstances"][0]["HealthStatus"] == "HEALTHY"
+    asg.create_launch_configuration(LaunchConfigurationName="old", ImageId=fleet.image, InstanceType="t3.micro")
+    assert asg.describe_launch_configurations()["LaunchConfigurations"][0]["ImageId"] == fleet.image
     for attribute in ("launchPermission", "tpmSupport", "imdsSupport", "bootMode", "uefiData", "blockDeviceMapping", "description",
                       "deregistrationProtection"):
         ec2.describe_image_attribute(ImageId=fleet.image, Attribute=attribute)
