@@ -54,7 +54,10 @@ class Part:
     def DescribeInstances(self, caller, parameters):
         self.ec2.allow(caller, "DescribeInstances")
         self.world.fleet.advance()
-        found = [i for i in self.world.store.all("instances") if i["region"] == caller.region and i["owner"] == caller.account]
+        # A terminated instance is told of for an hour, and for a minute of real time at least.
+        gone = time.time() - max(60, self.world.fleet.lasts(3600))
+        found = [i for i in self.world.store.all("instances") if i["region"] == caller.region and i["owner"] == caller.account
+                 and not (i["state"] == "terminated" and i["ended"] < gone)]
         for key in parameters.get("InstanceId", []):
             if key not in [i["id"] for i in found]:
                 raise ApiError("InvalidInstanceID.NotFound", "The instance ID '%s' does not exist" % key)
