@@ -16,6 +16,7 @@ enum conf_on_corruption { CONF_POWEROFF, CONF_REBOOT, CONF_PANIC };
 enum conf_network { CONF_NETWORK_NONE, CONF_NETWORK_DHCP, CONF_NETWORK_STATIC, CONF_NETWORK_IPV6 };
 enum conf_restart { CONF_RESTART_NO, CONF_RESTART_ON_FAILURE, CONF_RESTART_ALWAYS };
 enum conf_metadata { CONF_METADATA_NONE, CONF_METADATA_AWS, CONF_METADATA_OPENSTACK, CONF_METADATA_NOCLOUD };
+enum conf_attest { CONF_ATTEST_NONE, CONF_ATTEST_AUTO, CONF_ATTEST_TPM };
 enum conf_ipv6 { CONF_IPV6_AUTO, CONF_IPV6_NO };
 
 /* All text points into the buffer that was parsed. */
@@ -92,6 +93,7 @@ struct conf {
 	struct conf_list search; /* domains */
 	unsigned ipv6;		 /* enum conf_ipv6 */
 	unsigned metadata;	 /* enum conf_metadata */
+	unsigned attest;	 /* enum conf_attest */
 	unsigned userdata_env;	 /* 1: user data is an environment file */
 	uint64_t status_port;	 /* 0: none */
 	const char *data_mount;	 /* NULL: no data volume; else data_label and data_check are there too */

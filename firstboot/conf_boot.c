@@ -10,6 +10,7 @@ static const char *const choices_lockdown[] = {"none", "integrity", "confidentia
 static const char *const choices_network[] = {"none", "dhcp", "static", "ipv6", NULL};
 static const char *const choices_metadata[] = {"none", "aws", "openstack", "nocloud", NULL};
 static const char *const choices_userdata[] = {"no", "env", NULL};
+static const char *const choices_attest[] = {"none", "auto", "tpm", NULL};
 static const char *const choices_ipv6[] = {"auto", "no", NULL};
 
 #define AT(field) .offset = offsetof(struct conf, field)
@@ -48,6 +49,7 @@ const struct conf_key conf_machine_keys[] = {
 	 .optional = true},
 	{"UserData", KIND_CHOICE, MODE_APPLIANCE, AT(userdata_env), .choices = choices_userdata,
 	 .optional = true},
+	{"Attest", KIND_CHOICE, MODE_APPLIANCE, AT(attest), .choices = choices_attest, .optional = true},
 	{"StatusPort", KIND_NUMBER, MODE_APPLIANCE, AT(status_port), .optional = true, .min = 1,
 	 .max = 65535},
 	{"DataMount", KIND_PATH, MODE_APPLIANCE, AT(data_mount), .optional = true},

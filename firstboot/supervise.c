@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "attest.h"
 #include "cgroup.h"
 #include "child.h"
 #include "data.h"
@@ -85,6 +86,7 @@ static void prepare(const struct conf *c)
 	service_count = c->service_count;
 	steps_end(STEP_SETUP);
 	load_root_modules(c);
+	attest_start(c);
 	steps_end(STEP_DRIVERS);
 }
 

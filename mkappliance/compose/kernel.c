@@ -27,6 +27,9 @@ static const char *const root_defaults[] = {"button", "ptp_kvm", NULL};
 /* Network of virtual machines and of EC2; packet sockets for DHCP. Where there is a network only. */
 static const char *const network_defaults[] = {"virtio_net", "ena", "af_packet", NULL};
 
+/* The interfaces of TPM 2.0, where a quote is to be had. */
+static const char *const tpm_defaults[] = {"tpm_crb", "tpm_tis", NULL};
+
 static void module_list_free(struct kernel_module *list, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -147,6 +150,8 @@ static int choose_modules(const struct template *t, struct kernel_source *s, str
 	initrd = paths.len;
 	if (t->init.network != NETWORK_NONE)
 		r = resolve_all(t, s, network_defaults, "Modules", &none, &paths, err);
+	if (r == 0 && t->attest.use != ATTEST_NONE)
+		r = resolve_all(t, s, tpm_defaults, "Modules", &none, &paths, err);
 	if (r == 0)
 		r = resolve_all(t, s, root_defaults, "Modules", &t->kernel.modules, &paths, err);
 	return r < 0 ? r : read_list(s, &paths, initrd, &k->root, &k->root_len, err);

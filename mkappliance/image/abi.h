@@ -38,6 +38,9 @@
  *   IPv6=                    auto (absent) | no
  *   Metadata=                none (absent) | aws | openstack | nocloud: who is asked for the host name
  *   UserData=                no (absent) | env: its user data are variables for every service
+ *   Attest=                  none (absent) | auto | tpm: what goes with a TPM quote lies in /run/mkappliance (name, version, root-hash,
+ *                            eventlog), and the user of the service "main", else of the first one, may use /dev/tpmrm0.
+ *                            tpm: a machine without a TPM 2.0 and its firmware's event log fails
  *   StatusPort=              optional: decimal, where the state is told over HTTP
  *   DataMount=               optional: directory of the root where the data volume goes; then also
  *   DataLabel=               of its ext4 file system,

@@ -31,6 +31,8 @@ void conf_put_network(struct render *r, const struct template *t)
 		render(r, "Metadata", "%s", sources[t->metadata.use]);
 	if (t->metadata.userdata == USERDATA_ENV)
 		render(r, "UserData", "env");
+	if (t->attest.use != ATTEST_NONE)
+		render(r, "Attest", "%s", t->attest.use == ATTEST_TPM ? "tpm" : "auto");
 	if (t->init.status_port)
 		render(r, "StatusPort", "%u", t->init.status_port);
 }

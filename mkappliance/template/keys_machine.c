@@ -28,6 +28,8 @@ static const char *const metadata_sources[] = {[METADATA_NONE] = "none",
 					       [METADATA_NOCLOUD] = "nocloud",
 					       NULL};
 static const char *const userdata_uses[] = {[USERDATA_NO] = "no", [USERDATA_ENV] = "env", NULL};
+static const char *const attest_uses[] = {
+	[ATTEST_NONE] = "none", [ATTEST_AUTO] = "auto", [ATTEST_TPM] = "tpm", NULL};
 static const char *const formats[] = {[FORMAT_NONE] = "none", [FORMAT_BLANK] = "blank", NULL};
 
 const struct key keys_machine[] = {
@@ -42,6 +44,8 @@ const struct key keys_machine[] = {
 
 	{CHOICE("Metadata.Use", metadata.use), .choices = metadata_sources, .only = &key_only_appliance},
 	{CHOICE("Metadata.UserData", metadata.userdata), .choices = userdata_uses, .only = &metadata},
+
+	{CHOICE("Attest.Use", attest.use), .choices = attest_uses, .only = &key_only_appliance},
 
 	{STRING("Data.Mount", data.mount), .check = name_writable, .only = &key_only_appliance},
 	{STRING("Data.Label", data.label), .check = name_label, .only = &data},

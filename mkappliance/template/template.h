@@ -37,6 +37,7 @@ enum ready_kind { READY_PORT, READY_FILE, READY_NOTIFY };
 enum network_mode { NETWORK_NONE, NETWORK_DHCP, NETWORK_STATIC, NETWORK_IPV6 };
 enum ipv6_mode { IPV6_AUTO, IPV6_NO };
 enum metadata_source { METADATA_NONE, METADATA_AWS, METADATA_OPENSTACK, METADATA_NOCLOUD };
+enum attest_use { ATTEST_NONE, ATTEST_AUTO, ATTEST_TPM };
 enum userdata_use { USERDATA_NO, USERDATA_ENV };
 enum data_format { FORMAT_NONE, FORMAT_BLANK };
 enum verify_mode { VERIFY_LAZY, VERIFY_FULL };
@@ -262,6 +263,10 @@ struct template
 		enum metadata_source use;
 		enum userdata_use userdata;
 	} metadata;
+
+	struct {
+		enum attest_use use;
+	} attest;
 
 	struct {
 		char *mount; /* a directory of the image; NULL: there is no data volume */
