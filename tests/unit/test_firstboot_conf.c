@@ -15,7 +15,8 @@
 #define OF_SERVICE                                                               \
 	"Arg=/usr/bin/hello\nArg=\nArg=80\nUid=33\nGid=34\nWorkingDirectory=/\n" \
 	"ReadyPort=80\nReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n"
-#define APPLIANCE MACHINE "Service=main\n" OF_SERVICE
+#define APPLIANCE   MACHINE "Service=main\n" OF_SERVICE
+#define ATTEST(use) MACHINE "Attest=" use "\nService=main\n" OF_SERVICE
 
 /* Parses a copy of exactly @len bytes, so that a byte too far is seen by the sanitizer. */
 static int parse(const char *text, size_t len, struct conf *c, struct line *detail, char **ret_copy)
@@ -202,6 +203,21 @@ static void test_services(void **state)
 	assert_contains(detail.text, "more than 16 times Service=");
 }
 
+static void test_attest(void **state)
+{
+	_cleanup_free_ char *text = NULL, *text2 = NULL, *text3 = NULL;
+	struct line detail;
+	struct conf c;
+
+	(void)state;
+	assert_int_equal(parse(APPLIANCE, strlen(APPLIANCE), &c, &detail, &text), 0);
+	assert_int_equal(c.attest, CONF_ATTEST_NONE);
+	assert_int_equal(parse(ATTEST("tpm"), strlen(ATTEST("tpm")), &c, &detail, &text2), 0);
+	assert_int_equal(c.attest, CONF_ATTEST_TPM);
+	assert_int_equal(parse(ATTEST("yes"), strlen(ATTEST("yes")), &c, &detail, &text3), -EINVAL);
+	assert_contains(detail.text, "Attest=");
+}
+
 static void test_ready_path_length(void **state)
 {
 	(void)state;
@@ -276,11 +292,17 @@ static void test_line_json(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_system),	    cmocka_unit_test(test_signature),
-		cmocka_unit_test(test_appliance),   cmocka_unit_test(test_before),
-		cmocka_unit_test(test_refused),	    cmocka_unit_test(test_refused_bytes),
-		cmocka_unit_test(test_line_printf), cmocka_unit_test(test_line_json),
-		cmocka_unit_test(test_services),    cmocka_unit_test(test_ready_path_length),
+		cmocka_unit_test(test_system),
+		cmocka_unit_test(test_signature),
+		cmocka_unit_test(test_appliance),
+		cmocka_unit_test(test_before),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_refused_bytes),
+		cmocka_unit_test(test_line_printf),
+		cmocka_unit_test(test_line_json),
+		cmocka_unit_test(test_services),
+		cmocka_unit_test(test_attest),
+		cmocka_unit_test(test_ready_path_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -210,6 +210,7 @@ static void test_services_and_sandbox(void **state)
 		"LimitNOFILE=10:2K\nLimitCORE=infinity\nCapabilities=CAP_NET_RAW CAP_CHOWN\nMemoryMax=64M\n"
 		"TasksMax=infinity\nNoNewPrivileges=no\nEnvironmentFile=-/etc/b\nEnvironmentFile=/run/env\n"
 		"[Init]\nExec=/usr/bin/web\nNetwork=none\nMaxLifetime=24h\nJitter=1h\nDrain=30\nCapabilities=all\n"
+		"[Attest]\nUse=auto\n"
 		"[Sandbox]\nSysctls=kernel\nSysctl=net.core.somaxconn=4096\nSysctl=kernel.modules_disabled=0\n"
 		"WritableSize=64M\n",
 		make_tree(NULL, NULL),
@@ -217,7 +218,7 @@ static void test_services_and_sandbox(void **state)
 		"DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n"
 		"Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
 		"Mode=appliance\nRootModule=/usr/lib/modules/6.1/virtio_net.ko\nHostname=web\n"
-		"Network=none\nMaxLifetime=86400\nJitter=3600\nDrain=30\nWritableSize=64M\n"
+		"Network=none\nAttest=auto\nMaxLifetime=86400\nJitter=3600\nDrain=30\nWritableSize=64M\n"
 		"HidePid=yes\nLockdown=integrity\nSysctl=net.core.somaxconn=4096\n"
 		"Sysctl=kernel.modules_disabled=0\nSysctl=-kernel.kexec_load_disabled=1\n"
 		"Service=main\nArg=/usr/bin/web\nUid=0\nGid=0\nWorkingDirectory=/\n"
