@@ -375,7 +375,7 @@ static const struct {
 	 "f:10: UserData= works only with Use=; remove the line"},
 	{HEAD DEBIAN EXEC "Network=none\n[Metadata]\nUse=aws\n",
 	 "f:11: Use=: aws and openstack are asked over the network, and Network=none"},
-	{HEAD DEBIAN EXEC "[Attest]\nUse=yes\n", "f:10: Use=: 'yes' is not one of none, auto, tpm"},
+	{HEAD DEBIAN EXEC "[Attest]\nUse=yes\n", "f:10: Use=: 'yes' is not none, auto or tpm"},
 	{HEAD DEBIAN "[Init]\nMode=system\n[Attest]\nUse=tpm\n",
 	 "f:10: Use= works only with Mode=appliance; remove the line"},
 	{HEAD DEBIAN EXEC "Status=9000\n", "f:9: Status=: '9000' is not :PORT, such as :9000"},
