@@ -2,7 +2,7 @@
 /* mkappliance rebuild --manifest FILE: the proof that an image comes from what its manifest says. */
 #include <stdio.h>
 
-#include "cmd.h"
+#include "cmd_rebuild.h"
 #include "image/rebuild.h"
 #include "lib/cleanup.h"
 
@@ -24,12 +24,48 @@ static int print_json(const struct rebuild_options *o, const struct manifest *m,
 	return cmd_print_json(j, err);
 }
 
+/* What only a new image has. */
+static int check_options(bool refreshes, const struct rebuild_options *o, const struct refresh_options *f,
+			 bool no_test, struct error *err)
+{
+	if (!o->manifest)
+		return error_usage(err, "missing argument: --manifest=FILE, of the image to build again");
+	if (refreshes && (o->offline || o->attach || o->attach_root))
+		return error_usage(err,
+				   "--refresh asks the package managers and builds: not with --offline or "
+				   "signatures from elsewhere");
+	if (!refreshes && (f->output_dir || f->version || f->provenance_key || no_test))
+		return error_usage(err,
+				   "--output, --version, --provenance-key and --no-test go with --refresh; "
+				   "without it nothing is kept");
+	return 0;
+}
+
+static int run_refresh(struct refresh_options *f, const struct rebuild_options *o, bool test,
+		       const struct common_options *common, struct error *err)
+{
+	f->manifest = o->manifest;
+	f->source = o->source;
+	f->cache_dir = o->cache_dir;
+	f->threads = o->threads;
+	if (!f->output_dir)
+		f->output_dir = ".";
+	return rebuild_refresh(f, test, common, err);
+}
+
 static int run_rebuild(const struct command *self, int argc, char **argv, struct error *err)
 {
 	struct rebuild_options o = {0};
+	struct refresh_options f = {0};
+	bool refreshes = false, no_test = false;
 	const struct option_spec options[] = {
 		{"manifest", 'm', OPTION_STRING, "FILE", "of the image that is to be built again",
 		 &o.manifest},
+		{"refresh", 0, OPTION_FLAG, NULL, "with newer packages: say which, build, test", &refreshes},
+		{"output", 'o', OPTION_STRING, "DIR", "--refresh: where the new image goes", &f.output_dir},
+		{"version", 0, OPTION_STRING, "VERSION", "--refresh: of the new image", &f.version},
+		{"no-test", 0, OPTION_FLAG, NULL, "--refresh: do not boot the new image", &no_test},
+		{"provenance-key", 0, OPTION_STRING, "KEY", "--refresh: as of build", &f.provenance_key},
 		{"offline", 0, OPTION_FLAG, NULL, "fail rather than call a package manager", &o.offline},
 		{"cache", 0, OPTION_STRING, "DIR", "use its layers (default: none, all are made anew)",
 		 &o.cache_dir},
@@ -50,8 +86,11 @@ static int run_rebuild(const struct command *self, int argc, char **argv, struct
 	r = cmd_parse(self, options, argc, argv, 0, 1, &o.source, &count, &common, err);
 	if (r != 0)
 		return r;
-	if (!o.manifest)
-		return error_usage(err, "missing argument: --manifest=FILE, of the image to build again");
+	r = check_options(refreshes, &o, &f, no_test, err);
+	if (r < 0)
+		return r;
+	if (refreshes)
+		return run_refresh(&f, &o, !no_test, &common, err);
 	r = rebuild(&o, &m, err);
 	if (r < 0 && err->exit != EXIT_REFUSED)
 		return r;
