@@ -210,9 +210,8 @@ static void test_services_and_sandbox(void **state)
 		"LimitNOFILE=10:2K\nLimitCORE=infinity\nCapabilities=CAP_NET_RAW CAP_CHOWN\nMemoryMax=64M\n"
 		"TasksMax=infinity\nNoNewPrivileges=no\nEnvironmentFile=-/etc/b\nEnvironmentFile=/run/env\n"
 		"[Init]\nExec=/usr/bin/web\nNetwork=none\nMaxLifetime=24h\nJitter=1h\nDrain=30\nCapabilities=all\n"
-		"[Attest]\nUse=auto\n"
-		"[Sandbox]\nSysctls=kernel\nSysctl=net.core.somaxconn=4096\nSysctl=kernel.modules_disabled=0\n"
-		"WritableSize=64M\n",
+		"[Attest]\nUse=auto\n[Sandbox]\nSysctls=kernel\nSysctl=net.core.somaxconn=4096\n"
+		"Sysctl=kernel.modules_disabled=0\nWritableSize=64M\n",
 		make_tree(NULL, NULL),
 		ROOT
 		"DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n"
