@@ -13,6 +13,7 @@
 #include "compose/disk_format.h"
 #include "compose/disk_install.h"
 #include "compose/disk_work.h"
+#include "compose/packages.h"
 #include "compose/tar.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
@@ -166,6 +167,15 @@ static int upload_packages(struct disk *d, struct strlist *ret, struct error *er
 
 #define POLICY "/usr/sbin/policy-rc.d" /* invoke-rc.d(8): 101 forbids to start services */
 
+/* libguestfs knows it by the distribution, which may have come to use another program. */
+static const char *manager_of(const struct disk *d, const struct guest_system *s)
+{
+	bool is_5 = strcmp(s->manager, "dnf") == 0 && !guest_exists(d->guest, "/usr/bin/dnf") &&
+		    guest_exists(d->guest, "/usr/bin/dnf5");
+
+	return is_5 ? "dnf5" : s->manager;
+}
+
 static int install_all(struct disk *d, const struct guest_system *s, struct error *err)
 {
 	const struct template *t = d->t;
@@ -175,12 +185,13 @@ static int install_all(struct disk *d, const struct guest_system *s, struct erro
 
 	r = upload_packages(d, &files, err);
 	if (r == 0)
-		r = disk_install_commands(s->manager, &t->base.packages, &files, d->kind, t->base.network,
-					  &lines, err);
+		r = disk_install_commands(manager_of(d, s), &t->base.packages, &files, d->kind,
+					  t->base.network, d->cache->locked, &lines, err);
 	if (r == 0 && policy)
 		r = guest_write(d->guest, POLICY, 0755, "#!/bin/sh\nexit 101\n", err);
 	for (size_t i = 0; r == 0 && i < lines.len; i++)
-		r = guest_run(d->guest, "installing the packages", lines.ptr[i], t->base.network, err);
+		r = guest_run(d->guest, "installing the packages", lines.ptr[i], t->base.network,
+			      disk_install_error, err);
 	if (r == -EPIPE && !t->base.network)
 		return error_prefix(err, "without network ([Base] Network=no)");
 	if (r == 0 && policy)
@@ -216,7 +227,7 @@ static int run_script(struct disk *d, const char *script, struct error *err)
 	progress_start(&p, name, NULL, 0);
 	r = guest_upload(d->guest, script, path, 0755, err);
 	if (r == 0)
-		r = guest_run(d->guest, script, path, d->t->scripts.network, err);
+		r = guest_run(d->guest, script, path, d->t->scripts.network, NULL, err);
 	if (r < 0)
 		return r;
 	progress_end(&p, NULL);
@@ -238,8 +249,23 @@ static int clean(struct disk *d, struct error *err)
 	return 0;
 }
 
+/* The packages in it, for builds that ask for those of a manifest. */
+static int note_packages(const struct disk *d, struct layer *l, struct buf *note, struct error *err)
+{
+	_cleanup_merge_ struct merge *m = merge_new();
+	_cleanup_installed_ struct installed none = {0}, list = {0};
+	int r = merge_layer(m, l, 0, MERGE_NO_WHITEOUTS, err);
+
+	if (r == 0)
+		r = packages_list(m, &none, &list, err);
+	if (r < 0)
+		return error_prefix(err, "%s", d->what);
+	installed_note(&list, note);
+	return 0;
+}
+
 /* What comes out is looked through at once, so that the cache never keeps what no build can use. */
-static int take_tree(struct disk *d, int fd, struct error *err)
+static int take_tree(struct disk *d, int fd, struct buf *note, struct error *err)
 {
 	_cleanup_layer_ struct layer look = LAYER_INIT;
 	struct progress p;
@@ -248,8 +274,14 @@ static int take_tree(struct disk *d, int fd, struct error *err)
 
 	progress_start(&p, "taking the tree out", "B", 0);
 	r = guest_take_tree(d->guest, disk_excludes, fd, err);
+	look.name = xstrdup(d->what);
+	look.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (r == 0 && look.fd < 0)
+		r = error_errno(err, -errno, "%s", d->what);
 	if (r == 0)
-		r = tar_index(fd, d->what, &look, err);
+		r = tar_index(look.fd, d->what, &look, err);
+	if (r == 0)
+		r = note_packages(d, &look, note, err);
 	if (r < 0)
 		return r;
 	if (fstat(fd, &st) == 0)
@@ -258,7 +290,7 @@ static int take_tree(struct disk *d, int fd, struct error *err)
 	return 0;
 }
 
-static int make_open(struct disk *d, int fd, struct error *err)
+static int make_open(struct disk *d, int fd, struct buf *note, struct error *err)
 {
 	_cleanup_guest_system_ struct guest_system system = {0};
 	int r;
@@ -272,16 +304,13 @@ static int make_open(struct disk *d, int fd, struct error *err)
 		r = run_script(d, d->t->scripts.run.ptr[i], err);
 	if (r == 0)
 		r = clean(d, err);
-	return r < 0 ? r : take_tree(d, fd, err);
+	return r < 0 ? r : take_tree(d, fd, note, err);
 }
 
 /* For cache_get(). */
 static int make(int fd, struct buf *note, void *data, struct error *err)
 {
-	struct disk *d = data;
-
-	(void)note;
-	return make_open(d, fd, err);
+	return make_open(data, fd, note, err);
 }
 
 #else

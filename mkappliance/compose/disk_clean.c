@@ -103,10 +103,9 @@ static const char *const files_below[] = {"/var/log", NULL};
 static const char *const emptied[] = {"/etc/machine-id", "/etc/crypttab", NULL};
 
 const char *const disk_excludes[] = {
-	"./boot/efi/?*",     "./efi/?*",     "./boot/grub/?*", "./boot/grub2/?*",
-	"./boot/loader/?*",  "./lost+found", "./swapfile",     "./swap.img",
-	"./dev/?*",	     "./proc/?*",    "./sys/?*",       "./run/?*",
-	"./boot/lost+found", NULL,
+	"./boot/efi/?*", "./efi/?*",   "./boot/grub/?*",    "./boot/grub2/?*", "./boot/loader/?*",
+	"./lost+found",	 "./swapfile", "./swap.img",	    "./dev/?*",	       "./proc/?*",
+	"./sys/?*",	 "./run/?*",   "./boot/lost+found", "./.snapshots/?*", NULL,
 };
 
 static int drop(struct guest *g, const char *path, struct error *err)

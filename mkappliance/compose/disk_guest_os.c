@@ -234,9 +234,11 @@ uint64_t guest_space(struct guest *g)
 
 /* ---- programs ---- */
 
-/* Its output, line by line: the last ones to the person when it @failed; *@ret_last is the last one, to be freed. */
-static void show_output(struct guest *g, const char *log, bool failed, char **ret_last)
+/* Its output, line by line: the last ones to the person when it *@failed; *@ret_why is the last one or the one that says why, to be freed. */
+static void show_output(struct guest *g, const char *log,
+			const char *(*failure)(const struct strlist *output), bool *failed, char **ret_why)
 {
+	const char *why;
 	_cleanup_free_ char *host = xasprintf("%s/log", g->dir);
 	_cleanup_strlist_ struct strlist lines = {0};
 	_cleanup_buf_ struct buf b = {0};
@@ -252,16 +254,21 @@ static void show_output(struct guest *g, const char *log, bool failed, char **re
 			strlist_addf(&lines, "%.*s", (int)len, p);
 		p += len + (p[len] == '\n');
 	}
+	why = failure ? failure(&lines) : NULL;
+	*failed |= why != NULL;
+	if (!why && lines.len)
+		why = lines.ptr[lines.len - 1];
 	for (size_t i = 0; i < lines.len; i++)
-		if (failed && i + LOG_TAIL >= lines.len)
+		if (*failed && i + LOG_TAIL >= lines.len)
 			log_note("    %s", lines.ptr[i]);
 		else
 			log_debug("    %s", lines.ptr[i]);
-	if (lines.len)
-		*ret_last = xstrdup(lines.ptr[lines.len - 1]);
+	if (why)
+		*ret_why = xstrdup(why);
 }
 
-int guest_run(struct guest *g, const char *what, const char *command, bool network, struct error *err)
+int guest_run(struct guest *g, const char *what, const char *command, bool network,
+	      const char *(*failure)(const struct strlist *output), struct error *err)
 {
 	static const char environment[] =
 		"export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
@@ -273,7 +280,8 @@ int guest_run(struct guest *g, const char *what, const char *command, bool netwo
 	_cleanup_free_ char *text = xasprintf("%s%s\n", environment, command);
 	_cleanup_free_ char *line =
 		xasprintf("%s/bin/sh %s >%s 2>&1 </dev/null", cut_off ? "unshare -n " : "", run, log);
-	_cleanup_free_ char *output = NULL, *last = NULL;
+	_cleanup_free_ char *output = NULL, *why = NULL;
+	bool failed;
 	int r;
 
 	if (cut_off && !guest_exists(g, "/usr/bin/unshare") && !guest_exists(g, "/bin/unshare"))
@@ -292,14 +300,15 @@ int guest_run(struct guest *g, const char *what, const char *command, bool netwo
 		if (r == -EINTR || r == -ENOSPC)
 			return r;
 	}
-	show_output(g, log, !output, &last);
-	if (output)
+	failed = !output;
+	show_output(g, log, failure, &failed, &why);
+	if (!failed)
 		return 0;
 	if (guest_space(g) < (uint64_t)1 << 20)
 		return error_set(
 			err, -ENOSPC,
 			"%s: the base's own file system is full; make the image larger (virt-resize)", what);
-	return error_set(err, -EPIPE, "%s failed%s%s", what, last ? ": " : "", last ? last : "");
+	return error_set(err, -EPIPE, "%s failed%s%s", what, why ? ": " : "", why ? why : "");
 }
 
 /* ---- the tree ---- */

@@ -166,7 +166,7 @@ static void test_partition_tables(void **state)
 
 /* The lines for @manager, joined by '|'; NULL: the error is in @err. */
 static char *commands(const char *manager, const char *name, const char *file, enum package_kind kind,
-		      bool network, struct error *err)
+		      bool network, const struct installed *locked, struct error *err)
 {
 	_cleanup_strlist_ struct strlist names = {0}, files = {0}, lines = {0};
 	_cleanup_buf_ struct buf b = {0};
@@ -175,7 +175,7 @@ static char *commands(const char *manager, const char *name, const char *file, e
 		strlist_add(&names, name);
 	if (file)
 		strlist_add(&files, file);
-	if (disk_install_commands(manager, &names, &files, kind, network, &lines, err) < 0)
+	if (disk_install_commands(manager, &names, &files, kind, network, locked, &lines, err) < 0)
 		return NULL;
 	for (size_t i = 0; i < lines.len; i++)
 		buf_printf(&b, "%s%s", i ? "|" : "", lines.ptr[i]);
@@ -192,9 +192,11 @@ static const struct {
 	{"dnf", "a", "/w/0.rpm", true, "dnf -y ", "install -- 'a' '/w/0.rpm'"},
 	{"dnf", "a", "/w/0.rpm", false, "dnf -y ", "--cacheonly install -- 'a' '/w/0.rpm'"},
 	{"dnf", NULL, "/w/0.rpm", false, "dnf -y ", "--disablerepo='*' install -- '/w/0.rpm'"},
+	{"dnf5", "a", NULL, true, "dnf5 -y ", "install -- 'a'"},
+	{"dnf5", NULL, "/w/0.rpm", false, "dnf5 -y ", "--disablerepo='*' install -- '/w/0.rpm'"},
 	{"yum", NULL, "/w/0.rpm", false, "yum -y ", "--disablerepo='*' install -- '/w/0.rpm'"},
 	{"zypper", "a", NULL, true, "zypper --non-interactive refresh|", "--allow-unsigned-rpm -- 'a'"},
-	{"zypper", "a", NULL, false, "zypper --non-interactive --no-refresh ", "--no-recommends -- 'a'"},
+	{"zypper", "a", NULL, false, "zypper --non-interactive --no-refresh ", "--allow-unsigned-rpm -- 'a'"},
 	{"apk", "a", NULL, true, "apk update|apk add", "-- 'a'"},
 	{"apk", "a", NULL, false, "apk add --no-network", "-- 'a'"},
 };
@@ -207,7 +209,7 @@ static void test_package_managers(void **state)
 	for (size_t i = 0; i < sizeof(installs) / sizeof(installs[0]); i++) {
 		enum package_kind kind = strcmp(installs[i].manager, "apt") == 0 ? PACKAGE_DEB : PACKAGE_RPM;
 		_cleanup_free_ char *text = commands(installs[i].manager, installs[i].name, installs[i].file,
-						     kind, installs[i].network, &err);
+						     kind, installs[i].network, NULL, &err);
 		size_t n;
 
 		assert_non_null(text);
@@ -217,7 +219,37 @@ static void test_package_managers(void **state)
 		assert_string_equal(text + strlen(text) - n, installs[i].ends);
 		/* The list of packages is fetched before, and only with network. */
 		assert_int_equal(strstr(text, " update|") != NULL || strstr(text, " refresh|") != NULL,
-				 installs[i].network && strcmp(installs[i].manager, "dnf") != 0);
+				 installs[i].network && strncmp(installs[i].manager, "dnf", 3) != 0);
+	}
+}
+
+/* build --locked: the version of the manifest, in the words of each. */
+static void test_locked_versions(void **state)
+{
+	static const char *const cases[][3] = {
+		{"apt", "deb", " -- 'a=2:1.0-3' '/w/0.x'"},    {"dnf", "rpm", " -- 'a-2:1.0-3' '/w/0.x'"},
+		{"dnf5", "rpm", " -- 'a-2:1.0-3' '/w/0.x'"},   {"yum", "rpm", " -- 'a-2:1.0-3' '/w/0.x'"},
+		{"zypper", "rpm", " -- 'a=2:1.0-3' '/w/0.x'"}, {"dnf", "deb", " -- 'a' '/w/0.x'"},
+	};
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		_cleanup_installed_ struct installed locked = {0};
+		enum package_kind kind = strcmp(cases[i][0], "apt") == 0 ? PACKAGE_DEB : PACKAGE_RPM;
+		_cleanup_free_ char *text = NULL;
+
+		installed_add(&locked, cases[i][1], "b", "9", "x");
+		installed_add(&locked, cases[i][1], "a", "2:1.0-3", "x");
+		text = commands(cases[i][0], "a", "/w/0.x", kind, true, &locked, &err);
+		assert_non_null(text);
+		assert_contains(text, cases[i][2]);
+		/* Nothing of a manifest comes to a shell. */
+		free(locked.list[1].version);
+		locked.list[1].version = xstrdup("1';id;'");
+		free(text);
+		text = commands(cases[i][0], "a", "/w/0.x", kind, true, &locked, &err);
+		assert_contains(text, " -- 'a' '/w/0.x'");
 	}
 }
 
@@ -226,13 +258,30 @@ static void test_package_managers_that_cannot(void **state)
 	struct error err = ERROR_INIT;
 
 	(void)state;
-	assert_null(commands("pacman", "a", NULL, PACKAGE_OTHER, true, &err));
+	assert_null(commands("pacman", "a", NULL, PACKAGE_OTHER, true, NULL, &err));
 	assert_contains(err.text, "its package manager (pacman) is none that can be used here");
 	assert_int_equal(err.exit, EXIT_USAGE);
-	assert_null(commands("apt", NULL, "/w/0.rpm", PACKAGE_RPM, true, &err));
+	assert_null(commands("apt", NULL, "/w/0.rpm", PACKAGE_RPM, true, NULL, &err));
 	assert_contains(err.text, "apt cannot install a .rpm file");
-	assert_null(commands("apk", NULL, "/w/0.deb", PACKAGE_DEB, true, &err));
+	assert_null(commands("apk", NULL, "/w/0.deb", PACKAGE_DEB, true, NULL, &err));
 	assert_contains(err.text, "apk cannot install a .deb file");
+}
+
+static void test_scriptlets_that_fail(void **state)
+{
+	static const char *const bad[] = {"  Installing : a-1-1.x86_64",
+					  "warning: %post(a-1-1.x86_64) scriptlet failed, exit status 4",
+					  "Complete!"};
+	_cleanup_strlist_ struct strlist l = {0};
+
+	(void)state;
+	assert_null(disk_install_error(&l));
+	strlist_add(&l, "100% done (1) of the scriptlet failed, says a program");
+	strlist_add(&l, "a) scriptlet failed, 5 %");
+	assert_null(disk_install_error(&l));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		strlist_add(&l, bad[i]);
+	assert_string_equal(disk_install_error(&l), "%post(a-1-1.x86_64) scriptlet failed, exit status 4");
 }
 
 static void test_package_files(void **state)
@@ -253,6 +302,8 @@ int main(void)
 		cmocka_unit_test(test_partition_tables),
 		cmocka_unit_test(test_package_managers),
 		cmocka_unit_test(test_package_managers_that_cannot),
+		cmocka_unit_test(test_locked_versions),
+		cmocka_unit_test(test_scriptlets_that_fail),
 		cmocka_unit_test(test_package_files),
 	};
 
