@@ -83,6 +83,13 @@ struct.pack_into("<I", store, header + 16, 1024)
 open(sys.argv[1] + "/full.fd", "wb").write(store)
 PY
 check "uefi-vars: a store that is full" fails_with 1 "do not fit" "$mkappliance" uefi-vars "$keys" -o "$tmp/x" --template "$tmp/full.fd"
+# A list of hashes that no compressor makes smaller.
+cp -r "$keys" "$tmp/many" && python3 -c '
+import os, struct, sys, uuid
+hashes = os.urandom(48 * 1250)
+sha256 = uuid.UUID("c1c41626-504c-4092-aca9-41f936934328").bytes_le
+sys.stdout.buffer.write(sha256 + struct.pack("<III", 28 + len(hashes), 0, 48) + hashes)' >>"$tmp/many/db.esl"
+check "uefi-vars: more than AWS takes" fails_with 1 "AWS takes 64000" "$mkappliance" uefi-vars "$tmp/many" -o "$tmp/x" --format aws
 check "uefi-vars leaves nothing half made" test ! -e "$tmp/x"
 
 other_readers() {
@@ -157,6 +164,14 @@ by_another_key() {
 	sbverify --cert "$keys/KEK.crt" "$tmp/signed.efi"
 }
 check "sbverify: by no other key" fails by_another_key
+# A stub that somebody has signed already: his signature is not of the UKI and goes.
+signed_stub() {
+	sbsign --key "$keys/KEK.key" --cert "$keys/KEK.crt" --output "$tmp/stub.efi" /usr/lib/systemd/boot/efi/linuxx64.efi.stub &&
+		template stub "${own[@]}" && sed -i "s|^CommandLine=.*|&\nStub=$tmp/stub.efi|" "$tmp/reader/stub.conf" && build stub &&
+		uki_of stub "$tmp/stub-uki.efi" && sbverify --cert "$keys/db.crt" "$tmp/stub-uki.efi" &&
+		! sbverify --cert "$keys/KEK.crt" "$tmp/stub-uki.efi"
+}
+check "a stub that is signed already" signed_stub
 
 "$mkappliance" keygen "$tmp/foreign" --quiet
 "$mkappliance" keygen "$tmp/old" --days 1 --quiet
@@ -182,6 +197,11 @@ firmware_of_others() {
 }
 check "build: for firmware with other keys" firmware_of_others
 check "and none of them left an image" test ! -e "$tmp/out/reader-bad.raw"
+# What firmware has is asked before anything is written.
+before_the_root() {
+	! "$mkappliance" build "$tmp/reader/bad.conf" -o "$tmp/out" 2>&1 | grep "root and hash tree"
+}
+check "of which the last is known before the root is written" before_the_root
 
 # ---- signed elsewhere: another program has the key ----
 
@@ -196,6 +216,27 @@ check "its manifest has PCR 7 with Secure Boot" grep -q '"secure_boot": true' "$
 check "verify" "$mkappliance" verify "$tmp/out/reader-elsewhere.raw" --quiet
 check "a signature of another build" fails_with 3 "is not the UKI of this build" "$mkappliance" build "$conf" -o "$tmp/out" --attach-signature "$tmp/signed.efi"
 check "a file that is not signed" fails_with 2 "is not signed" "$mkappliance" build "$conf" -o "$tmp/out" --attach-signature "$tmp/out/unsigned.efi"
+sections() {
+	python3 - "$tmp/out/elsewhere.efi" "$tmp/overlap.efi" "$tmp/beyond.efi" <<'PY'
+import sys
+whole, overlap, beyond = sys.argv[1:]
+d = open(whole, "rb").read()
+pe = int.from_bytes(d[0x3c:0x40], "little")
+table = pe + 24 + int.from_bytes(d[pe + 20:pe + 22], "little")
+places = {d[at:at + 8].rstrip(b"\0"): at + 20 for at in range(table, table + 40 * int.from_bytes(d[pe + 6:pe + 8], "little"), 40)}
+def with_place(path, section, place):
+    c = bytearray(d)
+    c[places[section]:places[section] + 4] = place
+    open(path, "wb").write(c)
+with_place(overlap, b".cmdline", d[places[b".linux"]:places[b".linux"] + 4])
+with_place(beyond, b".linux", bytes([0, 0xff, 0xff, 0x7f]))
+PY
+}
+check "files whose sections lie over one another, and outside" sections
+check "--attach-signature: the first" fails_with 1 "PE sections .cmdline and .linux overlap" "$mkappliance" build "$conf" -o "$tmp/out" --attach-signature "$tmp/overlap.efi"
+check "the second" fails_with 1 "PE section .linux does not lie within the file" "$mkappliance" build "$conf" -o "$tmp/out" --attach-signature "$tmp/beyond.efi"
+check "pcrs: the first" fails_with 1 "PE sections .cmdline and .linux overlap" "$mkappliance" pcrs "$tmp/overlap.efi"
+check "the second" fails_with 1 "PE section .linux does not lie within the file" "$mkappliance" pcrs "$tmp/beyond.efi"
 check "both at once" fails_with 2 "not both" "$mkappliance" build "$conf" -o "$tmp/out" --attach-signature "$tmp/signed.efi" --unsigned-out "$tmp/x.efi"
 check "with a key in the template" fails_with 2 "SecureBootKey= signs the UKI here" "$mkappliance" build "$tmp/reader/signed.conf" -o "$tmp/out" --unsigned-out "$tmp/x.efi"
 check "none of which left a file" test ! -e "$tmp/x.efi"
