@@ -52,3 +52,22 @@ for file in mkappliance/man/*.[15]; do
 		check_skip "$name: mandoc has no complaint" "mandoc is not installed"
 	fi
 done
+
+# Each line of the README's threat model names a test, and checks in it: they are there.
+shown() {
+	python3 - README.md tests/integration <<'PY'
+import re, sys
+readme, tests = sys.argv[1:]
+table = open(readme).read().split("## Who can do what")[1].split("\n## ")[0]
+lines = [l.split(" | ")[-1] for l in table.splitlines() if l.startswith("| ")][1:]
+assert len(lines) >= 14, lines
+for line in lines:
+    named = re.findall(r'`([a-z_]+\.sh)`(?:: ((?:"[^"]+"(?:, )?)+))?', line)
+    assert named, "no test: " + line
+    for name, checks in named:
+        text = open(f"{tests}/{name}").read()
+        for check in re.findall(r'"([^"]+)"', checks):
+            assert f'check "{check}' in text, f"{name} has no check '{check}'"
+PY
+}
+check "the README's threat model names tests that are there" shown

@@ -100,7 +100,7 @@ same_variables() {
 import json, sys
 keys, path = sys.argv[1:]
 got = {v["name"]: v["data"] for v in json.load(open(path))["variables"]}
-want = {n: open(f"{keys}/{n}.esl", "rb").read().hex() for n in ("PK", "KEK", "db")}
+want = {n: open(f"{keys}/{f}.esl", "rb").read().hex() for n, f in (("PK", "PK"), ("KEK", "KEK"), ("db", "db"), ("MokListRT", "verity"))}
 assert got == want, (sorted(got), sorted(want))
 PY
 }
