@@ -62,6 +62,9 @@ static const struct tamper_case cases[] = {
 	{"init", "a byte of the init in the initrd of the UKI", EXPECT_MEASURED, NULL, tamper_init, false,
 	 true},
 	{"kernel", "a byte of the kernel in the UKI", EXPECT_MEASURED, NULL, tamper_kernel, false, true},
+	/* The last: only of images whose init asks for the signature. */
+	{"root-signature", "a byte of the signature of the root hash", EXPECT_REFUSED,
+	 " " ABI_REFUSED_SIGNATURE " ", tamper_signature, false, false},
 };
 
 #define CASE_COUNT (sizeof(cases) / sizeof(cases[0]))
@@ -71,6 +74,7 @@ struct tamper {
 	const struct subject *subject;
 	struct tamper_places places;
 	struct tamper_result results[CASE_COUNT];
+	size_t count;
 	pthread_mutex_t lock; /* of on_result */
 	void (*on_result)(const struct tamper_result *result, void *data);
 	void *data;
@@ -246,10 +250,10 @@ static int find_places(struct tamper *t, struct error *err)
 
 static void make_report(struct tamper *t, struct tamper_report *ret)
 {
-	struct tamper_report report = {.count = CASE_COUNT, .ok = true};
+	struct tamper_report report = {.count = t->count, .ok = true};
 
 	report.results = xmemdup(t->results, sizeof(t->results));
-	for (size_t i = 0; i < CASE_COUNT; i++)
+	for (size_t i = 0; i < t->count; i++)
 		report.ok &= report.results[i].ok;
 	*ret = report;
 }
@@ -264,15 +268,16 @@ int tamper_run(struct machine_host *h, const struct subject *s, unsigned paralle
 	if (r < 0)
 		return r;
 	pthread_mutex_init(&t.lock, NULL);
-	for (size_t i = 0; i < CASE_COUNT; i++)
+	t.count = s->manifest->signature.required ? CASE_COUNT : CASE_COUNT - 1;
+	for (size_t i = 0; i < t.count; i++)
 		t.results[i] = (struct tamper_result){.name = cases[i].name,
 						      .altered = cases[i].altered,
 						      .expect = expectation(&cases[i], h->secure_boot)};
-	r = workers_run(parallel, CASE_COUNT, worker, &t, err);
+	r = workers_run(parallel, t.count, worker, &t, err);
 	if (r >= 0)
 		make_report(&t, ret);
 	else
-		for (size_t i = 0; i < CASE_COUNT; i++)
+		for (size_t i = 0; i < t.count; i++)
 			free(t.results[i].reason);
 	pthread_mutex_destroy(&t.lock);
 	tamper_places_free(&t.places);

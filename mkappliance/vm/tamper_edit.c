@@ -11,12 +11,13 @@
 
 #define NAME "copy of the image" /* for messages */
 
-#define ELF_PADDING   15 /* of e_ident: nobody looks at it */
-#define PE_OFFSET     0x3c
-#define PE_TIME_STAMP 8 /* of the COFF header, behind "PE\0\0": the same */
-#define EXT4_SUPER    1024
-#define EXT4_LABEL    0x78 /* in the superblock; read by nobody here */
-#define SALT_OFFSET   88   /* in the verity superblock */
+#define ELF_PADDING	 15 /* of e_ident: nobody looks at it */
+#define PE_OFFSET	 0x3c
+#define PE_TIME_STAMP	 8 /* of the COFF header, behind "PE\0\0": the same */
+#define EXT4_SUPER	 1024
+#define EXT4_LABEL	 0x78 /* in the superblock; read by nobody here */
+#define SIGNATURE_OFFSET 512u
+#define SALT_OFFSET	 88 /* in the verity superblock */
 
 static const struct partition *part(const struct tamper_places *p, enum layout_index i)
 {
@@ -91,6 +92,12 @@ int tamper_swap_blocks(int fd, const struct tamper_places *p, struct error *err)
 }
 
 /* A byte that nothing reads: the last one of the alignment before the first partition. */
+int tamper_signature(int fd, const struct tamper_places *p, struct error *err)
+{
+	/* Root hash and fingerprint stand before it, more than half a kilobyte of base64 is in it: image/root_signature.h. */
+	return tamper_flip(fd, part(p, PART_SIGNATURE)->offset + SIGNATURE_OFFSET, err);
+}
+
 int tamper_gap(int fd, const struct tamper_places *p, struct error *err)
 {
 	return tamper_flip(fd, part(p, PART_ESP)->offset - 1, err);

@@ -40,6 +40,8 @@ int tamper_hash_leaf(int fd, const struct tamper_places *p, struct error *err);
 int tamper_hash_top(int fd, const struct tamper_places *p, struct error *err);
 int tamper_verity_superblock(int fd, const struct tamper_places *p, struct error *err);
 int tamper_swap_blocks(int fd, const struct tamper_places *p, struct error *err);
+/* Of an image whose root hash is signed: a digit of the signature. */
+int tamper_signature(int fd, const struct tamper_places *p, struct error *err);
 int tamper_gap(int fd, const struct tamper_places *p, struct error *err);
 int tamper_truncate(int fd, const struct tamper_places *p, struct error *err);
 /*

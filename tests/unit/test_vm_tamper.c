@@ -131,6 +131,7 @@ static int make_disk(void **state)
 	    layout_plan("t", ARCH_X86_64, MIB, DATA_BLOCKS * VERITY_BLOCK, 5 * VERITY_BLOCK, l, &err) < 0 ||
 	    ftruncate(d->fd, (off_t)l->size) < 0)
 		return -1;
+	layout_add_signature("t", ARCH_X86_64, l);
 	for (uint32_t i = 0; i < DATA_BLOCKS; i++)
 		put(d, &i, sizeof(i), l->part[PART_ROOT].offset + i * VERITY_BLOCK);
 	write_tree(d);
@@ -215,6 +216,7 @@ static void test_one_byte(void **state)
 		{tamper_hash_top, part[PART_VERITY].offset + VERITY_BLOCK,
 		 part[PART_VERITY].offset + 2 * VERITY_BLOCK},
 		{tamper_verity_superblock, part[PART_VERITY].offset + 88, part[PART_VERITY].offset + 88 + 32},
+		{tamper_signature, part[PART_SIGNATURE].offset + 200, part[PART_SIGNATURE].offset + 700},
 		{tamper_gap, GPT_PRIMARY_SECTORS * LAYOUT_SECTOR, part[PART_ESP].offset},
 		{tamper_command_line, d->places.command_line + 6, d->places.command_line + 7},
 		{tamper_root_hash, d->places.root_hash, d->places.root_hash + 1},
