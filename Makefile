@@ -37,8 +37,8 @@ INSTALL    ?= install
 CFLAGS     ?= -O2 -g
 
 # ---- libraries, and the Debian package that has each ----
-PKGS := ext2fs com_err libarchive zlib fdisk libcrypto jansson libcurl libxml-2.0
-DEBS := libext2fs-dev libarchive-dev zlib1g-dev libfdisk-dev libssl-dev libjansson-dev libcurl4-openssl-dev libxml2-dev
+PKGS := ext2fs com_err libarchive zlib fdisk libcrypto jansson libcurl libxml-2.0 yaml-0.1
+DEBS := libext2fs-dev libarchive-dev zlib1g-dev libfdisk-dev libssl-dev libjansson-dev libcurl4-openssl-dev libxml2-dev libyaml-dev
 ifeq ($(WITH_LIBVIRT),1)
 PKGS += libvirt libvirt-qemu
 DEBS += libvirt-dev

@@ -232,7 +232,7 @@ static int run_upload(const struct command *self, int argc, char **argv, struct 
 	_cleanup_upload_ struct upload u = {.image.fd = -1};
 	struct upload_settings *s = &u.settings;
 	const struct option_spec options[] = {
-		{"to", 0, OPTION_STRING, "PROVIDER", "where: aws (default)", &a.to},
+		{"to", 0, OPTION_STRING, "PROVIDER", "where: aws (default) or openstack", &a.to},
 		{"manifest", 'm', OPTION_STRING, "FILE", "the manifest, if it does not lie beside the image",
 		 &a.manifest},
 		{"name", 0, OPTION_STRING, "NAME", "of the machine image (default: NAME-VERSION)", &s->name},
@@ -252,6 +252,8 @@ static int run_upload(const struct command *self, int argc, char **argv, struct 
 		{"uefi-data", 0, OPTION_STRING, "FILE", "Secure Boot: variables of 'uefi-vars --format aws'",
 		 &s->uefi_data},
 		{"no-tpm", 0, OPTION_FLAG, NULL, "the image does not say that it wants a TPM", &s->no_tpm},
+		{"secure-boot", 0, OPTION_FLAG, NULL, "OpenStack: only on firmware that verifies it",
+		 &s->secure_boot},
 		{"volume-size", 0, OPTION_NUMBER, "GIB", "of the root volume (default: the image's)",
 		 &s->volume_gib},
 		{"iops", 0, OPTION_NUMBER, "N", "of the root volume", &s->iops},

@@ -2,7 +2,6 @@
 #include "cloud/aws.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -310,22 +309,6 @@ void aws_request_free(struct aws_request *r)
 	*r = (struct aws_request){0};
 }
 
-int aws_sleep(uint64_t ns, struct error *err)
-{
-	struct pollfd p = {.fd = interrupt_fd(), .events = POLLIN};
-	uint64_t end = clock_ns() + ns;
-
-	for (;;) {
-		uint64_t now = clock_ns();
-		int r = interrupt_check(err);
-
-		if (r < 0 || now >= end)
-			return r;
-		/* Without a descriptor for signals: in short steps. */
-		(void)poll(&p, 1, (int)((end - now) / 1000000 < 500 ? (end - now) / 1000000 + 1 : 500));
-	}
-}
-
 /* One attempt: 0 there is an answer or a failure to judge, -errno it could not even be made. */
 static int attempt(struct aws *a, const struct aws_call *call, struct retry *state, struct http_reply *ret,
 		   struct error *err)
@@ -367,7 +350,7 @@ int aws_perform(struct aws *a, const struct aws_call *call, struct http_reply *r
 			  failure.code[0] ? failure.code : failure.message, retry_reason_name(failure.why),
 			  (double)delay / 1e9);
 		http_reply_free(ret);
-		r = aws_sleep(delay, err);
+		r = interrupt_sleep(delay, err);
 		if (r < 0)
 			return r;
 	}

@@ -122,7 +122,4 @@ int aws_fail(const struct aws_call *call, const struct aws_failure *failure, str
 int aws_perform(struct aws *a, const struct aws_call *call, struct http_reply *ret,
 		struct aws_failure *ret_failure, struct error *err);
 
-/* Waits, but not for longer than until a signal comes (-EINTR). */
-int aws_sleep(uint64_t ns, struct error *err);
-
 #endif

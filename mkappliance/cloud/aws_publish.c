@@ -7,6 +7,7 @@
 
 #include "cloud/aws_ssm.h"
 #include "lib/cleanup.h"
+#include "lib/interrupt.h"
 #include "lib/log.h"
 
 #define TAGS_MAX 50 /* of a resource, Amazon EC2 User Guide */
@@ -74,7 +75,7 @@ int publish_wait(struct aws *a, const char *region, const char *image, unsigned 
 		if (clock_ns() + poll > end)
 			return error_set(err, -ETIMEDOUT, "image %s in %s is still '%s'", image,
 					 region ? region : aws_region(a), i->state);
-		r = aws_sleep(poll, err);
+		r = interrupt_sleep(poll, err);
 		if (r < 0)
 			return r;
 	}

@@ -6,6 +6,7 @@
 
 #include "cloud/aws_upload.h"
 #include "lib/cleanup.h"
+#include "lib/interrupt.h"
 #include "lib/log.h"
 
 #define ROOT_DEVICE  "/dev/xvda"
@@ -134,7 +135,7 @@ static int wait_available(struct aws_upload *s, struct error *err)
 					 image->id, image->state, image->reason ? ": " : "",
 					 image->reason ? image->reason : "");
 		meter_show(&s->u->meter, 0, aws_retries(s->aws));
-		r = aws_sleep(POLL_NS, err);
+		r = interrupt_sleep(POLL_NS, err);
 		if (r < 0)
 			return r;
 	}

@@ -9,6 +9,7 @@
 #include "cloud/aws_upload.h"
 #include "cloud/blocks.h"
 #include "lib/cleanup.h"
+#include "lib/interrupt.h"
 #include "lib/log.h"
 
 #define ATTEMPTS     4u /* snapshots that are begun in one run */
@@ -213,7 +214,7 @@ static int wait_completed(struct aws_upload *s, struct error *err)
 					 s->snapshot, found.list[0].message ? ": " : "",
 					 found.list[0].message ? found.list[0].message : "");
 		meter_show(&s->u->meter, 0, aws_retries(s->aws));
-		r = aws_sleep(pause, err);
+		r = interrupt_sleep(pause, err);
 		if (r < 0)
 			return r;
 		pause = pause * 3 / 2 < POLL_MAX_NS ? pause * 3 / 2 : POLL_MAX_NS;

@@ -10,6 +10,7 @@
 #include "cloud/aws_sts.h"
 #include "cloud/credentials.h"
 #include "lib/cleanup.h"
+#include "lib/interrupt.h"
 #include "lib/io.h"
 #include "lib/log.h"
 
@@ -165,7 +166,7 @@ static int try_register(struct aws_upload *s, bool *ret_there, struct error *err
 
 		n = find_image(s, ret_there, &other);
 		if (n == 0 && !*ret_there)
-			n = aws_sleep(POLL_NS, &other);
+			n = interrupt_sleep(POLL_NS, &other);
 		if (n < 0)
 			*err = other;
 		if (n < 0 || *ret_there)

@@ -6,6 +6,7 @@
 #include "cloud/credentials_internal.h"
 #include "cloud/retry.h"
 #include "lib/cleanup.h"
+#include "lib/interrupt.h"
 
 /* Why an answer is worth another attempt; false: it is not. */
 static bool worth_it(const struct http_reply *reply, enum retry_reason *ret)
@@ -40,7 +41,7 @@ int credentials_fetch(struct http *http, const struct http_request *request, uns
 		if (!worth_it(ret, &reason) || !retry_again(&policy, &state, &stats, reason, 0, &delay))
 			return error_prefix(err, "%s", what);
 		http_reply_free(ret);
-		r = aws_sleep(delay, err);
+		r = interrupt_sleep(delay, err);
 		if (r < 0)
 			return r;
 	}

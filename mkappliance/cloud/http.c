@@ -24,6 +24,8 @@ struct transfer {
 	CURLM *multi;
 	struct curl_slist *headers;
 	const uint8_t *body;
+	int64_t (*read)(void *user, uint64_t offset, void *buf, size_t size);
+	void *read_user;
 	size_t body_len, sent;
 	size_t response_max, header_bytes;
 	bool too_large, control;
@@ -152,8 +154,15 @@ static size_t give_body(char *to, size_t size, size_t n, void *user)
 	struct transfer *t = user;
 	size_t left = t->body_len - t->sent, len = size * n < left ? size * n : left;
 
-	if (len)
+	if (t->read && len) {
+		int64_t got = t->read(t->read_user, t->sent, to, len);
+
+		if (got <= 0)
+			return CURL_READFUNC_ABORT;
+		len = (size_t)got;
+	} else if (len) {
 		memcpy(to, t->body + t->sent, len);
+	}
 	t->sent += len;
 	return len;
 }
@@ -264,7 +273,7 @@ static int set_request(struct transfer *t, const struct http_request *r)
 	bool get = strcmp(r->method, "GET") == 0;
 
 	if (!get && (curl_easy_setopt(e, CURLOPT_UPLOAD, 1L) ||
-		     curl_easy_setopt(e, CURLOPT_INFILESIZE_LARGE, (curl_off_t)r->body_len) ||
+		     curl_easy_setopt(e, CURLOPT_INFILESIZE_LARGE, (curl_off_t)t->body_len) ||
 		     curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, r->method)))
 		return -1;
 	return curl_easy_setopt(e, CURLOPT_URL, r->url) || curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L) ||
@@ -299,7 +308,9 @@ static int start(struct http *h, CURLM *multi, const struct http_request *r, htt
 	int code;
 
 	t->body = r->body;
-	t->body_len = r->body ? r->body_len : 0;
+	t->read = r->body ? NULL : r->read;
+	t->read_user = r->read_user;
+	t->body_len = r->body || r->read ? r->body_len : 0;
 	t->response_max = r->response_max ? r->response_max : RESPONSE_MAX_DEFAULT;
 	t->timeout_ms = r->timeout_ms ? r->timeout_ms : 60000;
 	t->stall_s = r->stall_s ? r->stall_s : 15;
@@ -358,6 +369,7 @@ static enum http_outcome outcome_of(const struct transfer *t, CURLcode code)
 	case CURLE_SEND_ERROR:
 	case CURLE_RECV_ERROR:
 	case CURLE_SEND_FAIL_REWIND:
+	case CURLE_ABORTED_BY_CALLBACK:
 		return HTTP_BROKEN;
 	default:
 		return HTTP_BAD;

@@ -40,12 +40,18 @@ struct http_request {
 	const char *url;	    /* http or https */
 	const char *const *headers; /* "Name: value", ends in NULL; may be NULL */
 	const void *body;	    /* must stay where it is until the request has ended; NULL: none */
-	size_t body_len;	    /* with @body NULL: 0, and PUT and POST send "Content-Length: 0" */
-	size_t response_max;	    /* bytes of the answer's body, 0: 1 MiB; a larger one is HTTP_TOO_LARGE */
-	unsigned timeout_ms;	    /* for all of it, 0: 60 s */
-	unsigned connect_ms;	    /* 0: 5 s */
-	unsigned stall_s;	    /* ends when less than 1 KiB/s moved for so long, 0: 15 s */
-	bool no_proxy;		    /* for addresses of the machine itself */
+	size_t body_len; /* with neither @body nor @read: 0, and PUT and POST send "Content-Length: 0" */
+	/*
+	 * Instead of @body: writes up to @size bytes from @offset on to @buf and returns how many, or -errno, which ends the request
+	 * (HTTP_BROKEN). Offsets rise, but for a connection that died before its first byte. Called by the thread that runs the requests.
+	 */
+	int64_t (*read)(void *user, uint64_t offset, void *buf, size_t size);
+	void *read_user;
+	size_t response_max; /* bytes of the answer's body, 0: 1 MiB; a larger one is HTTP_TOO_LARGE */
+	unsigned timeout_ms; /* for all of it, 0: 60 s */
+	unsigned connect_ms; /* 0: 5 s */
+	unsigned stall_s;    /* ends when less than 1 KiB/s moved for so long, 0: 15 s */
+	bool no_proxy;	     /* for addresses of the machine itself */
 };
 
 /* How it ended. Everything but HTTP_ANSWERED, HTTP_TLS, HTTP_TOO_LARGE, HTTP_BAD and HTTP_INTERRUPTED may be tried again. */

@@ -54,6 +54,7 @@ struct upload_settings {
 	unsigned deprecate_days;	/* 0: never */
 	bool protect;			/* against deregistration */
 	bool no_tpm;			/* the image does not say that it wants a TPM */
+	bool secure_boot;		/* the image says that it wants firmware that verifies it */
 	unsigned volume_gib;		/* of the root volume, 0: as large as the image */
 	unsigned iops, throughput;	/* of the root volume, MiB/s; 0: the type's own */
 	const char *uefi_data; /* file with the firmware's variables (mkappliance uefi-vars --format aws) */

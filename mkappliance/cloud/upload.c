@@ -7,11 +7,12 @@
 #include <unistd.h>
 
 #include "cloud/aws_upload.h"
+#include "cloud/openstack_upload.h"
 #include "cloud/provider.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
 
-const struct provider *const providers[] = {&provider_aws, NULL};
+const struct provider *const providers[] = {&provider_aws, &provider_openstack, NULL};
 
 int provider_find(const char *name, const struct provider **ret, struct error *err)
 {

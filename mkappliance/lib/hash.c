@@ -87,6 +87,40 @@ void sha1_hex_of(const void *data, size_t len, char *hex)
 	hex_encode(digest, sizeof(digest), hex);
 }
 
+struct sha512 {
+	EVP_MD_CTX *ctx;
+};
+
+struct sha512 *sha512_new(void)
+{
+	struct sha512 *h = xcalloc(1, sizeof(*h));
+
+	h->ctx = EVP_MD_CTX_new();
+	must(h->ctx != NULL);
+	must(EVP_DigestInit_ex(h->ctx, EVP_sha512(), NULL));
+	return h;
+}
+
+void sha512_add(struct sha512 *h, const void *data, size_t len)
+{
+	must(EVP_DigestUpdate(h->ctx, data, len));
+}
+
+void sha512_final(struct sha512 *h, char *hex)
+{
+	uint8_t digest[64];
+
+	must(EVP_DigestFinal_ex(h->ctx, digest, NULL));
+	hex_encode(digest, sizeof(digest), hex);
+}
+
+void sha512_freep(struct sha512 **h)
+{
+	if (*h)
+		EVP_MD_CTX_free((*h)->ctx);
+	free(*h);
+}
+
 int sha256_of_fd(int fd, const char *name, struct sha256 *ret, uint64_t *ret_size, struct error *err)
 {
 	_cleanup_hasher_ struct hasher *h = hasher_new();

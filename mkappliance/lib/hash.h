@@ -43,6 +43,16 @@ void hasher_freep(struct hasher **h);
 /* SHA-256 of a whole file, from its start. @name is for messages. */
 int sha256_of_fd(int fd, const char *name, struct sha256 *ret, uint64_t *ret_size, struct error *err);
 
+/* SHA-512 in parts: what OpenStack calls an image by its content. */
+#define SHA512_HEX_SIZE 129
+struct sha512;
+struct sha512 *sha512_new(void);
+void sha512_add(struct sha512 *h, const void *data, size_t len);
+/* Lower-case hexadecimal; @hex has room for SHA512_HEX_SIZE bytes. Once. */
+void sha512_final(struct sha512 *h, char *hex);
+void sha512_freep(struct sha512 **h);
+#define _cleanup_sha512_ __attribute__((cleanup(sha512_freep)))
+
 /* ---- the two banks of a TPM ---- */
 
 enum bank { BANK_SHA256, BANK_SHA384, BANK_COUNT };

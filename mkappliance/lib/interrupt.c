@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <unistd.h>
+
+#include "lib/log.h"
 
 static volatile sig_atomic_t pending;
 static int pipe_fds[2] = {-1, -1};
@@ -57,6 +60,22 @@ int interrupt_check(struct error *err)
 	if (pending)
 		return error_set(err, -EINTR, "interrupted");
 	return 0;
+}
+
+int interrupt_sleep(uint64_t ns, struct error *err)
+{
+	struct pollfd p = {.fd = pipe_fds[0], .events = POLLIN};
+	uint64_t end = clock_ns() + ns;
+
+	for (;;) {
+		uint64_t now = clock_ns();
+		int r = interrupt_check(err);
+
+		if (r < 0 || now >= end)
+			return r;
+		/* Without a descriptor for signals: in short steps. */
+		(void)poll(&p, 1, (int)((end - now) / 1000000 < 500 ? (end - now) / 1000000 + 1 : 500));
+	}
 }
 
 int interrupt_fd(void)

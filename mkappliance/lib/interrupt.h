@@ -8,6 +8,7 @@
 #define MKAPPLIANCE_LIB_INTERRUPT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "lib/error.h"
 
@@ -20,6 +21,9 @@ int interrupt_signal(void);
 
 /* 0, or -EINTR with the message "interrupted" once a signal came. */
 int interrupt_check(struct error *err);
+
+/* Waits, but no longer than until a signal comes: then -EINTR as from interrupt_check(). */
+int interrupt_sleep(uint64_t ns, struct error *err);
 
 /* A descriptor that becomes readable when a signal came, for poll(). Never read nor close it. */
 int interrupt_fd(void);

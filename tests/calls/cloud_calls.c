@@ -67,7 +67,7 @@ static int call_identity(struct aws *a, char **arg, struct json *j, struct error
 	struct sts_identity id;
 
 	for (unsigned i = 0; i < times; i++) {
-		int r = i ? aws_sleep(pause * UINT64_C(1000000), err) : 0;
+		int r = i ? interrupt_sleep(pause * UINT64_C(1000000), err) : 0;
 
 		if (r == 0)
 			r = sts_caller_identity(a, &id, err);
