@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "cmd_aws_group.h"
 #include "cmd_keeper.h"
 #include "lib/cleanup.h"
 #include "lib/interrupt.h"
@@ -30,6 +31,8 @@ struct deploy_options {
 	const char *listen;
 	const char *health;
 	const char *connect;
+	const char *region, *profile, *endpoint_url;
+	unsigned interval;
 	unsigned size;
 	unsigned memory;
 	unsigned cpus;
@@ -182,8 +185,8 @@ static int update(struct group_dir *d, const struct deploy_options *o, struct er
 
 static int check_options(const struct deploy_options *o, const char *image, struct error *err)
 {
-	if (o->to && strcmp(o->to, "libvirt") != 0)
-		return error_usage(err, "--to: unknown provider '%s': libvirt", o->to);
+	if (o->to && strcmp(o->to, "libvirt") != 0 && strcmp(o->to, "aws") != 0)
+		return error_usage(err, "--to: unknown provider '%s': libvirt, aws", o->to);
 	if (!image && !o->group)
 		return error_usage(err, "missing argument: mkappliance deploy IMAGE --group=NAME");
 	if (o->destroy && image)
@@ -192,6 +195,53 @@ static int check_options(const struct deploy_options *o, const char *image, stru
 		return error_usage(err, "--memory: %u MiB are not enough for the firmware; %d at least",
 				   o->memory, MEMORY_MIN);
 	return 0;
+}
+
+/* An option that would be passed over in silence is an error. */
+static int check_provider(const struct option_spec *options, bool aws, struct error *err)
+{
+	static const char *const of_libvirt[] = {"size",	"drain",   "max-lifetime", "listen",
+						 "health",	"memory",  "cpus",	   "connect",
+						 "allow-drill", "destroy", "foreground",   NULL};
+	static const char *const of_aws[] = {"region", "profile", "endpoint-url", "interval", NULL};
+	const char *const *foreign = aws ? of_libvirt : of_aws;
+
+	for (const struct option_spec *o = options; o->name; o++) {
+		bool set = o->kind == OPTION_FLAG ? *(bool *)o->value
+			   : o->kind == OPTION_NUMBER
+				   ? *(unsigned *)o->value != UNSET && *(unsigned *)o->value
+				   : *(const char **)o->value != NULL;
+
+		for (size_t i = 0; set && foreign[i]; i++)
+			if (strcmp(foreign[i], o->name) == 0)
+				return error_usage(err, "--%s means nothing for provider '%s'", o->name,
+						   aws ? "aws" : "libvirt");
+	}
+	return 0;
+}
+
+static int deploy_aws(const struct deploy_options *o, const char *image, struct error *err)
+{
+	_cleanup_json_ struct json *changes = plan_changes(&o->plan);
+	struct aws_group_options a = {.group = o->group,
+				      .region = o->region,
+				      .profile = o->profile,
+				      .endpoint_url = o->endpoint_url,
+				      .interval = o->interval == UNSET ? AWS_GROUP_INTERVAL : o->interval,
+				      .plan = ROLLOUT_PLAN_DEFAULT,
+				      .unverified = o->unverified,
+				      .json = o->common.json,
+				      .quiet = o->common.quiet};
+	int r;
+
+	if (!o->group || !image)
+		return error_usage(err, "missing argument: mkappliance deploy AMI --group=NAME --to=aws");
+	if (!aws_group_is_image(image))
+		return error_usage(err, "'%s' is not the id of an AMI (mkappliance upload makes one)", image);
+	r = rollout_plan_parse(changes, &a.plan, err);
+	if (r == 0)
+		r = rollout_plan_check(&a.plan, 1, err);
+	return r < 0 ? r : aws_group_deploy(&a, image, err);
 }
 
 /* Ctrl-C on a terminal: is it to go on by itself, or to go back? */
@@ -368,11 +418,12 @@ static int destroy(const struct group_dir *d, struct error *err)
 
 static int run(const struct command *self, int argc, char **argv, struct error *err)
 {
-	struct deploy_options o = {.size = UNSET};
+	struct deploy_options o = {.size = UNSET, .interval = UNSET};
 	struct rollout_plan *p = &o.plan;
 	const struct option_spec options[] = {
 		{"group", 0, OPTION_STRING, "NAME", "the group", &o.group},
-		{"to", 0, OPTION_STRING, "PROVIDER", "libvirt: virtual machines of this one (default)",
+		{"to", 0, OPTION_STRING, "PROVIDER",
+		 "libvirt: virtual machines of this host (default); aws: an Auto Scaling group that is there",
 		 &o.to},
 		{"size", 0, OPTION_NUMBER, "N", "machines that are to serve (default: as it is; 2)", &o.size},
 		{"min-healthy", 0, OPTION_NUMBER, "PERCENT", "of them that must serve at any time (100)",
@@ -400,6 +451,11 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 		{"cpus", 0, OPTION_NUMBER, "N", "processors of a machine (default: the template's)", &o.cpus},
 		{"connect", 0, OPTION_STRING, "URI",
 		 "libvirt to run them (default: one of our own, without a daemon)", &o.connect},
+		{"region", 0, OPTION_STRING, "REGION", "aws: where the group is", &o.region},
+		{"profile", 0, OPTION_STRING, "NAME", "aws: of the configuration", &o.profile},
+		{"endpoint-url", 0, OPTION_STRING, "URL", "aws: another endpoint", &o.endpoint_url},
+		{"interval", 0, OPTION_NUMBER, "SECONDS", "aws: between two looks at the group (5)",
+		 &o.interval},
 		{"allow-drill", 0, OPTION_FLAG, NULL, "planned failures are allowed in this group",
 		 &o.allow_drill},
 		{"unverified", 0, OPTION_FLAG, NULL, "do not prove the image first", &o.unverified},
@@ -410,6 +466,7 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 	};
 	_cleanup_group_dir_ struct group_dir d = {0};
 	const char *image = NULL;
+	bool is_aws;
 	size_t count;
 	int r;
 
@@ -418,7 +475,12 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 	r = cmd_parse(self, options, argc, argv, 0, 1, &image, &count, &o.common, err);
 	if (r != 0)
 		return r;
-	if ((r = check_options(&o, image, err)) < 0 || (r = group_dir_open(o.group, &d, err)) < 0)
+	is_aws = o.to && strcmp(o.to, "aws") == 0;
+	if ((r = check_options(&o, image, err)) < 0 || (r = check_provider(options, is_aws, err)) < 0)
+		return r;
+	if (is_aws)
+		return deploy_aws(&o, image, err);
+	if ((r = group_dir_open(o.group, &d, err)) < 0)
 		return r;
 	if (o.foreground) {
 		r = group_dir_need(&d, err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "cmd_aws_group.h"
 #include "cmd_group.h"
 #include "lib/cleanup.h"
 #include "vm/domain.h"
@@ -62,9 +63,17 @@ static int rollback(const struct group_dir *d, const char *image, const struct c
 
 static int run(const struct command *self, int argc, char **argv, struct error *err)
 {
-	const char *group = NULL, *image = NULL;
+	struct aws_group_options aws = {
+		.interval = AWS_GROUP_INTERVAL, .plan = ROLLOUT_PLAN_DEFAULT, .unverified = true};
+	const char *group = NULL, *image = NULL, *to = NULL;
 	const struct option_spec options[] = {
 		{"group", 0, OPTION_STRING, "NAME", "the group", &group},
+		{"to", 0, OPTION_STRING, "PROVIDER", "libvirt (default) or aws", &to},
+		{"region", 0, OPTION_STRING, "REGION", "aws: where the group is", &aws.region},
+		{"profile", 0, OPTION_STRING, "NAME", "aws: of the configuration", &aws.profile},
+		{"endpoint-url", 0, OPTION_STRING, "URL", "aws: another endpoint", &aws.endpoint_url},
+		{"interval", 0, OPTION_NUMBER, "SECONDS", "aws: between two looks at the group (5)",
+		 &aws.interval},
 		{"image", 0, OPTION_STRING, "IMAGE",
 		 "id or version of an image that the group has (default: the previous one)", &image},
 		{0},
@@ -79,6 +88,15 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 	r = cmd_parse(self, options, argc, argv, 0, 0, args, &count, &common, err);
 	if (r != 0)
 		return r;
+	aws.group = group;
+	aws.json = common.json;
+	aws.quiet = common.quiet;
+	if ((r = aws_group_choose(&aws, to, err)) < 0)
+		return r;
+	if (r > 0 && image && !aws_group_is_image(image))
+		return error_usage(err, "--image: '%s' is not the id of an AMI", image);
+	if (r > 0)
+		return aws_group_deploy(&aws, image, err);
 	if ((r = group_dir_open(group, &d, err)) < 0 || (r = group_dir_need(&d, err)) < 0 ||
 	    (r = group_dir_read_settings(&d, err)) < 0)
 		return r;

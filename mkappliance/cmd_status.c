@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "cmd_aws_group.h"
 #include "cmd_group.h"
 #include "lib/cleanup.h"
 #include "lib/interrupt.h"
@@ -93,10 +94,15 @@ static int watch(const struct group_dir *d, struct error *err)
 
 static int run(const struct command *self, int argc, char **argv, struct error *err)
 {
-	const char *group = NULL;
+	struct aws_group_options aws = {0};
+	const char *group = NULL, *to = NULL;
 	bool watching = false;
 	const struct option_spec options[] = {
 		{"group", 0, OPTION_STRING, "NAME", "the group", &group},
+		{"to", 0, OPTION_STRING, "PROVIDER", "libvirt (default) or aws", &to},
+		{"region", 0, OPTION_STRING, "REGION", "aws: where the group is", &aws.region},
+		{"profile", 0, OPTION_STRING, "NAME", "aws: of the configuration", &aws.profile},
+		{"endpoint-url", 0, OPTION_STRING, "URL", "aws: another endpoint", &aws.endpoint_url},
 		{"watch", 'w', OPTION_FLAG, NULL, "again every second, until Ctrl-C", &watching},
 		{0},
 	};
@@ -110,6 +116,14 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 		return r;
 	if (watching && common.json)
 		return error_usage(err, "--watch and --json: one document cannot be printed again and again");
+	aws.group = group;
+	aws.json = common.json;
+	if ((r = aws_group_choose(&aws, to, err)) < 0)
+		return r;
+	if (r > 0 && watching)
+		return error_usage(err, "--watch is for local groups");
+	if (r > 0)
+		return aws_group_status(&aws, err);
 	if ((r = group_dir_open(group, &d, err)) < 0 || (r = group_dir_need(&d, err)) < 0 ||
 	    (r = group_dir_read_settings(&d, err)) < 0)
 		return r;

@@ -34,8 +34,10 @@ void form_add_number(struct buf *form, uint64_t value, const char *name)
 
 static const char *version_of(const char *service)
 {
-	static const char *const table[][2] = {
-		{"ec2", "2016-11-15"}, {"sts", "2011-06-15"}, {"autoscaling", "2011-01-01"}};
+	static const char *const table[][2] = {{"ec2", "2016-11-15"},
+					       {"sts", "2011-06-15"},
+					       {"autoscaling", "2011-01-01"},
+					       {"elasticloadbalancing", "2015-12-01"}};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		if (strcmp(table[i][0], service) == 0)

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cloud/aws_asg.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cloud/aws_query.h"
+#include "lib/cleanup.h"
+
+#define INSTANCES_MAX  10000
+#define INSTANCES_PAGE 100
+
+static void copy_text(const struct xml_node *n, const char *path, char *to, size_t size)
+{
+	const char *value = xml_text(n, path);
+
+	snprintf(to, size, "%s", value ? value : "");
+	error_one_line(to);
+}
+
+#define COPY(n, path, field) copy_text((n), (path), (field), sizeof(field))
+
+static unsigned number(const struct xml_node *n, const char *path)
+{
+	const char *value = xml_text(n, path);
+
+	return value ? (unsigned)strtoul(value, NULL, 10) : 0;
+}
+
+void asg_group_free(struct asg_group *g)
+{
+	free(g->name);
+	strlist_free(&g->target_groups);
+	strlist_free(&g->suspended);
+	strlist_free(&g->tags.keys);
+	strlist_free(&g->tags.values);
+	free(g->list);
+	*g = (struct asg_group){0};
+}
+
+static void add_texts(const struct xml_node *list, const char *path, struct strlist *ret)
+{
+	for (const struct xml_node *i = xml_each(list, NULL); i; i = xml_each(list, i)) {
+		const char *value = path ? xml_text(i, path) : xml_text(i, "");
+
+		if (value && *value)
+			strlist_add(ret, value);
+	}
+}
+
+static void read_instance(const struct xml_node *n, struct asg_instance *ret)
+{
+	COPY(n, "InstanceId", ret->id);
+	COPY(n, "InstanceType", ret->type);
+	COPY(n, "AvailabilityZone", ret->zone);
+	COPY(n, "LifecycleState", ret->lifecycle);
+	COPY(n, "HealthStatus", ret->health);
+	COPY(n, "LaunchTemplate.LaunchTemplateId", ret->template_id);
+	COPY(n, "LaunchTemplate.Version", ret->version);
+}
+
+static void read_group(const struct xml_node *n, struct asg_group *g)
+{
+	const struct xml_node *list = xml_find(n, "Instances"), *tags = xml_find(n, "Tags");
+
+	g->name = xstrdup(xml_text(n, "AutoScalingGroupName") ? xml_text(n, "AutoScalingGroupName") : "");
+	g->min = number(n, "MinSize");
+	g->max = number(n, "MaxSize");
+	g->desired = number(n, "DesiredCapacity");
+	COPY(n, "LaunchTemplate.LaunchTemplateId", g->template_id);
+	COPY(n, "LaunchTemplate.Version", g->version);
+	COPY(n, "HealthCheckType", g->health_type);
+	g->mixed = xml_find(n, "MixedInstancesPolicy");
+	g->deleting = xml_text(n, "Status") && *xml_text(n, "Status");
+	add_texts(xml_find(n, "TargetGroupARNs"), NULL, &g->target_groups);
+	add_texts(xml_find(n, "SuspendedProcesses"), "ProcessName", &g->suspended);
+	for (const struct xml_node *i = xml_each(tags, NULL); i; i = xml_each(tags, i)) {
+		strlist_add(&g->tags.keys, xml_text(i, "Key") ? xml_text(i, "Key") : "");
+		strlist_add(&g->tags.values, xml_text(i, "Value") ? xml_text(i, "Value") : "");
+	}
+	for (const struct xml_node *i = xml_each(list, NULL); i && g->len < INSTANCES_MAX;
+	     i = xml_each(list, i)) {
+		array_grow(g->list, g->len, g->cap);
+		g->list[g->len] = (struct asg_instance){0};
+		read_instance(i, &g->list[g->len++]);
+	}
+}
+
+int asg_read(struct aws *a, const char *name, struct asg_group *ret, struct error *err)
+{
+	const struct aws_query q = {
+		.service = "autoscaling", .action = "DescribeAutoScalingGroups", .resource = name};
+	_cleanup_buf_ struct buf form = {0};
+	_cleanup_xml_ struct xml *x = NULL;
+	const struct xml_node *found;
+	int r;
+
+	form_add(&form, name, "AutoScalingGroupNames.member.1");
+	r = aws_query(a, &q, &form, &x, NULL, err);
+	if (r < 0)
+		return r;
+	found = xml_each(xml_find(xml_root(x), "DescribeAutoScalingGroupsResult.AutoScalingGroups"), NULL);
+	if (!found)
+		return error_set(err, -ENOENT, "there is no Auto Scaling group '%s' in %s", name,
+				 aws_region(a));
+	*ret = (struct asg_group){0};
+	read_group(found, ret);
+	return 0;
+}
+
+static struct asg_instance *find(struct asg_group *g, const char *id)
+{
+	for (size_t i = 0; i < g->len; i++)
+		if (strcmp(g->list[i].id, id) == 0)
+			return &g->list[i];
+	return NULL;
+}
+
+/* Of several target groups the worst counts. */
+static void take_target(struct asg_instance *i, const struct xml_node *n)
+{
+	const char *state = xml_text(n, "TargetHealth.State");
+
+	if (!state || (i->target[0] && strcmp(state, "healthy") == 0))
+		return;
+	COPY(n, "TargetHealth.State", i->target);
+	COPY(n, "TargetHealth.Description", i->reason);
+	if (!i->reason[0])
+		COPY(n, "TargetHealth.Reason", i->reason);
+}
+
+int asg_read_targets(struct aws *a, struct asg_group *g, struct error *err)
+{
+	for (size_t t = 0; t < g->target_groups.len; t++) {
+		const struct aws_query q = {.service = "elasticloadbalancing",
+					    .action = "DescribeTargetHealth",
+					    .resource = g->target_groups.ptr[t]};
+		_cleanup_buf_ struct buf form = {0};
+		_cleanup_xml_ struct xml *x = NULL;
+		const struct xml_node *list;
+		int r;
+
+		form_add(&form, g->target_groups.ptr[t], "TargetGroupArn");
+		r = aws_query(a, &q, &form, &x, NULL, err);
+		if (r < 0)
+			return r;
+		list = xml_find(xml_root(x), "DescribeTargetHealthResult.TargetHealthDescriptions");
+		for (const struct xml_node *n = xml_each(list, NULL); n; n = xml_each(list, n)) {
+			const char *id = xml_text(n, "Target.Id");
+			struct asg_instance *i = id ? find(g, id) : NULL;
+
+			if (i)
+				take_target(i, n);
+		}
+	}
+	return 0;
+}
+
+static int read_instances_page(struct aws *a, struct asg_group *g, size_t from, struct error *err)
+{
+	const struct aws_query q = {.service = "ec2", .action = "DescribeInstances"};
+	_cleanup_buf_ struct buf form = {0};
+	_cleanup_xml_ struct xml *x = NULL;
+	const struct xml_node *reservations;
+	int r;
+
+	for (size_t i = from; i < g->len && i < from + INSTANCES_PAGE; i++)
+		form_add(&form, g->list[i].id, "InstanceId.%zu", i - from + 1);
+	r = aws_query(a, &q, &form, &x, NULL, err);
+	if (r < 0)
+		return r;
+	reservations = xml_find(xml_root(x), "reservationSet");
+	for (const struct xml_node *v = xml_each(reservations, NULL); v; v = xml_each(reservations, v)) {
+		const struct xml_node *list = xml_find(v, "instancesSet");
+
+		for (const struct xml_node *n = xml_each(list, NULL); n; n = xml_each(list, n)) {
+			struct asg_instance *i =
+				find(g, xml_text(n, "instanceId") ? xml_text(n, "instanceId") : "");
+
+			if (!i)
+				continue;
+			COPY(n, "imageId", i->image);
+			COPY(n, "launchTime", i->launched);
+		}
+	}
+	return 0;
+}
+
+int asg_read_instances(struct aws *a, struct asg_group *g, struct error *err)
+{
+	int r = 0;
+
+	for (size_t from = 0; from < g->len && r == 0; from += INSTANCES_PAGE)
+		r = read_instances_page(a, g, from, err);
+	return r;
+}
+
+int asg_set_tags(struct aws *a, const char *group, const struct aws_tag *tags, size_t count,
+		 struct error *err)
+{
+	const struct aws_query q = {
+		.service = "autoscaling", .action = "CreateOrUpdateTags", .resource = group};
+	_cleanup_buf_ struct buf form = {0};
+	_cleanup_xml_ struct xml *x = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		form_add(&form, group, "Tags.member.%zu.ResourceId", i + 1);
+		form_add(&form, "auto-scaling-group", "Tags.member.%zu.ResourceType", i + 1);
+		form_add(&form, tags[i].key, "Tags.member.%zu.Key", i + 1);
+		form_add(&form, tags[i].value, "Tags.member.%zu.Value", i + 1);
+		form_add(&form, "false", "Tags.member.%zu.PropagateAtLaunch", i + 1);
+	}
+	return aws_query(a, &q, &form, &x, NULL, err);
+}
+
+/* Newest first; times of one form compare as text. */
+int asg_last_failure(struct aws *a, const char *group, const char *since, char ret[ASG_REASON_SIZE],
+		     struct error *err)
+{
+	const struct aws_query q = {
+		.service = "autoscaling", .action = "DescribeScalingActivities", .resource = group};
+	_cleanup_buf_ struct buf form = {0};
+	_cleanup_xml_ struct xml *x = NULL;
+	const struct xml_node *list;
+	int r;
+
+	form_add(&form, group, "AutoScalingGroupName");
+	form_add_number(&form, 20, "MaxRecords");
+	r = aws_query(a, &q, &form, &x, NULL, err);
+	if (r < 0)
+		return r;
+	ret[0] = 0;
+	list = xml_find(xml_root(x), "DescribeScalingActivitiesResult.Activities");
+	for (const struct xml_node *n = xml_each(list, NULL); n && !ret[0]; n = xml_each(list, n)) {
+		const char *status = xml_text(n, "StatusCode"), *start = xml_text(n, "StartTime");
+
+		if (status && strcmp(status, "Failed") == 0 && start && strcmp(start, since) >= 0)
+			copy_text(n, "StatusMessage", ret, ASG_REASON_SIZE);
+	}
+	return 0;
+}

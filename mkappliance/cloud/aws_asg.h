@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Auto Scaling, version 2011-01-01 (Amazon EC2 Auto Scaling API Reference), and what belongs to a group of it: its launch template and
+ * instances (EC2), the health of its targets (Elastic Load Balancing v2, 2015-12-01). All in the session's region.
+ */
+#ifndef MKAPPLIANCE_CLOUD_AWS_ASG_H
+#define MKAPPLIANCE_CLOUD_AWS_ASG_H
+
+#include "cloud/aws_ec2.h"
+
+#define ASG_VERSION_SIZE 32
+#define ASG_REASON_SIZE	 200
+
+struct asg_instance {
+	char id[EC2_ID_SIZE];
+	char type[32];
+	char zone[32];
+	char lifecycle[40]; /* "Pending", "InService", "Terminating", ... */
+	char health[16];    /* "Healthy", "Unhealthy": the group's verdict */
+	char template_id[EC2_ID_SIZE];
+	char version[ASG_VERSION_SIZE]; /* of the launch template */
+	char target
+		[16]; /* worst state among the target groups: "healthy", "initial", "unhealthy", "draining", ...; "" */
+	char reason[ASG_REASON_SIZE]; /* of that */
+	char image[EC2_ID_SIZE];      /* the next two by asg_read_instances() */
+	char launched[40];	      /* ISO 8601, UTC */
+};
+
+struct asg_group {
+	char *name;
+	unsigned min, max, desired;
+	char template_id[EC2_ID_SIZE];	/* "": none of its own */
+	char version[ASG_VERSION_SIZE]; /* a number, "$Latest", "$Default" */
+	bool mixed;			/* a mixed-instances policy */
+	bool deleting;
+	char health_type[32];	      /* "EC2", "ELB", "EC2,ELB" */
+	struct strlist target_groups; /* ARNs */
+	struct strlist suspended;     /* processes */
+	struct aws_tags tags;
+	struct asg_instance *list;
+	size_t len, cap;
+};
+
+/* -ENOENT: there is none of that name. Emptied by asg_group_free(). */
+int asg_read(struct aws *a, const char *name, struct asg_group *ret, struct error *err);
+void asg_group_free(struct asg_group *g);
+#define _cleanup_asg_ __attribute__((cleanup(asg_group_free)))
+
+/* One call for each target group: fills in target and reason. */
+int asg_read_targets(struct aws *a, struct asg_group *g, struct error *err);
+/* One call for 100 instances: fills in image and launched. */
+int asg_read_instances(struct aws *a, struct asg_group *g, struct error *err);
+
+int asg_set_tags(struct aws *a, const char *group, const struct aws_tag *tags, size_t count,
+		 struct error *err);
+
+/* The last activity that failed and began after @since (ISO 8601, UTC); "" when there is none. */
+int asg_last_failure(struct aws *a, const char *group, const char *since, char ret[ASG_REASON_SIZE],
+		     struct error *err);
+
+struct asg_refresh {
+	char id[64];	 /* "": there never was one */
+	char status[32]; /* "Pending", "InProgress", "Baking", "Successful", "RollbackSuccessful", ... */
+	char reason[ASG_REASON_SIZE];
+	char version[ASG_VERSION_SIZE]; /* of the template that it goes to; "": the group's own */
+	char started[40];
+	unsigned percent;
+};
+
+struct asg_preferences {
+	unsigned min_healthy, max_healthy; /* per cent */
+	unsigned checkpoint;		   /* seconds after the first instance; 0: no checkpoint */
+	unsigned first_percent;		   /* where that is */
+	unsigned bake;			   /* seconds */
+	bool auto_rollback;
+};
+
+/* The newest. */
+int asg_refresh_read(struct aws *a, const char *group, struct asg_refresh *ret, struct error *err);
+/* To @version of @template_id, NULL: to the group's own template; what matches stays. -EEXIST: another one is running. */
+int asg_refresh_start(struct aws *a, const char *group, const char *template_id, const char *version,
+		      const struct asg_preferences *p, struct error *err);
+int asg_refresh_rollback(struct aws *a, const char *group, struct error *err);
+bool asg_refresh_runs(const struct asg_refresh *r);
+
+/* The image of a version ("$Latest" too), and its number. */
+int asg_template_read(struct aws *a, const char *template_id, const char *version,
+		      char ret_image[EC2_ID_SIZE], char ret_number[ASG_VERSION_SIZE], struct error *err);
+/* @source with another image. The same @token: the same version. */
+int asg_template_add(struct aws *a, const char *template_id, const char *source, const char *image,
+		     const char *token, char ret_number[ASG_VERSION_SIZE], struct error *err);
+
+#endif
