@@ -116,45 +116,35 @@ static int write_text(const char *path, const char *text, struct error *err)
 		      : io_write_full(fd, path, text, strlen(text), err);
 }
 
-/* The .deb as it was when its digest was taken. */
-static int copy_deb(const struct apt_job *job, size_t i, const char *to, struct error *err)
+/* The bytes of @e, which lie in @fd (@name in messages). */
+static int copy_out(int fd, const char *name, const struct tree_entry *e, const char *to, struct error *err)
 {
-	const struct package *p = &job->debs[i];
-	_cleanup_close_ int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	_cleanup_free_ char *part = xmalloc(COPY_SIZE);
-	uint64_t done = 0;
-	int r = fd < 0 ? error_errno(err, -errno, "%s", to) : 0;
-
-	while (r == 0 && done < p->size) {
-		size_t len = p->size - done < COPY_SIZE ? (size_t)(p->size - done) : COPY_SIZE;
-
-		r = io_pread_full(p->layer.fd, job->paths[i], part, len, done, err);
-		if (r == 0)
-			r = io_write_full(fd, to, part, len, err);
-		done += len;
-	}
-	return r < 0 ? r : tree_stamp_check(p->layer.fd, job->paths[i], &p->layer.stamp, err);
-}
-
-/* A package that was fetched, out of the layer. */
-static int copy_archive(const struct layer *l, const struct tree_entry *e, const char *to, struct error *err)
-{
-	struct tree_source source = {.fd = l->fd, .name = l->name};
+	struct tree_source source = {.fd = fd, .name = (char *)(uintptr_t)name};
 	const struct tree t = {.sources = &source, .source_count = 1};
-	_cleanup_close_ int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	_cleanup_close_ int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	_cleanup_free_ char *part = xmalloc(COPY_SIZE);
 	uint64_t done = 0;
-	int r = fd < 0 ? error_errno(err, -errno, "%s", to) : 0;
+	int r = out < 0 ? error_errno(err, -errno, "%s", to) : 0;
 
 	while (r == 0 && done < e->size) {
 		size_t len = e->size - done < COPY_SIZE ? (size_t)(e->size - done) : COPY_SIZE;
 
 		r = tree_read(&t, e, done, part, len, err);
 		if (r == 0)
-			r = io_write_full(fd, to, part, len, err);
+			r = io_write_full(out, to, part, len, err);
 		done += len;
 	}
 	return r;
+}
+
+/* The .deb as it was when its digest was taken. */
+static int copy_deb(const struct apt_job *job, size_t i, const char *to, struct error *err)
+{
+	const struct package *p = &job->debs[i];
+	const struct tree_entry all = {.mode = S_IFREG, .size = p->size, .origin = ORIGIN_FD};
+	int r = copy_out(p->layer.fd, job->paths[i], &all, to, err);
+
+	return r < 0 ? r : tree_stamp_check(p->layer.fd, job->paths[i], &p->layer.stamp, err);
 }
 
 /* All packages go below WORK_DIR of the root, and their paths there to @argv. */
@@ -173,7 +163,7 @@ static int bring_packages(const struct install *in, const char *root, struct str
 		const struct tree_entry *e = in->archives.entries[i].entry;
 		_cleanup_free_ char *path = xasprintf("%s" WORK_DIR "/%s", root, e->path);
 
-		r = copy_archive(&in->archives, e, path, err);
+		r = copy_out(in->archives.fd, in->archives.name, e, path, err);
 		strlist_add(argv, path + strlen(root));
 	}
 	return r;

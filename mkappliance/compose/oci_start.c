@@ -8,14 +8,13 @@
 #include <sys/stat.h>
 
 #include "compose/layer.h"
+#include "compose/passwd.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
 #include "template/names.h"
 #include "template/values.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define PASSWD_PATH  "etc/passwd"
-#define PASSWD_MAX   ((size_t)4 << 20)
 #define SIGNAL_RTMIN 34 /* as libc counts, which keeps two for itself */
 #define SIGNAL_MAX   64
 
@@ -173,38 +172,11 @@ static int fill_exec(const struct start *s, struct error *err)
 	return 0;
 }
 
-/* A field of the line of @user, a name or a number, in passwd(5). To be freed; NULL: there is none. */
-static char *passwd_field(const char *text, const char *user, unsigned field)
-{
-	unsigned key = strspn(user, "0123456789") == strlen(user) ? 2 : 0;
-
-	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-		const char *at[7];
-		size_t len[7];
-		unsigned n = 0;
-
-		for (const char *p = line; n < 7; p += len[n++] + 1) {
-			at[n] = p;
-			len[n] = strcspn(p, ":\n");
-			if (p[len[n]] != ':') {
-				n++;
-				break;
-			}
-		}
-		if (n > field && n > key && len[key] == strlen(user) && memcmp(at[key], user, len[key]) == 0)
-			return xstrndup(at[field], len[field]);
-	}
-	return NULL;
-}
-
 /* Runtimes set HOME, and give a number that nobody has the group 0. */
 static int fill_account(const struct start *s, struct error *err)
 {
-	enum { GID = 3, HOME = 5 };
+	_cleanup_passwd_ struct passwd_entry entry = {0};
 	struct template *t = s->t;
-	_cleanup_free_ void *text = NULL;
-	_cleanup_free_ char *gid = NULL, *home = NULL;
-	size_t len;
 	int r = 0;
 
 	if (!template_has(t, "Init.User") && s->c->user && *s->c->user) {
@@ -217,16 +189,14 @@ static int fill_account(const struct start *s, struct error *err)
 		if (!template_has(t, "Init.Group"))
 			replace(&t->init.app.group, steal_pointer(&group));
 	}
-	if (merge_find(s->m, PASSWD_PATH))
-		r = merge_read(s->m, PASSWD_PATH, PASSWD_MAX, &text, &len, err);
+	r = passwd_find(s->m, t->init.app.user, &entry, err);
 	if (r < 0)
 		return r;
-	gid = passwd_field(text ? text : "", t->init.app.user, GID);
-	home = passwd_field(text ? text : "", t->init.app.user, HOME);
-	if (!gid && !t->init.app.group && strspn(t->init.app.user, "0123456789") == strlen(t->init.app.user))
+	if (r == 0 && !t->init.app.group &&
+	    strspn(t->init.app.user, "0123456789") == strlen(t->init.app.user))
 		t->init.app.group = xstrdup("0");
-	if (home && *home == '/' && !env_value(&t->init.app.environment, "HOME"))
-		strlist_addf(&t->init.app.environment, "HOME=%s", home);
+	if (entry.home && *entry.home == '/' && !env_value(&t->init.app.environment, "HOME"))
+		strlist_addf(&t->init.app.environment, "HOME=%s", entry.home);
 	return 0;
 }
 

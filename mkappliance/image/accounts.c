@@ -5,15 +5,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "compose/passwd.h"
 #include "lib/cleanup.h"
 #include "lib/mem.h"
-
-#define DATABASE_LIMIT ((size_t)4 << 20)
-#define FIELD_LIMIT    7
-
-/* The columns of passwd(5) and group(5). */
-enum { PASSWD_NAME, PASSWD_PASSWORD, PASSWD_UID, PASSWD_GID, PASSWD_COLUMNS };
-enum { GROUP_NAME, GROUP_PASSWORD, GROUP_GID, GROUP_MEMBERS, GROUP_COLUMNS };
 
 /* The database's text ("" when the image has none), to be freed. */
 static int read_database(const struct tree *tree, const char *path, char **ret, struct error *err)
@@ -29,138 +23,52 @@ static int read_database(const struct tree *tree, const char *path, char **ret, 
 	}
 	if (!S_ISREG(e->mode))
 		return error_set(err, -EINVAL, "%s of the image is not a regular file", path);
-	r = tree_read_all(tree, e, DATABASE_LIMIT, &text, &len, err);
+	r = tree_read_all(tree, e, PASSWD_MAX, &text, &len, err);
 	if (r < 0)
 		return error_prefix(err, "%s of the image", path);
 	*ret = text;
 	return 0;
 }
 
-/*
- * Splits the next line of *@text at its colons, in place; returns the number of fields (those over @max
- * stay joined), -1 at the end.
- */
-static int next_line(char **text, char **fields, int max)
-{
-	char *line = *text, *end;
-	int n = 0;
-
-	if (!*line)
-		return -1;
-	end = line + strcspn(line, "\n");
-	*text = *end ? end + 1 : end;
-	*end = 0;
-	for (fields[n++] = line; n < max && (line = strchr(line, ':')); fields[n++] = line)
-		*line++ = 0;
-	return n;
-}
-
-/* A whole decimal number below 2^32 - 1, which stands for "none". */
-static bool parse_id(const char *text, uint32_t *ret)
-{
-	uint64_t n = 0;
-
-	if (!*text)
-		return false;
-	for (; *text; text++) {
-		if (*text < '0' || *text > '9')
-			return false;
-		n = n * 10 + (uint64_t)(*text - '0');
-		if (n >= UINT32_MAX)
-			return false;
-	}
-	*ret = (uint32_t)n;
-	return true;
-}
-
-/* The user by name, or by number when @user is one. Its name (for its groups) in @ret_name, to be freed. */
-static bool find_user(char *text, const char *user, struct account *ret, char **ret_name)
-{
-	char *fields[FIELD_LIMIT];
-	uint32_t number = 0, uid, gid;
-	bool by_number = parse_id(user, &number);
-	int n;
-
-	while ((n = next_line(&text, fields, FIELD_LIMIT)) >= 0) {
-		if (n < PASSWD_COLUMNS || !parse_id(fields[PASSWD_UID], &uid) ||
-		    !parse_id(fields[PASSWD_GID], &gid))
-			continue;
-		if (by_number ? uid != number : strcmp(fields[PASSWD_NAME], user) != 0)
-			continue;
-		ret->uid = uid;
-		ret->gid = gid;
-		*ret_name = xstrdup(fields[PASSWD_NAME]);
-		return true;
-	}
-	return false;
-}
-
-static bool find_group(char *text, const char *group, uint32_t *ret)
-{
-	char *fields[FIELD_LIMIT];
-	int n;
-
-	while ((n = next_line(&text, fields, FIELD_LIMIT)) >= 0)
-		if (n >= GROUP_MEMBERS && strcmp(fields[GROUP_NAME], group) == 0 &&
-		    parse_id(fields[GROUP_GID], ret))
-			return true;
-	return false;
-}
-
-/* Whether @name is one of the comma-separated @members. */
-static bool is_member(const char *members, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (const char *p = members; *p;) {
-		size_t n = strcspn(p, ",");
-
-		if (n == len && memcmp(p, name, n) == 0)
-			return true;
-		p += n + (p[n] == ',');
-	}
-	return false;
-}
+/* Groups on their way. */
+struct groups {
+	struct account *account;
+	size_t cap;
+};
 
 /* Keeps the groups ascending and each once. */
-static void add_group(struct account *a, size_t *cap, uint32_t gid)
+static void add_group(uint32_t gid, void *data)
 {
+	struct groups *g = data;
+	struct account *a = g->account;
 	size_t i = 0;
 
 	while (i < a->group_count && a->groups[i] < gid)
 		i++;
 	if (gid == a->gid || (i < a->group_count && a->groups[i] == gid))
 		return;
-	array_grow(a->groups, a->group_count, *cap);
+	array_grow(a->groups, a->group_count, g->cap);
 	memmove(a->groups + i + 1, a->groups + i, (a->group_count - i) * sizeof(*a->groups));
 	a->groups[i] = gid;
 	a->group_count++;
 }
 
-static void find_memberships(char *text, const char *name, struct account *a)
-{
-	char *fields[FIELD_LIMIT];
-	size_t cap = 0;
-	uint32_t gid;
-	int n;
-
-	while ((n = next_line(&text, fields, FIELD_LIMIT)) >= 0)
-		if (n >= GROUP_COLUMNS && parse_id(fields[GROUP_GID], &gid) &&
-		    is_member(fields[GROUP_MEMBERS], name))
-			add_group(a, &cap, gid);
-}
-
 static int resolve_user(const struct tree *tree, const char *user, bool has_group, struct account *a,
 			char **ret_name, struct error *err)
 {
+	_cleanup_passwd_ struct passwd_entry entry = {0};
 	_cleanup_free_ char *passwd = NULL;
 	int r = read_database(tree, "/etc/passwd", &passwd, err);
 
 	if (r < 0)
 		return r;
-	if (find_user(passwd, user, a, ret_name))
+	if (passwd_find_text(passwd, user, &entry)) {
+		a->uid = entry.uid;
+		a->gid = entry.gid;
+		*ret_name = steal_pointer(&entry.name);
 		return 0;
-	if (!parse_id(user, &a->uid))
+	}
+	if (!passwd_parse_id(user, &a->uid))
 		return error_usage(err, "User=%s: /etc/passwd of the image has no such user", user);
 	if (a->uid != 0 && !has_group)
 		return error_usage(err, "User=%s: /etc/passwd of the image has no such user; say Group= too",
@@ -173,7 +81,8 @@ int account_find(const struct tree *tree, const char *user, const char *group, s
 		 struct error *err)
 {
 	_cleanup_account_ struct account a = {0};
-	_cleanup_free_ char *name = NULL, *groups = NULL, *copy = NULL;
+	_cleanup_free_ char *name = NULL, *groups = NULL;
+	struct groups of = {.account = &a};
 	int r;
 
 	r = resolve_user(tree, user, group != NULL, &a, &name, err);
@@ -182,11 +91,10 @@ int account_find(const struct tree *tree, const char *user, const char *group, s
 	r = read_database(tree, "/etc/group", &groups, err);
 	if (r < 0)
 		return r;
-	copy = xstrdup(groups);
-	if (group && !parse_id(group, &a.gid) && !find_group(copy, group, &a.gid))
+	if (group && !passwd_parse_id(group, &a.gid) && !group_find_text(groups, group, &a.gid))
 		return error_usage(err, "Group=%s: /etc/group of the image has no such group", group);
 	if (name)
-		find_memberships(groups, name, &a);
+		group_each_of(groups, name, add_group, &of);
 	*ret = a;
 	a = (struct account){0};
 	return 0;

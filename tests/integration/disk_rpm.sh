@@ -46,12 +46,13 @@ manager() {
 	shift
 	dpkg -L "$@" | sort -u | while read -r f; do [ ! -e "$f" ] || { [ -d "$f" ] && [ ! -L "$f" ]; } || echo "$f"; done |
 		grep -vE '^/usr/share/(doc|man|locale|info|lintian|bash-completion)/|^(/usr)?/lib/systemd/|^/etc/init|__pycache__|/test/|dist-packages/.*\.pyi$' >"$tmp/$name.list"
-	xargs -d '\n' -a "$tmp/$name.list" ldd 2>/dev/null | awk '$2 == "=>" && $3 ~ "^/" { print $3 }' | sort -u >>"$tmp/$name.list"
-	by_real_directory <"$tmp/$name.list" | sort -u >"$tmp/$name.files"
+	xargs -d '\n' -a "$tmp/$name.list" ldd 2>/dev/null | awk '$2 == "=>" && $3 ~ "^/" { print $3 }' | sort -u >"$tmp/$name.libraries"
+	cat "$tmp/$name.list" "$tmp/$name.libraries" | by_real_directory | sort -u >"$tmp/$name.files"
 	# shellcheck disable=SC2046 # a line each
 	rpm_of "$name" 'AutoReqProv: no' 'Requires: bash' '%define _binary_payload w1.gzdio' '%define __os_install_post %{nil}' '%description' t '%install' \
 		"mkdir -p %{buildroot}; sed 's|^/||' $tmp/$name.files | tar -C / -cf - --no-recursion -T - | tar -C %{buildroot} -xf - --no-same-owner" '%files' $(cat "$tmp/$name.files")
 }
+# shellcheck disable=SC2046 # a word each
 managers() {
 	manager dnf dnf dnf-data python3-dnf python3-libdnf python3-hawkey python3-libcomps python3-rpm python3-gpg libdnf2-common \
 		$(dpkg-query -f '${Package}\n' -W 'libpython3.*-minimal' 'libpython3.*-stdlib' 'python3.*-minimal' | sort -u) python3-minimal &&

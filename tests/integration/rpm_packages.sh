@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # SPDX-License-Identifier: Apache-2.0
 #
 # RPMs of the tests' own, made by rpmbuild. To be sourced behind functions.sh, with the small distribution in $distribution.
