@@ -9,6 +9,7 @@
 #include "cloud/sigv4.h"
 #include "lib/cleanup.h"
 #include "lib/json.h"
+#include "lib/percent.h"
 
 #define LIST_ANSWER_MAX ((size_t)16 << 20) /* 10000 blocks with their tokens */
 #define LIST_PAGE	"10000"
@@ -245,7 +246,7 @@ static int list_page(struct aws *a, struct aws_call *call, const char *first, co
 	buf_printf(&query, "maxResults=" LIST_PAGE);
 	if (token) {
 		buf_printf(&query, "&pageToken=");
-		sigv4_encode(&query, token, "");
+		percent_encode(&query, token, "");
 	}
 	call->query = query.ptr;
 	r = aws_perform(a, call, &reply, NULL, err);
@@ -308,7 +309,7 @@ void ebs_get_init(struct ebs_get *g, const char *snapshot, uint32_t block, const
 	struct buf query = {0};
 
 	buf_printf(&query, "blockToken=");
-	sigv4_encode(&query, token, "");
+	percent_encode(&query, token, "");
 	*g = (struct ebs_get){.query = buf_steal(&query)};
 	snprintf(g->path, sizeof(g->path), "/snapshots/%s/blocks/%u", snapshot, block);
 	g->call = (struct aws_call){.service = "ebs",

@@ -197,27 +197,6 @@ static bool renewed(struct aws *a, const struct retry *state)
 	return false;
 }
 
-static bool network_reason(enum http_outcome outcome, enum retry_reason *ret)
-{
-	switch (outcome) {
-	case HTTP_UNREACHABLE:
-	case HTTP_BROKEN:
-		*ret = RETRY_NETWORK;
-		return true;
-	case HTTP_TIMEOUT:
-	case HTTP_STALLED:
-		*ret = RETRY_TIMEOUT;
-		return true;
-	case HTTP_ANSWERED:
-	case HTTP_TLS:
-	case HTTP_TOO_LARGE:
-	case HTTP_BAD:
-	case HTTP_INTERRUPTED:
-		break;
-	}
-	return false;
-}
-
 /*
  *	answer						class
  *	no connection, reset, short body		again (network)
@@ -236,7 +215,7 @@ static bool worth_it(struct aws *a, const struct aws_call *call, struct retry *s
 		     const struct http_reply *reply, const struct aws_failure *f, enum retry_reason *ret)
 {
 	if (reply->outcome != HTTP_ANSWERED)
-		return network_reason(reply->outcome, ret);
+		return retry_outcome(reply->outcome, ret);
 	*ret = RETRY_CLOCK;
 	if (may_be_clock(f) && set_clock(a, reply))
 		return true;

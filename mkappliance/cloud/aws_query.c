@@ -7,6 +7,7 @@
 
 #include "cloud/sigv4.h"
 #include "lib/cleanup.h"
+#include "lib/percent.h"
 
 #define ANSWER_MAX ((size_t)32 << 20) /* DescribeImages of an account without a filter */
 
@@ -21,7 +22,7 @@ void form_add(struct buf *form, const char *value, const char *name, ...)
 	(void)vsnprintf(text, sizeof(text), name, ap);
 	va_end(ap);
 	buf_printf(form, "&%s=", text);
-	sigv4_encode(form, value, "");
+	percent_encode(form, value, "");
 }
 
 void form_add_number(struct buf *form, uint64_t value, const char *name)

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include "cloud/plan.h"
 #include "lib/io.h"
 #include "lib/mem.h"
+#include "lib/workers.h"
 
 #define THREADS_MAX 4u
 
@@ -140,21 +140,10 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-static unsigned processors(void)
-{
-	cpu_set_t set;
-	int n;
-
-	if (sched_getaffinity(0, sizeof(set), &set) < 0)
-		return 1;
-	n = CPU_COUNT(&set);
-	return n < 1 ? 1 : n > (int)THREADS_MAX ? THREADS_MAX : (unsigned)n;
-}
-
 int block_reader_start(const struct block_reader_params *params, struct block_reader **ret, struct error *err)
 {
 	struct block_reader *r = xcalloc(1, sizeof(*r));
-	unsigned threads = params->threads ? params->threads : processors();
+	unsigned threads = params->threads ? params->threads : workers_processors();
 
 	if (threads > THREADS_MAX)
 		threads = THREADS_MAX;

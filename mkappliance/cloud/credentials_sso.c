@@ -14,6 +14,7 @@
 #include "lib/hash.h"
 #include "lib/io.h"
 #include "lib/json.h"
+#include "lib/percent.h"
 
 #define CACHE_MAX ((size_t)1 << 20)
 
@@ -97,9 +98,9 @@ static char *portal_url(const struct config *c, const struct sso *s)
 		buf_printf(&b, "https://portal.sso.%s.amazonaws.com%s", s->region,
 			   strncmp(s->region, "cn-", 3) == 0 ? ".cn" : "");
 	buf_printf(&b, "/federation/credentials?role_name=");
-	sigv4_encode(&b, s->role, "");
+	percent_encode(&b, s->role, "");
 	buf_printf(&b, "&account_id=");
-	sigv4_encode(&b, s->account, "");
+	percent_encode(&b, s->account, "");
 	return buf_steal(&b);
 }
 

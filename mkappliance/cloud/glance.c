@@ -9,6 +9,7 @@
 
 #include "cloud/sigv4.h"
 #include "lib/cleanup.h"
+#include "lib/percent.h"
 
 #define IMAGES	    "/v2/images"
 #define PATCH_TYPE  "application/openstack-images-v2.1-json-patch"
@@ -116,7 +117,7 @@ int glance_find(struct openstack *o, const char *name, bool *ret_found, struct g
 	int r;
 
 	buf_printf(&path, IMAGES "?sort=created_at:desc&limit=1&owner=%s&name=", openstack_project(o));
-	sigv4_encode(&path, name, "");
+	percent_encode(&path, name, "");
 	r = openstack_call(
 		o, &(struct openstack_call){.action = "image:list", .method = "GET", .path = path.ptr}, NULL,
 		&reply, err);

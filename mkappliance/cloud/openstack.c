@@ -102,23 +102,8 @@ static void words_of(const struct http_reply *reply, char *ret, size_t size)
 /* Whether it is worth another try, and why. */
 static bool is_passing(const struct http_reply *reply, enum retry_reason *ret)
 {
-	switch (reply->outcome) {
-	case HTTP_UNREACHABLE:
-	case HTTP_BROKEN:
-		*ret = RETRY_NETWORK;
-		return true;
-	case HTTP_TIMEOUT:
-	case HTTP_STALLED:
-		*ret = RETRY_TIMEOUT;
-		return true;
-	case HTTP_ANSWERED:
-		break;
-	case HTTP_TLS:
-	case HTTP_TOO_LARGE:
-	case HTTP_BAD:
-	case HTTP_INTERRUPTED:
-		return false;
-	}
+	if (reply->outcome != HTTP_ANSWERED)
+		return retry_outcome(reply->outcome, ret);
 	*ret = reply->status == 429 ? RETRY_THROTTLED : RETRY_SERVER;
 	return reply->status == 429 || reply->status >= 500;
 }

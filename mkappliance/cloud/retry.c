@@ -24,6 +24,27 @@ const char *retry_reason_name(enum retry_reason reason)
 	return names[reason];
 }
 
+bool retry_outcome(enum http_outcome outcome, enum retry_reason *ret)
+{
+	switch (outcome) {
+	case HTTP_UNREACHABLE:
+	case HTTP_BROKEN:
+		*ret = RETRY_NETWORK;
+		return true;
+	case HTTP_TIMEOUT:
+	case HTTP_STALLED:
+		*ret = RETRY_TIMEOUT;
+		return true;
+	case HTTP_ANSWERED:
+	case HTTP_TLS:
+	case HTTP_TOO_LARGE:
+	case HTTP_BAD:
+	case HTTP_INTERRUPTED:
+		break;
+	}
+	return false;
+}
+
 /* xorshift64*: jitter needs no secrets, but each process its own. */
 uint64_t retry_random(uint64_t max)
 {

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cloud/http.h"
 #include "lib/mem.h"
 
 enum retry_reason {
@@ -43,6 +44,9 @@ extern const struct retry_policy retry_policy_default;
 struct retry_stats {
 	uint64_t count[RETRY_REASONS];
 };
+
+/* Whether how a request ended, without an answer, is worth another try, and why. False for an answer too. */
+bool retry_outcome(enum http_outcome outcome, enum retry_reason *ret);
 
 /* Of one request; {0} at first. */
 struct retry {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "lib/percent.h"
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 
@@ -16,16 +17,6 @@ void sigv4_date(time_t now, char *ret)
 
 	if (!gmtime_r(&now, &tm) || strftime(ret, SIGV4_DATE_SIZE, "%Y%m%dT%H%M%SZ", &tm) == 0)
 		abort();
-}
-
-void sigv4_encode(struct buf *b, const char *text, const char *keep)
-{
-	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-		if (isalnum(*p) || strchr("-._~", *p) || strchr(keep, *p))
-			buf_add(b, p, 1);
-		else
-			buf_printf(b, "%%%02X", *p);
-	}
 }
 
 /* Removes what "." and ".." and empty segments mean (RFC 3986, section 5.2.4), and encodes. */
@@ -48,7 +39,7 @@ static void add_path(struct buf *b, const char *path)
 	}
 	for (size_t i = 0; i < kept.len; i++) {
 		buf_add(b, "/", 1);
-		sigv4_encode(b, kept.ptr[i], "");
+		percent_encode(b, kept.ptr[i], "");
 	}
 	if (slash || kept.len == 0)
 		buf_add(b, "/", 1);

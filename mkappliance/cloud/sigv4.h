@@ -44,7 +44,4 @@ char *sigv4_canonical(const struct sigv4_request *request);
 /* The value of the Authorization header; to be freed. */
 char *sigv4_authorization(const struct sigv4_request *request, const struct sigv4_scope *scope);
 
-/* Appends @text with every byte but letters, digits and "-._~" as %XX (RFC 3986, section 2.3); @keep: more bytes to leave alone. */
-void sigv4_encode(struct buf *b, const char *text, const char *keep);
-
 #endif

@@ -1,28 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/purl.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "lib/percent.h"
 
-/* Percent-encoded but for what the specification leaves as it is, and @keep. */
-static void add_encoded(struct buf *b, const char *s, const char *keep)
-{
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if ((c < 0x80 && isalnum(c)) || strchr(".-_~:", c) || strchr(keep, c))
-			buf_add(b, s, 1);
-		else
-			buf_printf(b, "%%%02X", c);
-	}
-}
+/* Package URLs keep ":" as it is, and where a path may stand "/" too. */
+#define KEEP	  ":"
+#define KEEP_PATH ":/"
 
 static void add_qualifier(struct buf *b, bool *first, const char *key, const char *value)
 {
 	buf_printf(b, "%c%s=", *first ? '?' : '&', key);
-	add_encoded(b, value, "/");
+	percent_encode(b, value, KEEP_PATH);
 	*first = false;
 }
 
@@ -32,10 +23,10 @@ char *purl_of(const char *type, const char *name, const char *version, const cha
 	bool first = true;
 
 	buf_printf(&b, "pkg:%s/", type);
-	add_encoded(&b, name, "/");
+	percent_encode(&b, name, KEEP_PATH);
 	if (version) {
 		buf_add(&b, "@", 1);
-		add_encoded(&b, version, "");
+		percent_encode(&b, version, KEEP);
 	}
 	if (key)
 		add_qualifier(&b, &first, key, value);
@@ -63,15 +54,15 @@ char *purl_of_package(const struct installed_package *p, const char *os, const c
 		version = strchr(version, ':') + 1;
 	}
 	buf_add(&b, "pkg:", 4);
-	add_encoded(&b, p->type, "");
+	percent_encode(&b, p->type, KEEP);
 	buf_add(&b, "/", 1);
 	if (space) {
-		add_encoded(&b, space, "");
+		percent_encode(&b, space, KEEP);
 		buf_add(&b, "/", 1);
 	}
-	add_encoded(&b, p->name, "");
+	percent_encode(&b, p->name, KEEP);
 	buf_add(&b, "@", 1);
-	add_encoded(&b, version, "");
+	percent_encode(&b, version, KEEP);
 	/* By their names. */
 	add_qualifier(&b, &first, "arch", p->arch);
 	if (os && os_version) {

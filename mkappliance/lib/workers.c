@@ -52,8 +52,7 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-/* Those we may run on: the affinity mask, which containers and taskset narrow. */
-static unsigned processors(void)
+unsigned workers_processors(void)
 {
 	cpu_set_t set;
 	int n;
@@ -81,7 +80,7 @@ int workers_run(unsigned threads, uint64_t pieces,
 	if (pieces == 0)
 		return 0;
 	if (threads == 0)
-		threads = processors();
+		threads = workers_processors();
 	if (threads > THREADS_MAX)
 		threads = THREADS_MAX;
 	if (threads > pieces)

@@ -22,6 +22,9 @@ int workers_run(unsigned threads, uint64_t pieces,
 		int (*worker)(struct workers *w, void *user, struct error *err), void *user,
 		struct error *err);
 
+/* How many of them there are: those that we may run on, which containers and taskset narrow; at least 1. */
+unsigned workers_processors(void);
+
 /* The next piece, from 0 to pieces - 1; false when there is nothing left to do. */
 bool workers_next(struct workers *w, uint64_t *ret_piece);
 
