@@ -291,6 +291,22 @@ certificate() {
 }
 check "verify: the key's certificate does as well" certificate
 
+in_token() {
+	PKCS11_MODULE_PATH=$(dpkg-query -L libsofthsm2 | grep 'libsofthsm2.so$' | head -n 1) && mkdir "$tmp/tokens" &&
+		printf 'directories.tokendir = %s\n' "$tmp/tokens" >"$tmp/softhsm2.conf" &&
+		export PKCS11_MODULE_PATH SOFTHSM2_CONF=$tmp/softhsm2.conf &&
+		softhsm2-util --init-token --free --label builder --pin 1234 --so-pin 1234 && openssl pkey -in "$tmp/rsa.key" -out "$tmp/rsa.p8" &&
+		softhsm2-util --import "$tmp/rsa.p8" --token builder --label key --id 01 --pin 1234 &&
+		synthetic_build "$tmp/in" "$tmp/token" --quiet --provenance-key "pkcs11:token=builder;object=key;type=private?pin-value=1234" &&
+		cmp "$tmp/token/$built.intoto.json" "$tmp/signed-rsa/$built.intoto.json" &&
+		fails_with 1 "pkcs11:token=none" synthetic_build "$tmp/in" "$tmp/none" --provenance-key "pkcs11:token=none;object=key"
+}
+if command -v softhsm2-util >/dev/null && openssl engine pkcs11 >/dev/null 2>&1; then
+	check "provenance: by a key that never leaves its token" in_token
+else
+	check_skip "provenance: a key in a PKCS#11 token" "softhsm2 or OpenSSL's engine is not installed"
+fi
+
 key_refused() {
 	fails_with 2 "$2" synthetic_build "$tmp/in" "$tmp/none" --provenance-key "$tmp/$1" && [ ! -e "$tmp/none" ]
 }
