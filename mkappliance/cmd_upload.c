@@ -168,22 +168,21 @@ static void say_how_to_go_on(const struct upload *u, int argc, char **argv)
 	log_note("  %s", b.ptr);
 }
 
-static int run(const struct upload_arguments *a, const struct provider *p, const char *image,
-	       struct upload *u, struct error *err)
+/* [Upload] of the template, where no option says otherwise. */
+static void take_manifest(struct upload_arguments *a, struct upload_settings *s,
+			  const struct manifest_upload *m)
 {
-	_cleanup_free_ char *beside = manifest_path_for(image);
-	_cleanup_manifest_ struct manifest *m = NULL;
-	int r;
+	struct strlist *lists[] = {&a->regions, &a->kms_keys, &a->share};
+	const struct strlist *said[] = {&m->regions, &m->kms_keys, &m->share};
 
-	r = manifest_read(a->manifest ? a->manifest : beside, &m, err);
-	if (r < 0)
-		return a->manifest ? r
-				   : error_prefix(err, "%s: its manifest is needed (--manifest=FILE)", image);
-	r = upload_open_image(image, m, &u->image, err);
-	if (r == 0)
-		r = upload_run(p, u, err);
-	u->image.m = NULL;
-	return r;
+	for (size_t i = 0; i < 3; i++)
+		if (lists[i]->len == 0)
+			for (size_t k = 0; k < said[i]->len; k++)
+				strlist_add(lists[i], said[i]->ptr[k]);
+	s->parameter = s->parameter ? s->parameter : m->parameter;
+	s->encrypt = s->encrypt || m->encrypt;
+	s->protect = s->protect || m->protect;
+	s->deprecate_days = s->deprecate_days ? s->deprecate_days : m->deprecate_days;
 }
 
 static int finish(const struct provider *p, struct upload *u, uint64_t started_ns, struct error *err)
@@ -198,32 +197,49 @@ static int finish(const struct provider *p, struct upload *u, uint64_t started_n
 	return cmd_print_json(j, err);
 }
 
-/* Everything behind the parsing of options. */
+/* Everything behind the manifest. */
 static int upload_with(struct upload_arguments *a, const struct option_spec *options, const char *image,
-		       int argc, char **argv, struct upload *u, struct error *err)
+		       const struct manifest *m, struct upload *u, const struct provider **ret,
+		       struct error *err)
 {
-	uint64_t started = clock_ns();
-	const struct provider *p;
+	const char *to = a->to ? a->to : m->upload.provider ? m->upload.provider : "aws";
 	int r;
 
-	u->settings.regions = &a->regions;
-	u->settings.kms_keys = &a->kms_keys;
-	u->settings.share = &a->share;
-	r = provider_find(a->to ? a->to : "aws", &p, err);
+	r = provider_find(to, ret, err);
 	if (r == 0)
-		r = check_options(p, options, err);
-	if (r == 0)
-		r = check_share(a, err);
+		r = check_options(*ret, options, err);
 	if (r == 0)
 		r = parse_check(a->check, &u->settings.check, err);
 	if (r < 0)
 		return r;
-	r = run(a, p, image, u, err);
-	if (r < 0) {
-		say_how_to_go_on(u, argc, argv);
-		return r;
-	}
-	return finish(p, u, started, err);
+	take_manifest(a, &u->settings, &m->upload);
+	u->settings.regions = &a->regions;
+	u->settings.kms_keys = &a->kms_keys;
+	u->settings.share = &a->share;
+	r = check_share(a, err);
+	if (r == 0)
+		r = upload_open_image(image, m, &u->image, err);
+	return r < 0 ? r : upload_run(*ret, u, err);
+}
+
+static int run(struct upload_arguments *a, const struct option_spec *options, const char *image,
+	       struct upload *u, struct error *err)
+{
+	_cleanup_free_ char *beside = manifest_path_for(image);
+	_cleanup_manifest_ struct manifest *m = NULL;
+	const struct provider *p;
+	uint64_t started = clock_ns();
+	int r;
+
+	r = manifest_read(a->manifest ? a->manifest : beside, &m, err);
+	if (r < 0)
+		return a->manifest ? r
+				   : error_prefix(err, "%s: its manifest is needed (--manifest=FILE)", image);
+	r = upload_with(a, options, image, m, u, &p, err);
+	if (r == 0)
+		r = finish(p, u, started, err);
+	u->image.m = NULL;
+	return r;
 }
 
 static int run_upload(const struct command *self, int argc, char **argv, struct error *err)
@@ -279,7 +295,10 @@ static int run_upload(const struct command *self, int argc, char **argv, struct 
 	if (r != 0)
 		return r;
 	s->json = common.json;
-	return upload_with(&a, options, image, argc, argv, &u, err);
+	r = run(&a, options, image, &u, err);
+	if (r < 0)
+		say_how_to_go_on(&u, argc, argv);
+	return r;
 }
 
 const struct command cmd_upload = {

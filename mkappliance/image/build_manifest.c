@@ -116,6 +116,7 @@ int build_describe(struct build *b, struct error *err)
 	m->nonzero_bytes = b->nonzero;
 	manifest_set_dont_care(m);
 	manifest_set_test(m, b->t);
+	manifest_set_upload(m, b->t);
 	r = predict(b, &m->pcrs, err);
 	if (r == 0)
 		r = background_wait(&b->uki_hashing, err);

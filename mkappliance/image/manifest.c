@@ -117,7 +117,8 @@ char *manifest_text(const struct manifest *m)
 {
 	_cleanup_json_ struct json *j = js_object_new();
 	struct json *kernel = js_object_new(), *root = js_object_new();
-	struct json *test = manifest_test_json(&m->test), *pcrs = manifest_pcrs_json(&m->pcrs);
+	struct json *test = manifest_test_json(&m->test), *upload = manifest_upload_json(&m->upload);
+	struct json *pcrs = manifest_pcrs_json(&m->pcrs);
 
 	js_set_int(j, "format", MANIFEST_FORMAT);
 	js_set_string(j, "name", m->name);
@@ -146,6 +147,8 @@ char *manifest_text(const struct manifest *m)
 	js_set(j, "packages", installed_json(&m->packages));
 	if (test)
 		js_set(j, "test", test);
+	if (upload)
+		js_set(j, "upload", upload);
 	return js_text(j, false);
 }
 
@@ -230,6 +233,7 @@ void manifest_free(struct manifest *m)
 	installed_free(&m->packages);
 	manifest_pcrs_free(&m->pcrs);
 	manifest_test_free(&m->test);
+	manifest_upload_free(&m->upload);
 	free(m);
 }
 

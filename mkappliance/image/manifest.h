@@ -44,6 +44,15 @@ struct manifest_test {
 	unsigned cpus;
 };
 
+/* [Upload] of the template, likewise; NULL, empty and 0 where it said nothing. All owned. */
+struct manifest_upload {
+	char *provider;
+	struct strlist regions, kms_keys, share;
+	char *parameter;
+	bool encrypt, protect;
+	unsigned deprecate_days;
+};
+
 /* Predicted by measure_uki(), in the order of measure_pcrs. */
 struct manifest_pcrs {
 	bool known; /* false: of this stub it is not known what it measures */
@@ -91,6 +100,7 @@ struct manifest {
 	size_t input_count;
 	struct manifest_pcrs pcrs;
 	struct installed packages; /* owned */
+	struct manifest_upload upload;
 	struct manifest_test test; /* defaults and no probes when the document has none */
 };
 
@@ -102,6 +112,8 @@ int manifest_write(const struct manifest *m, const char *path, struct error *err
  * the backup partition table. Everything else has to be written on upload, zero or not.
  */
 void manifest_set_dont_care(struct manifest *m);
+/* Copies [Upload]. */
+void manifest_set_upload(struct manifest *m, const struct template *t);
 /* Copies [Test]. */
 void manifest_set_test(struct manifest *m, const struct template *t);
 /* Reads and checks every field and their consistency. Parser of untrusted bytes. Freed by manifest_free(). */
@@ -147,5 +159,10 @@ void manifest_add_input(struct manifest *m, const struct compose_input *from, co
 struct json *manifest_test_json(const struct manifest_test *t);
 int manifest_test_read(const struct json *j, struct manifest_test *ret, struct error *err);
 void manifest_test_free(struct manifest_test *t);
+
+/* The member "upload": for manifest.c and manifest_read.c only; NULL when there is nothing in it. */
+struct json *manifest_upload_json(const struct manifest_upload *u);
+int manifest_upload_read(const struct json *j, struct manifest_upload *ret, struct error *err);
+void manifest_upload_free(struct manifest_upload *u);
 
 #endif

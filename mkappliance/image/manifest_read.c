@@ -316,8 +316,9 @@ static int read_document(const struct json *j, struct manifest *m, struct error 
 	    (r = manifest_inputs_read(js_get(j, "inputs"), m, err)) < 0 ||
 	    (r = installed_read(js_get(j, "packages"), &m->packages, err)) < 0 ||
 	    (r = manifest_pcrs_read(js_get(j, "pcrs"), &m->pcrs, err)) < 0 ||
-	    (r = manifest_test_read(js_get(j, "test"), &m->test, err)) < 0 || (r = check_sums(m, err)) < 0 ||
-	    (r = check_dont_care(m, err)) < 0)
+	    (r = manifest_test_read(js_get(j, "test"), &m->test, err)) < 0 ||
+	    (r = manifest_upload_read(js_get(j, "upload"), &m->upload, err)) < 0 ||
+	    (r = check_sums(m, err)) < 0 || (r = check_dont_care(m, err)) < 0)
 		return r;
 	return 0;
 }

@@ -186,7 +186,7 @@ const struct key keys_test[] = {
 	{0},
 };
 
-static const struct key *const tables[] = {keys_image, keys_init, keys_machine, keys_test};
+static const struct key *const tables[] = {keys_image, keys_init, keys_machine, keys_test, keys_upload};
 
 const struct key *key_at(size_t i)
 {

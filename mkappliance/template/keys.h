@@ -60,6 +60,7 @@ extern const struct key keys_image[]; /* keys.c */
 extern const struct key keys_init[];
 extern const struct key keys_machine[];
 extern const struct key keys_test[]; /* keys.c */
+extern const struct key keys_upload[];
 
 /* The whole of it: key @i, NULL behind the last. */
 const struct key *key_at(size_t i);

@@ -292,6 +292,17 @@ struct template
 		unsigned memory;  /* MiB, 512 */
 		unsigned cpus;	  /* 1 */
 	} test;
+	/* What 'mkappliance upload' does unless its options say otherwise; NULL, empty and 0: nothing was said. */
+	struct {
+		char *provider;
+		struct strlist regions;	 /* the first is where it is sent to, the others get copies */
+		struct strlist kms_keys; /* KEY, or REGION=KEY */
+		struct strlist share;	 /* accounts, organisations, units, "all" */
+		char *parameter;	 /* that gets the image's id */
+		bool encrypt;
+		bool protect; /* against deregistration */
+		unsigned deprecate_days;
+	} upload;
 };
 
 /*

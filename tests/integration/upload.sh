@@ -10,6 +10,7 @@ requires curl
 kills=${UPLOAD_KILLS:-12}
 cp -r templates/hello "$tmp/template"
 sed -i "s|=../../|=$PWD/|" "$tmp/template/appliance.conf"
+printf '\n[Upload]\nProvider=aws\nRegion=us-west-2\nParameter=/from-template/{name}\n' >>"$tmp/template/appliance.conf"
 head -c 3000000 /dev/urandom >"$tmp/template/large"
 sed -i 's|^Copy=.*|&\nCopy=large:/opt/large|' "$tmp/template/appliance.conf"
 for version in 1 2; do
@@ -27,7 +28,13 @@ image() { echo "$tmp/out/hello-$1.raw"; }
 cloud_start '{"latency_ms": 5, "start_lag_s": 1, "complete_s": 1, "list_lag_s": 2, "image_pending_s": 1, "image_lag_s": 1, "scale": 0.5}' || exit 1
 export AWS_ENDPOINT_URL=$cloud_url
 
-upload() { "$mkappliance" upload "$@"; }
+# Another region than that of the template, unless the test says one.
+upload() {
+	case " $* " in
+	*" --region "* | *" from-template "*) "$mkappliance" upload "$@" ;;
+	*) "$mkappliance" upload "$@" --region us-east-1 ;;
+	esac
+}
 field() { json_get "$1" "$2"; }
 ami_of() { json_get "$1" images.0.image; }
 
@@ -96,6 +103,12 @@ without_journal() {
 	rm "$tmp/out/hello-1.upload.jsonl" && again_is_nothing
 }
 check "also without the journal" without_journal
+
+from_template() {
+	upload "$(image 1)" --name from-template --json >"$tmp/t.json" && [ "$(field "$tmp/t.json" images.0.region)" = us-west-2 ] &&
+		cloud_ask "$cloud_url/_fake/objects/parameters" | grep -q 'us-west-2//from-template/hello'
+}
+check "[Upload] of the template says where, an option says otherwise" from_template
 
 # ---- deltas ----
 delta() { # VERSION MOST
@@ -202,7 +215,7 @@ killed_at() { # NUMBER
 	rm -f "$tmp/out/hello-1.upload.jsonl"
 	while :; do
 		seconds=$((RANDOM % 2)).$(printf '%03d' $((RANDOM % 990 + 10)))
-		timeout -s KILL "$seconds" "$mkappliance" upload "$(image 1)" --name "$name" --parent none --json \
+		timeout -s KILL "$seconds" "$mkappliance" upload "$(image 1)" --region us-east-1 --name "$name" --parent none --json \
 			>"$tmp/killed.json" 2>"$tmp/killed.log" && break
 		status=$?
 		[ $status = 137 ] || {
@@ -244,7 +257,7 @@ check "what had been sent is not sent again (at most what was under way)" [ $rew
 interrupted() {
 	local status=0
 	cloud '{"throttle": {"PutSnapshotBlock": 20}, "throttle_burst": 0.05}'
-	"$mkappliance" upload "$(image 1)" --name "Ctrl-C it" --parent none 2>"$tmp/log" &
+	"$mkappliance" upload "$(image 1)" --region us-east-1 --name "Ctrl-C it" --parent none 2>"$tmp/log" &
 	sleep 1
 	kill -INT $!
 	wait $! || status=$?

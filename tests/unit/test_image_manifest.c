@@ -55,6 +55,13 @@ static struct manifest *make_manifest(void)
 		xstrdup("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
 	installed_add(&m->packages, "deb", "libc6", "2.36-9+deb12u9", "amd64")->repository =
 		xstrdup("http://archive.example.org/debian");
+	m->upload = (struct manifest_upload){.encrypt = true, .protect = true, .deprecate_days = 30};
+	m->upload.provider = xstrdup("aws");
+	m->upload.parameter = xstrdup("/app/{name}");
+	strlist_add(&m->upload.regions, "eu-central-1");
+	strlist_add(&m->upload.regions, "eu-west-1");
+	strlist_add(&m->upload.kms_keys, "eu-west-1=arn:k");
+	strlist_add(&m->upload.share, "123456789012");
 	m->test = (struct manifest_test){.timeout = 90, .memory = 256, .cpus = 2, .count = 2};
 	m->test.probes = xcalloc(2, sizeof(*m->test.probes));
 	m->test.probes[0] = (struct template_probe){.kind = PROBE_HTTP, .port = 8080, .status = 204};
@@ -84,6 +91,11 @@ static void test_round_trip(void **state)
 	assert_null(again->packages.list[1].sha256);
 	assert_string_equal(again->inputs[0].arch, "amd64");
 	assert_int_equal(again->test.cpus, 2);
+	assert_string_equal(again->upload.provider, "aws");
+	assert_int_equal(again->upload.regions.len, 2);
+	assert_string_equal(again->upload.regions.ptr[1], "eu-west-1");
+	assert_true(again->upload.encrypt && again->upload.protect);
+	assert_int_equal(again->upload.deprecate_days, 30);
 	assert_int_equal(again->test.probes[0].status, 204);
 	assert_int_equal(again->test.probes[1].kind, PROBE_TCP);
 }
@@ -276,6 +288,15 @@ static void test_every_field_counts(void **state)
 		{"\"/healthz\"", "\"/a b\"", "probe 1: 'path'"},
 		{"\"status\": 204", "\"status\": 99", "probe 1: 'status'"},
 		{"\"tcp\"", "\"udp\"", "probe 2: 'kind'"},
+		{"\"upload\": {", "\"upload\": 1, \"x\": {", "upload"},
+		{"\"aws\"", "\"a w\"", "upload: 'provider'"},
+		{"\"aws\"", "\"\"", "upload: 'provider'"},
+		{"\"regions\": [", "\"regions\": 1, \"y\": [", "upload: 'regions'"},
+		{"\"eu-west-1\"", "5", "upload: 'regions'"},
+		{"\"123456789012\"", "\"a\\nb\"", "upload: 'share'"},
+		{"\"encrypt\": true", "\"encrypt\": false", "upload: 'encrypt'"},
+		{"\"protect\": true", "\"protect\": 1", "upload: 'protect'"},
+		{"\"deprecate_days\": 30", "\"deprecate_days\": 0", "upload: 'deprecate_days'"},
 		{"{\n  \"format\"", "[\n  \"format\"", "valid JSON"},
 	};
 	_cleanup_manifest_ struct manifest *m = make_manifest();
@@ -359,7 +380,7 @@ static void test_schema(void **state)
 		"check.check_schema(schema)\n"
 		"m = json.load(open(sys.argv[1]))\n"
 		"check.validate(m)\n"
-		"for key in set(m) - {'test'}:\n"
+		"for key in set(m) - {'test', 'upload'}:\n"
 		"    assert not check.is_valid({k: v for k, v in m.items() if k != key}), key\n"
 		"m['disk']['partitions'].append(m['disk']['partitions'][0])\n"
 		"assert not check.is_valid(m)\n";

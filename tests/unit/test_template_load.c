@@ -108,6 +108,25 @@ static void test_files(void **state)
 	assert_string_equal(t->files.ptr[1].group, "33");
 }
 
+static void test_upload(void **state)
+{
+	_cleanup_template_ struct template *t =
+		parse(HEAD NONE
+		      "[Init]\nMode=appliance\nExec=/x\n[Upload]\nProvider=aws\nRegion=a-1 b-2\nRegion=c-3\n"
+		      "Encrypt=yes\nKMSKey=b-2=arn:k\nShare=123456789012 all\nParameter=/a/{name}\n"
+		      "DeprecateAfterDays=90\nProtect=yes\n");
+
+	(void)state;
+	assert_string_equal(t->upload.provider, "aws");
+	assert_int_equal(t->upload.regions.len, 3);
+	assert_string_equal(t->upload.regions.ptr[2], "c-3");
+	assert_string_equal(t->upload.kms_keys.ptr[0], "b-2=arn:k");
+	assert_string_equal(t->upload.share.ptr[1], "all");
+	assert_string_equal(t->upload.parameter, "/a/{name}");
+	assert_true(t->upload.encrypt && t->upload.protect);
+	assert_int_equal(t->upload.deprecate_days, 90);
+}
+
 static void test_init_and_probes(void **state)
 {
 	_cleanup_template_ struct template *t = parse(
@@ -199,6 +218,12 @@ static void test_empty_values_reset_lists(void **state)
 static const struct {
 	const char *text, *message;
 } refusals[] = {
+	/* [Upload] */
+	{"[Upload]\nProvider=moon\n", "f:2: Provider=: 'moon' is no provider (known: aws)"},
+	{"[Upload]\nParameter=a/\"b\n", "f:2: Parameter=: 'a/\"b' has a character that no such name has"},
+	{"[Upload]\nDeprecateAfterDays=0\n", "f:2: DeprecateAfterDays=: 0 is not within 1 and 3650"},
+	{"[Upload]\nEncrypt=perhaps\n", "f:2: Encrypt=: 'perhaps' is not no or yes"},
+	{"[Upload]\nRegions=a\n", "f:2: unknown key Regions= in [Upload]; did you mean 'Region'?"},
 	/* presence */
 	{"", "f: [Appliance] Name= is missing"},
 	{"[Appliance]\nName=a\n", "f: [Appliance] Version= is missing (or give --version)"},
@@ -538,6 +563,7 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_base_and_kernel),
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_upload),
 		cmocka_unit_test(test_init_and_probes),
 		cmocka_unit_test(test_deb_sources),
 		cmocka_unit_test(test_mode_system),
