@@ -222,8 +222,8 @@ static int upload_with(struct upload_arguments *a, const struct option_spec *opt
 	return r < 0 ? r : upload_run(*ret, u, err);
 }
 
-static int run(struct upload_arguments *a, const struct option_spec *options, const char *image,
-	       struct upload *u, struct error *err)
+static int run(struct upload_arguments *a, const struct option_spec *options, const char *image, int argc,
+	       char **argv, struct upload *u, struct error *err)
 {
 	_cleanup_free_ char *beside = manifest_path_for(image);
 	_cleanup_manifest_ struct manifest *m = NULL;
@@ -236,9 +236,10 @@ static int run(struct upload_arguments *a, const struct option_spec *options, co
 		return a->manifest ? r
 				   : error_prefix(err, "%s: its manifest is needed (--manifest=FILE)", image);
 	r = upload_with(a, options, image, m, u, &p, err);
-	if (r == 0)
-		r = finish(p, u, started, err);
 	u->image.m = NULL;
+	if (r == 0)
+		return finish(p, u, started, err);
+	say_how_to_go_on(u, argc, argv);
 	return r;
 }
 
@@ -286,19 +287,14 @@ static int run_upload(const struct command *self, int argc, char **argv, struct 
 		 &s->endpoint_url},
 		{0},
 	};
-	struct common_options common;
+	struct common_options common = {.json = false};
 	const char *image;
 	size_t count;
 	int r;
 
 	r = cmd_parse(self, options, argc, argv, 1, 1, &image, &count, &common, err);
-	if (r != 0)
-		return r;
 	s->json = common.json;
-	r = run(&a, options, image, &u, err);
-	if (r < 0)
-		say_how_to_go_on(&u, argc, argv);
-	return r;
+	return r != 0 ? r : run(&a, options, image, argc, argv, &u, err);
 }
 
 const struct command cmd_upload = {

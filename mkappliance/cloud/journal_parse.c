@@ -70,7 +70,7 @@ static int read_begin(const struct json *line, const struct journal_identity *id
 		      bool *ret_ours, struct error *err)
 {
 	const char *provider, *region, *account, *token, *parent = NULL;
-	struct sha256 blocks, parameters;
+	struct sha256 blocks = {0}, parameters = {0};
 	int64_t format, attempt;
 	int r;
 
