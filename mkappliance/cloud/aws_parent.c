@@ -143,8 +143,15 @@ int aws_plan(struct aws_upload *s, struct error *err)
 	const char *wanted = s->u->settings.parent;
 
 	/* An attempt that is gone on with keeps its parent: lineage is settled when a snapshot begins. */
+	if (state && state->snapshot && state->parent) {
+		int r = plan_named(s, state->parent, err);
+
+		return r < 0 ? error_prefix(err, "going on (remove %s to begin again)",
+					    journal_path(s->journal))
+			     : 0;
+	}
 	if (state && state->snapshot)
-		return state->parent ? plan_named(s, state->parent, err) : plan_full(s, NULL, err);
+		return plan_full(s, NULL, err);
 	if (!wanted || strcmp(wanted, "auto") == 0)
 		return plan_auto(s, err);
 	if (strcmp(wanted, "none") == 0)

@@ -2,30 +2,36 @@
 #include "cloud/pace.h"
 
 #define MAX_DEFAULT 104u
-#define BURST	    16.0
+#define BURST	    16.0 /* puts that may begin at once, at the full rate */
+#define STEP	    0.5	 /* puts a second more with each success */
+#define SLOWEST	    2.0
 #define RATE_NS	    1000000000ull
 #define TIMEOUT_MIN 20000.0
 #define TIMEOUT_MAX 600000.0
 
 void pace_init(struct pace *p, unsigned max, uint64_t now_ns)
 {
-	*p = (struct pace){.max = max ? max : MAX_DEFAULT, .starting = true, .tokens = BURST};
+	*p = (struct pace){.max = max ? max : MAX_DEFAULT,
+			   .starting = true,
+			   .tokens = BURST,
+			   .per_second = PACE_PUTS_PER_SECOND};
 	p->limit = p->max < PACE_START ? p->max : PACE_START;
 	p->tokens_ns = p->first_ns = p->rate_ns = now_ns;
 }
 
 static double tokens_at(const struct pace *p, uint64_t now_ns)
 {
-	double tokens = p->tokens + (double)(now_ns - p->tokens_ns) * PACE_PUTS_PER_SECOND / 1e9;
+	double tokens = p->tokens + (double)(now_ns - p->tokens_ns) * p->per_second / 1e9;
+	double most = 1 + (BURST - 1) * p->per_second / PACE_PUTS_PER_SECOND;
 
-	return tokens > BURST ? BURST : tokens;
+	return tokens > most ? most : tokens;
 }
 
 uint64_t pace_wait_ns(const struct pace *p, uint64_t now_ns)
 {
 	double tokens = tokens_at(p, now_ns);
 
-	return tokens >= 1 ? 0 : (uint64_t)((1 - tokens) * 1e9 / PACE_PUTS_PER_SECOND) + 1;
+	return tokens >= 1 ? 0 : (uint64_t)((1 - tokens) * 1e9 / p->per_second) + 1;
 }
 
 void pace_begin(struct pace *p, uint64_t now_ns)
@@ -51,6 +57,8 @@ static void measure(struct pace *p, uint64_t bytes, uint64_t now_ns)
 void pace_success(struct pace *p, uint64_t bytes, uint64_t took_ns, uint64_t now_ns)
 {
 	measure(p, bytes, now_ns);
+	p->per_second =
+		p->per_second + STEP < PACE_PUTS_PER_SECOND ? p->per_second + STEP : PACE_PUTS_PER_SECOND;
 	if (p->fastest_ns == 0 || took_ns < p->fastest_ns)
 		p->fastest_ns = took_ns;
 	if (++p->round < p->limit)
@@ -77,6 +85,7 @@ void pace_slow_down(struct pace *p, uint64_t now_ns)
 	p->limit = p->limit * 7 / 10;
 	if (p->limit == 0)
 		p->limit = 1;
+	p->per_second = p->per_second * 0.7 > SLOWEST ? p->per_second * 0.7 : SLOWEST;
 }
 
 unsigned pace_timeout_ms(const struct pace *p, unsigned in_flight, uint64_t block_bytes)

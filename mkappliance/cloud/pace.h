@@ -2,8 +2,9 @@
 /*
  * How many blocks are on their way at a time, how many begin in a second, and how long one may take: pure, the clock is the caller's.
  *
- * It begins with few, doubles each round trip until the service complains or more connections stop helping, and then adds one
- * a round; a complaint takes 30 % away (AIMD, as TCP does). A line that is full is seen by its latency: with twice the time of
+ * Both numbers come down by 30 % when the service complains, and go up a little with each block that it takes (AIMD, as TCP does).
+ * It begins with few connections, doubles each round trip until the service complains or more connections stop helping, and then adds one
+ * a round. A line that is full is seen by its latency: with twice the time of
  * the fastest blocks more connections would only make each slower, until they all run into their time limit.
  */
 #ifndef MKAPPLIANCE_CLOUD_PACE_H
@@ -20,6 +21,7 @@ struct pace {
 	unsigned limit;	    /* at a time, now */
 	unsigned max;	    /* at a time, ever */
 	bool starting;	    /* still doubling */
+	double per_second;  /* puts that may begin in a second, now */
 	double tokens;	    /* puts that may begin */
 	uint64_t tokens_ns; /* when they were counted */
 	unsigned round;	    /* successes of this round trip */

@@ -96,6 +96,44 @@ static void test_rate(void **state)
 	assert_in_range(begun, 9590, 9650);
 }
 
+/*
+ * A service that takes 20 a second: what it refuses is soon a small part of what is asked. A simulation in steps of a millisecond, each answer
+ * after 50 ms.
+ */
+static void test_throttled_service(void **state)
+{
+	struct pace p;
+	double tokens = 4;
+	unsigned in_flight = 0, taken = 0, refused = 0, asked[50] = {0};
+
+	(void)state;
+	pace_init(&p, 64, 1);
+	for (uint64_t ms = 1; ms < 60000; ms++) {
+		uint64_t now = ms * MS;
+		unsigned *answered = &asked[ms % 50];
+
+		tokens = tokens + 0.02 < 4 ? tokens + 0.02 : 4;
+		for (; *answered > 0; --*answered) {
+			in_flight--;
+			if (tokens >= 1) {
+				tokens -= 1;
+				taken++;
+				pace_success(&p, BLOCK, 50 * MS, now);
+			} else {
+				refused += ms > 10000;
+				pace_slow_down(&p, now);
+			}
+		}
+		while (in_flight < p.limit && pace_wait_ns(&p, now) == 0) {
+			pace_begin(&p, now);
+			in_flight++;
+			++*answered;
+		}
+	}
+	assert_in_range(taken, 1000, 1210);
+	assert_in_range(refused, 1, 500);
+}
+
 /* 64 blocks on 10 Mbit/s take 27 s each: the limit is not a fixed 20 s. */
 static void test_timeout(void **state)
 {
@@ -130,9 +168,13 @@ static void test_few(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_start),	  cmocka_unit_test(test_full_line),
-		cmocka_unit_test(test_slow_down), cmocka_unit_test(test_rate),
-		cmocka_unit_test(test_timeout),	  cmocka_unit_test(test_few),
+		cmocka_unit_test(test_start),
+		cmocka_unit_test(test_full_line),
+		cmocka_unit_test(test_slow_down),
+		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_throttled_service),
+		cmocka_unit_test(test_timeout),
+		cmocka_unit_test(test_few),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
