@@ -15,6 +15,16 @@
 
 static const struct retry_stats none;
 
+/* What this phase had to try again. */
+static struct retry_stats since(const struct meter *m, const struct retry_stats *now)
+{
+	struct retry_stats d = *now;
+
+	for (int i = 0; i < RETRY_REASONS; i++)
+		d.count[i] -= m->said.count[i];
+	return d;
+}
+
 void meter_start(struct meter *m, const char *name, uint64_t total)
 {
 	m->name = name;
@@ -86,8 +96,11 @@ void meter_text(const struct meter *m, uint64_t now_ns, unsigned width, const st
 	}
 	if (m->in_flight > 0)
 		buf_printf(ret, ", %u at a time", m->in_flight);
-	if (retries)
-		retry_stats_text(retries, &again);
+	if (retries) {
+		struct retry_stats d = since(m, retries);
+
+		retry_stats_text(&d, &again);
+	}
 	if (again.len > 0)
 		buf_printf(ret, ", again: %s", again.ptr);
 }
@@ -143,7 +156,7 @@ void meter_show(struct meter *m, unsigned in_flight, const struct retry_stats *r
 
 void meter_end(struct meter *m, const char *detail, const struct retry_stats *retries)
 {
-	_cleanup_buf_ struct buf text = {0};
+	_cleanup_buf_ struct buf text = {0}, again = {0};
 	uint64_t now = clock_ns(), sent = m->done - m->skipped;
 	double seconds = (double)(now - m->started_ns) / 1e9;
 
@@ -156,5 +169,13 @@ void meter_end(struct meter *m, const char *detail, const struct retry_stats *re
 			   (double)sent * LAYOUT_BLOCK / MIB / (seconds > 0.001 ? seconds : 0.001));
 	if (detail)
 		buf_printf(&text, "%s%s", text.len ? ", " : "", detail);
+	if (retries) {
+		struct retry_stats d = since(m, retries);
+
+		retry_stats_text(&d, &again);
+		m->said = *retries;
+	}
+	if (again.len > 0)
+		buf_printf(&text, "%sagain: %s", text.len ? ", " : "", again.ptr);
 	log_note("  %-24s %6.2f s  %s", m->name, seconds, text.ptr ? text.ptr : "");
 }

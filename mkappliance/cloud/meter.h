@@ -19,6 +19,7 @@ struct meter {
 	uint64_t skipped;     /* of these: they were there before */
 	uint64_t started_ns, shown_ns;
 	unsigned in_flight;
+	struct retry_stats said; /* what the phases before had to try again */
 };
 
 /* A phase of @total blocks of 512 KiB; 0: nothing is counted. One line "NAME ..." at its end by meter_end(). */
