@@ -61,10 +61,13 @@ void pace_success(struct pace *p, uint64_t bytes, uint64_t took_ns, uint64_t now
 		p->per_second + STEP < PACE_PUTS_PER_SECOND ? p->per_second + STEP : PACE_PUTS_PER_SECOND;
 	if (p->fastest_ns == 0 || took_ns < p->fastest_ns)
 		p->fastest_ns = took_ns;
+	if (p->round == 0 || took_ns < p->round_fastest_ns)
+		p->round_fastest_ns = took_ns;
 	if (++p->round < p->limit)
 		return;
 	p->round = 0;
-	if (took_ns > 2 * p->fastest_ns && p->limit >= PACE_START) {
+	/* Of a full line even the fastest of a round is late; one that is late among others is noise. */
+	if (p->round_fastest_ns > 2 * p->fastest_ns && p->limit >= PACE_START) {
 		p->starting = false;
 		return;
 	}

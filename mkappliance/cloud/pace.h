@@ -18,17 +18,17 @@
 #define PACE_START	     8u
 
 struct pace {
-	unsigned limit;	    /* at a time, now */
-	unsigned max;	    /* at a time, ever */
-	bool starting;	    /* still doubling */
-	double per_second;  /* puts that may begin in a second, now */
-	double tokens;	    /* puts that may begin */
-	uint64_t tokens_ns; /* when they were counted */
-	unsigned round;	    /* successes of this round trip */
-	uint64_t fastest_ns;
-	uint64_t slowed_ns;	  /* when it was last slowed down */
-	uint64_t first_ns, bytes; /* since when, and how much has arrived */
-	double rate;		  /* bytes a second, of the last seconds; 0: not known */
+	unsigned limit;			       /* at a time, now */
+	unsigned max;			       /* at a time, ever */
+	bool starting;			       /* still doubling */
+	double per_second;		       /* puts that may begin in a second, now */
+	double tokens;			       /* puts that may begin */
+	uint64_t tokens_ns;		       /* when they were counted */
+	unsigned round;			       /* successes of this round trip */
+	uint64_t fastest_ns, round_fastest_ns; /* of all, of this round */
+	uint64_t slowed_ns;		       /* when it was last slowed down */
+	uint64_t first_ns, bytes;	       /* since when, and how much has arrived */
+	double rate;			       /* bytes a second, of the last seconds; 0: not known */
 	uint64_t rate_ns, rate_bytes;
 };
 

@@ -52,6 +52,22 @@ static void test_full_line(void **state)
 	assert_int_equal(p.limit, 17);
 }
 
+/* A few late answers among quick ones are no full line. */
+static void test_noise(void **state)
+{
+	struct pace p;
+	uint64_t now = 1;
+
+	(void)state;
+	pace_init(&p, 64, now);
+	for (int round = 0; round < 3; round++) {
+		for (unsigned i = 0, n = p.limit; i < n; i++)
+			pace_success(&p, BLOCK, (i % 3 ? 900 : 100) * MS, now);
+		now += 1000 * MS;
+	}
+	assert_int_equal(p.limit, 64);
+}
+
 /* Throttled: 30 % less, once for all that was on its way together; then up by one a round. */
 static void test_slow_down(void **state)
 {
@@ -168,13 +184,10 @@ static void test_few(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_start),
-		cmocka_unit_test(test_full_line),
-		cmocka_unit_test(test_slow_down),
-		cmocka_unit_test(test_rate),
-		cmocka_unit_test(test_throttled_service),
-		cmocka_unit_test(test_timeout),
-		cmocka_unit_test(test_few),
+		cmocka_unit_test(test_start),	cmocka_unit_test(test_full_line),
+		cmocka_unit_test(test_noise),	cmocka_unit_test(test_slow_down),
+		cmocka_unit_test(test_rate),	cmocka_unit_test(test_throttled_service),
+		cmocka_unit_test(test_timeout), cmocka_unit_test(test_few),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
