@@ -20,6 +20,7 @@
 #include "module.h"
 #include "net.h"
 #include "network.h"
+#include "realtime.h"
 #include "record.h"
 #include "seal.h"
 #include "service.h"
@@ -87,6 +88,7 @@ static void prepare(const struct conf *c)
 	steps_end(STEP_SETUP);
 	load_root_modules(c);
 	attest_start(c);
+	realtime_start(&events);
 	steps_end(STEP_DRIVERS);
 }
 

@@ -202,7 +202,7 @@ static int run_tamper(struct test *t, struct error *err)
 	int r;
 
 	log_note("altered copies, %d at a time:", PARALLEL);
-	r = tamper_run(&t->host, &t->subject, PARALLEL, on_result, t, &t->tamper, err);
+	r = tamper_run(&t->host, &t->subject, &t->disks, PARALLEL, on_result, t, &t->tamper, err);
 	if (r >= 0 && !t->options->common.json)
 		print_table(&t->tamper, t->host.secure_boot);
 	return r;

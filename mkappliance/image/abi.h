@@ -100,6 +100,7 @@
  *   verified  root is mounted through dm-verity: "root_hash", "ms" since init, "verify" ("lazy"|"full"), "signature"
  *             ("kernel": it accepted it) with Signature=, and of these ms
  *             "modules_ms", "disk_ms" (until both partitions were there), "verity_ms", with "full" "read_ms", "mount_ms"
+ *   clock     the clock was set by the hypervisor's: "source" ("ptp_kvm"), "state" ("set"), "behind_us" or "ahead_us"
  *   data      the data volume is mounted: "device", "state" ("clean"|"repaired"|"formatted")
  *   network   an interface has got or lost an address: "interface", "state" ("up"|"lost"), with "up" "address" (with
  *             its bits). A lease that is renewed as it was makes no record
@@ -154,6 +155,7 @@
 
 #define ABI_EVENT_INIT	    "init"
 #define ABI_EVENT_VERIFIED  "verified"
+#define ABI_EVENT_CLOCK	    "clock"
 #define ABI_EVENT_DATA	    "data"
 #define ABI_EVENT_NETWORK   "network"
 #define ABI_EVENT_STARTED   "started"

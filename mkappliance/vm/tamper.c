@@ -72,6 +72,7 @@ static const struct tamper_case cases[] = {
 struct tamper {
 	struct machine_host *host;
 	const struct subject *subject;
+	const struct strlist *disks; /* NULL: none */
 	struct tamper_places places;
 	struct tamper_result results[CASE_COUNT];
 	size_t count;
@@ -194,13 +195,29 @@ static char *describe(const struct trial_report *r)
 	return xstrdup(r->steps[r->count - 1].detail);
 }
 
+/* Copies for one machine; *ret has their paths, those of a failure too. */
+static int copy_disks(const struct tamper *t, const char *name, struct strlist *ret, struct error *err)
+{
+	for (size_t i = 0; t->disks && i < t->disks->len; i++) {
+		_cleanup_close_ int fd = -1;
+		int r;
+
+		strlist_addf(ret, "%s/%s.data%zu", t->host->dir.path, name, i);
+		r = disk_copy(t->disks->ptr[i], ret->ptr[i], &fd, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int run_case(struct tamper *t, const struct tamper_case *c, struct tamper_result *ret,
 		    struct error *err)
 {
 	_cleanup_free_ char *copy = xasprintf("%s/%s.raw", t->host->dir.path, c->name);
 	_cleanup_free_ char *vars = xasprintf("%s/%s.vars", t->host->dir.path, c->name);
 	const struct subject altered = {copy, t->subject->manifest};
-	const struct trial_options options = {.vars = c->foreign_options ? vars : NULL};
+	_cleanup_strlist_ struct strlist disks = {0};
+	const struct trial_options options = {.vars = c->foreign_options ? vars : NULL, .disks = &disks};
 	_cleanup_trial_ struct trial_report report = {0};
 	uint64_t start = clock_ns();
 	int r = alter(t, c, copy, err);
@@ -208,7 +225,11 @@ static int run_case(struct tamper *t, const struct tamper_case *c, struct tamper
 	if (r >= 0 && c->foreign_options)
 		r = write_foreign_vars(t, vars, err);
 	if (r >= 0)
+		r = copy_disks(t, c->name, &disks, err);
+	if (r >= 0)
 		r = trial_run(t->host, &altered, &options, &report, err);
+	for (size_t i = 0; i < disks.len; i++)
+		(void)unlink(disks.ptr[i]);
 	(void)unlink(copy);
 	(void)unlink(vars);
 	if (r < 0)
@@ -258,11 +279,11 @@ static void make_report(struct tamper *t, struct tamper_report *ret)
 	*ret = report;
 }
 
-int tamper_run(struct machine_host *h, const struct subject *s, unsigned parallel,
-	       void (*on_result)(const struct tamper_result *result, void *data), void *data,
-	       struct tamper_report *ret, struct error *err)
+int tamper_run(struct machine_host *h, const struct subject *s, const struct strlist *disks,
+	       unsigned parallel, void (*on_result)(const struct tamper_result *result, void *data),
+	       void *data, struct tamper_report *ret, struct error *err)
 {
-	struct tamper t = {.host = h, .subject = s, .on_result = on_result, .data = data};
+	struct tamper t = {.host = h, .subject = s, .disks = disks, .on_result = on_result, .data = data};
 	int r = find_places(&t, err);
 
 	if (r < 0)

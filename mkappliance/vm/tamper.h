@@ -49,12 +49,13 @@ const char *tamper_outcome_name(enum tamper_outcome o);
 enum tamper_outcome tamper_outcome_of(const struct trial_report *r);
 
 /*
- * Runs all cases, @parallel machines at once. @on_result, when not NULL, is called after each by one thread
+ * Runs all cases, @parallel machines at once. Each gets copies of its own of @disks (from data_disks_open(); NULL: none), which
+ * are not written to. @on_result, when not NULL, is called after each by one thread
  * at a time. Returns 0 when all were run, whatever came of them.
  */
-int tamper_run(struct machine_host *h, const struct subject *s, unsigned parallel,
-	       void (*on_result)(const struct tamper_result *result, void *data), void *data,
-	       struct tamper_report *ret, struct error *err);
+int tamper_run(struct machine_host *h, const struct subject *s, const struct strlist *disks,
+	       unsigned parallel, void (*on_result)(const struct tamper_result *result, void *data),
+	       void *data, struct tamper_report *ret, struct error *err);
 void tamper_report_free(struct tamper_report *r);
 #define _cleanup_tamper_ __attribute__((cleanup(tamper_report_free)))
 

@@ -1,60 +1,142 @@
 # SPDX-License-Identifier: Apache-2.0
-"""bench boot: templates/nginx from power on to the first page."""
+"""bench boot: what a machine needs from power on to its first page, and what the init takes of it."""
 import json
 import os
+import random
+import re
 import shutil
 import statistics
+import subprocess
+import sys
 
 import measure
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TEMPLATES = os.path.join(os.path.dirname(os.path.dirname(HERE)), "templates")
 PREFIX = "mkappliance: "
+VERIFIED_BYTES = 192 << 20  # of the root that Verify=full reads
+STEPS = ("modules_ms", "disk_ms", "verity_ms", "mount_ms", "setup_ms", "drivers_ms", "seal_ms", "exec_ms")
 
 
-def records(path):
-    """The init's records in a console log, by event."""
+def records(text):
+    """The init's records in a console log, by event; of several the first."""
     found = {}
-    with open(path, encoding="utf-8", errors="replace") as f:
-        for line in f:
-            _, mark, text = line.partition(PREFIX + "{")
-            if mark:
-                record = json.loads("{" + text)
-                found[record["event"]] = record
+    for line in text.splitlines():
+        _, mark, rest = line.partition(PREFIX + "{")
+        if mark:
+            record = json.loads("{" + rest)
+            found.setdefault(record["event"], record)
     return found
 
 
-def boot(options, image, console):
+def build(options, template, output):
+    return json.loads(measure.run([options.tool, "build", template, "--output", output, "--json", "--quiet"]).output)["image"]
+
+
+def boot(options, image, output):
+    console = os.path.join(output, "console")
     result = json.loads(measure.run([options.tool, "test", image, "--json", "--keep-console=" + console]).output)
-    seen = records(console)
-    return {
-        "acceleration": result["acceleration"],
-        # Guest time: since the init started, and since the kernel did.
-        "verified_ms": seen["verified"]["ms"],
-        "init_t": seen["init"]["t"],
-        "ready_t": seen["ready"]["t"],
-        # Ours: from the start of the machine to the answer of the first probe.
-        "page_seconds": sum(step["seconds"] for step in result["steps"][:2]),
-    }
+    with open(console, encoding="utf-8", errors="replace") as f:
+        return result, f.read()
+
+
+def nginx(options, output):
+    """From power on to the first page."""
+    image = build(options, os.path.join(TEMPLATES, "nginx"), output)
+    runs = []
+    for _ in range(options.runs):
+        result, said = boot(options, image, output)
+        seen = records(said)
+        runs.append({"acceleration": result["acceleration"], "verified_ms": seen["verified"]["ms"], "init_t": seen["init"]["t"],
+                     "ready_t": seen["ready"]["t"],
+                     # Ours: from the start of the machine to the answer of the first probe.
+                     "page_seconds": sum(step["seconds"] for step in result["steps"][:2])})
+    median = {key: round(statistics.median(r[key] for r in runs), 3) for key in runs[0] if key != "acceleration"}
+    return median | {"acceleration": runs[0]["acceleration"]}
+
+
+def hello(options, output):
+    """templates/hello without a network: from the init's start to the program's, and where the time goes."""
+    directory = os.path.join(output, "hello")
+    os.makedirs(directory)
+    with open(os.path.join(TEMPLATES, "hello/appliance.conf"), encoding="utf-8") as f:
+        text = f.read()
+    program = os.path.join(os.path.dirname(options.tool), "hello")
+    text = text.replace("../../build/hello", program).replace("Network=dhcp", "Network=none")
+    with open(os.path.join(directory, "appliance.conf"), "w", encoding="utf-8") as f:
+        f.write(text[:text.index("[Test]")])
+    image = build(options, directory, output)
+    started = [records(boot(options, image, output)[1])["started"] for _ in range(options.runs)]
+    verified = [records(boot(options, image, output)[1])["verified"] for _ in range(1)]
+    middle = sorted(started, key=lambda r: r["total_ms"])[len(started) // 2]
+    return {"exec_ms": middle["total_ms"], "exec_ms_best": min(r["total_ms"] for r in started),
+            "exec_steps": {key: (verified[0] | middle).get(key) for key in STEPS}}
+
+
+def big_root(root, program):
+    """A root of VERIFIED_BYTES of noise, with dd and what it needs."""
+    for name in ("dev", "proc", "sys", "run", "tmp", "etc", "bin", "lib64", "lib/x86_64-linux-gnu"):
+        os.makedirs(os.path.join(root, name))
+    shutil.copy(program, os.path.join(root, "bin/measure_in"))
+    shutil.copy("/bin/dd", os.path.join(root, "bin/dd"))
+    for library in re.findall(r"(/\S+)", subprocess.run(["ldd", "/bin/dd"], capture_output=True, text=True, check=True).stdout):
+        shutil.copy(library, os.path.join(root, library.lstrip("/")))
+    with open(os.path.join(root, "noise"), "wb") as f:
+        for i in range(VERIFIED_BYTES >> 20):
+            f.write(random.Random(i).randbytes(1 << 20))
+
+
+def verify(options, output):
+    """Verify=full against dd of the same device, and the resident memory of process 1."""
+    directory = os.path.join(output, "verify")
+    program = os.path.join(output, "measure_in")
+    os.makedirs(directory)
+    subprocess.run(["musl-gcc", "-static", "-Os", "-o", program, os.path.join(HERE, "measure_in.c")], check=True)
+    big_root(os.path.join(directory, "root"), program)
+    with open(os.path.join(directory, "appliance.conf"), "w", encoding="utf-8") as f:
+        f.write("[Appliance]\nName=verify\nVersion=1\n[Base]\nSource=directory\nPath=root\nSuite=bookworm\n[Kernel]\n"
+                "Package=linux-image-cloud-amd64\nCommandLine=console=ttyS0\n[Init]\n"
+                f"Exec=/bin/measure_in {VERIFIED_BYTES}\nNetwork=none\nVerify=full\nReady=file:/tmp/none\nReadyTimeout=20s\n"
+                "[Sandbox]\nHideProcesses=no\n[Test]\nCPUs=2\n")
+    image = build(options, directory, output)
+    rates, resident = [], 0
+    for _ in range(options.runs + 1):  # the first one warms the page cache of the host
+        said = subprocess.run([options.tool, "boot", image, "--console", "--timeout", "200"], capture_output=True, text=True,
+                              errors="replace", check=False).stdout
+        dd = re.search(r"app: dd (\d+) ms of (\d+) bytes with (\d+) readers, status 0", said)
+        memory = re.search(r"app: resident (\d+)", said)
+        if not dd or not memory:
+            sys.exit("bench: the machine did not measure:\n" + said[-2000:])
+        read = records(said)["verified"]["read_ms"]
+        with open(image.replace(".raw", ".manifest.json"), encoding="utf-8") as f:
+            size = json.load(f)["verity"]["data_blocks"] * 4096
+        rates.append((size / read / 1049, int(dd[2]) / int(dd[1]) / 1049))  # bytes a ms in MiB a second
+        resident = max(resident, int(memory[1]))
+    ours = statistics.median(r[0] for r in rates[1:])
+    theirs = statistics.median(r[1] for r in rates[1:])
+    return {"verify_mib_s": round(ours, 1), "dd_mib_s": round(theirs, 1), "verify_of_dd": round(ours / theirs, 2),
+            "pid1_kib": resident}
 
 
 def run(options):
     output = os.path.join(options.dir, "output")
     shutil.rmtree(output, ignore_errors=True)
-    image = json.loads(measure.run([options.tool, "build", os.path.join(TEMPLATES, "nginx"), "--output", output,
-                                    "--json", "--quiet"]).output)["image"]
-    runs = [boot(options, image, os.path.join(output, "console")) for _ in range(options.runs)]
+    os.makedirs(output)
+    result = {"bench": "boot", "runs": options.runs, "processors": os.cpu_count()}
+    result |= hello(options, output) | verify(options, output) | nginx(options, output)
     shutil.rmtree(output)
-
-    result = {"bench": "boot", "runs": options.runs, "processors": os.cpu_count(),
-              "acceleration": runs[0]["acceleration"]}
-    for key in ("verified_ms", "init_t", "ready_t", "page_seconds"):
-        result[key] = round(statistics.median(r[key] for r in runs), 3)
     if options.json:
         print(json.dumps(result, indent=2))
         return
-    print(f"templates/nginx, median of {options.runs} boots ({result['acceleration']})")
-    print(f"kernel to init        {result['init_t']:8.2f} s of the guest")
-    print(f"init to verified root {result['verified_ms'] / 1000:8.2f} s of the guest")
-    print(f"kernel to ready       {result['ready_t']:8.2f} s of the guest")
-    print(f"power on to page      {result['page_seconds']:8.2f} s")
+    steps = ", ".join(f"{key[:-3]} {value}" for key, value in result["exec_steps"].items())
+    print(f"median of {options.runs} boots ({result['acceleration']}), times of the guest's clock but the last")
+    print("templates/hello without a network")
+    print(f"  init to the program's start {result['exec_ms']:8} ms (best {result['exec_ms_best']}; {steps})")
+    print(f"  resident memory of process 1{result['pid1_kib']:8} KiB")
+    print(f"Verify=full, a root of {VERIFIED_BYTES >> 20} MiB, 2 processors")
+    print(f"  read {result['verify_mib_s']:.1f} MiB/s, dd with as many readers {result['dd_mib_s']:.1f} MiB/s: {result['verify_of_dd']:.2f}")
+    print("templates/nginx")
+    print(f"  kernel to init              {result['init_t']:8.2f} s")
+    print(f"  init to verified root       {result['verified_ms'] / 1000:8.2f} s")
+    print(f"  kernel to ready             {result['ready_t']:8.2f} s")
+    print(f"  power on to page            {result['page_seconds']:8.2f} s")

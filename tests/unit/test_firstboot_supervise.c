@@ -4,9 +4,12 @@
 #include "../../firstboot/conf.h"
 #include "../../firstboot/envfile.h"
 #include "../../firstboot/lifetime.h"
+#include "../../firstboot/realtime.h"
 #include "../../firstboot/restart.h"
 #include "../../firstboot/seal.h"
 #include "unit.h"
+
+#include <errno.h>
 
 static void test_restarts_double(void **state)
 {
@@ -129,6 +132,24 @@ static void test_sysctl_path(void **state)
 	assert_string_equal(l.text, "/proc/sys/kernel/yama/ptrace_scope");
 }
 
+static void test_clock(void **state)
+{
+	int64_t offset = INT64_MAX;
+
+	(void)state;
+	assert_int_equal(realtime_decide(0, true), REALTIME_LEAVE);
+	assert_int_equal(realtime_decide(-99, true), REALTIME_LEAVE);
+	assert_int_equal(realtime_decide(100, true), REALTIME_STEP);
+	assert_int_equal(realtime_decide(-100, false), REALTIME_SLEW);
+	assert_int_equal(realtime_decide(500000, false), REALTIME_SLEW);
+	assert_int_equal(realtime_decide(-500001, false), REALTIME_STEP);
+	assert_int_equal(realtime_decide(INT64_C(1) << 60, true), REALTIME_STEP);
+	/* Against itself; how busy the machine is does not matter much to a minute. */
+	assert_int_equal(realtime_measure(CLOCK_REALTIME, &offset), 0);
+	assert_true(offset > -60000000 && offset < 60000000);
+	assert_int_equal(realtime_measure(12345, &offset), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -136,6 +157,7 @@ int main(void)
 		cmocka_unit_test(test_lifetime),	cmocka_unit_test(test_env_files),
 		cmocka_unit_test(test_env_nul),		cmocka_unit_test(test_cgroup_values),
 		cmocka_unit_test(test_limits),		cmocka_unit_test(test_sysctl_path),
+		cmocka_unit_test(test_clock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
