@@ -82,8 +82,7 @@ static void record_init(void)
 static void load_modules(void)
 {
 	for (size_t i = 0; i < conf.modules.len; i++) {
-		/* The last one comes back when what all of them found is there. */
-		int r = module_load(conf.modules.ptr[i], i + 1 < conf.modules.len);
+		int r = module_load(conf.modules.ptr[i]);
 
 		if (r < 0)
 			refuse(ABI_REFUSED_MODULE, "%s: %s", conf.modules.ptr[i], strerror(-r));

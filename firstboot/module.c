@@ -8,7 +8,7 @@
 
 #include "module.h"
 
-int module_load(const char *path, bool asynchronous)
+int module_load(const char *path)
 {
 	size_t len = strlen(path);
 	int flags = len > 3 && strcmp(path + len - 3, ".ko") == 0 ? 0 : MODULE_INIT_COMPRESSED_FILE;
@@ -17,8 +17,8 @@ int module_load(const char *path, bool asynchronous)
 
 	if (fd < 0)
 		return -errno;
-	if (syscall(SYS_finit_module, fd, asynchronous ? "async_probe" : "", flags) < 0 && errno != EEXIST &&
-	    errno != ENODEV && errno != EOPNOTSUPP)
+	if (syscall(SYS_finit_module, fd, "", flags) < 0 && errno != EEXIST && errno != ENODEV &&
+	    errno != EOPNOTSUPP)
 		r = -errno;
 	close(fd);
 	return r;

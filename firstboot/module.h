@@ -3,14 +3,13 @@
 #ifndef FIRSTBOOT_MODULE_H
 #define FIRSTBOOT_MODULE_H
 
-#include <stdbool.h>
-
 /*
  * Loads the module at @path (.ko, .ko.xz or .ko.zst, the latter two where the kernel unpacks them itself). 0
  * also when it is loaded or built in already (EEXIST) and when its hardware is not there (ENODEV), or is
- * but cannot do it (EOPNOTSUPP): what was needed from it will be missed by name. @asynchronous: its devices may appear
- * later, so that the next module does not wait for them.
+ * but cannot do it (EOPNOTSUPP): what was needed from it will be missed by name. Its
+ * devices are there when it returns, in the order of the bus: eth0 and eth1 are the same at every start, which "async_probe" would not
+ * keep.
  */
-int module_load(const char *path, bool asynchronous);
+int module_load(const char *path);
 
 #endif

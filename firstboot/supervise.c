@@ -62,7 +62,7 @@ enum supervise_phase supervise_phase(void)
 static void load_root_modules(const struct conf *c)
 {
 	for (size_t i = 0; i < c->root_modules.len; i++) {
-		int r = module_load(c->root_modules.ptr[i], false);
+		int r = module_load(c->root_modules.ptr[i]);
 
 		if (r < 0)
 			fail(ABI_FAILED_MODULE, "%s: %s", c->root_modules.ptr[i], strerror(-r));
