@@ -73,17 +73,15 @@ def hello(options, output):
             "exec_steps": {key: (verified[0] | middle).get(key) for key in STEPS}}
 
 
-def big_root(root, program):
-    """A root of VERIFIED_BYTES of noise, with dd and what it needs."""
-    for name in ("dev", "proc", "sys", "run", "tmp", "etc", "bin", "lib64", "lib/x86_64-linux-gnu"):
-        os.makedirs(os.path.join(root, name))
-    shutil.copy(program, os.path.join(root, "bin/measure_in"))
-    shutil.copy("/bin/dd", os.path.join(root, "bin/dd"))
-    for library in re.findall(r"(/\S+)", subprocess.run(["ldd", "/bin/dd"], capture_output=True, text=True, check=True).stdout):
-        shutil.copy(library, os.path.join(root, library.lstrip("/")))
-    with open(os.path.join(root, "noise"), "wb") as f:
+def big_root(directory, program):
+    """[Files] of VERIFIED_BYTES of noise, with dd and what it needs."""
+    with open(os.path.join(directory, "noise"), "wb") as f:
         for i in range(VERIFIED_BYTES >> 20):
             f.write(random.Random(i).randbytes(1 << 20))
+    libraries = subprocess.run(["ldd", "/bin/dd"], capture_output=True, text=True, check=True).stdout
+    copies = [("noise", "/noise"), (program, "/bin/measure_in"), ("/bin/dd", "/bin/dd")]
+    copies += [(path, path) for path in re.findall(r"(/\S+)", libraries)]
+    return "".join(f"Copy={source}:{target} mode=0755\n" for source, target in copies)
 
 
 def verify(options, output):
@@ -92,11 +90,11 @@ def verify(options, output):
     program = os.path.join(output, "measure_in")
     os.makedirs(directory)
     subprocess.run(["musl-gcc", "-static", "-Os", "-o", program, os.path.join(HERE, "measure_in.c")], check=True)
-    big_root(os.path.join(directory, "root"), program)
+    files = big_root(directory, program)
     with open(os.path.join(directory, "appliance.conf"), "w", encoding="utf-8") as f:
-        f.write("[Appliance]\nName=verify\nVersion=1\n[Base]\nSource=directory\nPath=root\nSuite=bookworm\n[Kernel]\n"
-                "Package=linux-image-cloud-amd64\nCommandLine=console=ttyS0\n[Init]\n"
-                f"Exec=/bin/measure_in {VERIFIED_BYTES}\nNetwork=none\nVerify=full\nReady=file:/tmp/none\nReadyTimeout=20s\n"
+        f.write("[Appliance]\nName=verify\nVersion=1\n[Base]\nSource=none\nSuite=bookworm\n[Files]\n" + files +
+                "[Kernel]\nPackage=linux-image-cloud-amd64\nCommandLine=console=ttyS0\n[Init]\n"
+                f"Exec=/bin/measure_in {VERIFIED_BYTES}\nNetwork=none\nCapabilities=all\nVerify=full\nReady=file:/tmp/none\nReadyTimeout=20s\n"
                 "[Sandbox]\nHideProcesses=no\n[Test]\nCPUs=2\n")
     image = build(options, directory, output)
     rates, resident = [], 0
