@@ -222,7 +222,7 @@ refuses() {
 exec=('[Init]' Exec=/bin/true)
 one() { printf '[Package]\nPath=%s.deb\n' "$1"; }
 
-mkdir -p "$tmp"/p/mka-{bad,post,file,arm,gone}
+mkdir -p "$tmp"/p/mka-{bad,post,file,arm,gone,after}
 check "missing dependency is named, and who needs it" eval 'deb mka-bad 1 "no-such-package (>= 2)" &&
 	refuses 1 "mka-bad: Depends: no-such-package (>= 2) but it is not installable" "$(one mka-bad)" "${exec[@]}"'
 failing_script() {
@@ -242,6 +242,26 @@ check "package that would remove one of the base" eval 'mkdir -p "$tmp/p/mka-gon
 	refuses 1 "conflicts with what the base has" "$(one mka-gone)" "${exec[@]}"'
 check "package of another architecture" eval 'arch=arm64 deb mka-arm 1 "" && refuses 2 "is for arm64, the appliance is amd64" "$(one mka-arm)" "${exec[@]}"'
 check "package that is cut" eval 'head -c 3000 "$tmp/mka-app.deb" >"$tmp/mka-cut.deb" && refuses 1 "mka-cut.deb" "$(one mka-cut)" "${exec[@]}"'
+killed() {
+	local pid
+	mkdir -p "$tmp/p/mka-slow/DEBIAN" && printf '#!/bin/sh\nexec sleep 986\n' >"$tmp/p/mka-slow/DEBIAN/postinst" && chmod 755 "$tmp/p/mka-slow/DEBIAN/postinst" &&
+		deb mka-slow 1 "" && template slow "$(one mka-slow)" "${exec[@]}" || return
+	"$mkappliance" build "$tmp/slow.conf" -o "$tmp/out" --quiet &
+	pid=$!
+	for ((i = 0; i < 600; i++)); do
+		pgrep -f '^sleep 986$' >/dev/null && break
+		sleep 0.1
+	done
+	kill -9 $pid
+	wait $pid 2>/dev/null
+	for ((i = 0; i < 100; i++)); do
+		pgrep -f '^sleep 986$' >/dev/null || break
+		sleep 0.1
+	done
+	# What it left goes with the next build that installs something.
+	! pgrep -f '^sleep 986$' && ! grep -q mkappliance/work /proc/self/mounts && deb mka-after 1 "" && template after "$(one mka-after)" "${exec[@]}" && build after
+}
+check "killed in the middle of a script: no process, no mount" killed
 check "nothing is mounted and nobody runs behind them" eval '! grep -q mkappliance/work /proc/self/mounts && [ -z "$(ls "${cache%/layers}/work" 2>/dev/null)" ]'
 
 # A unit of Debian's own that the init cannot start, and what the message says to do.

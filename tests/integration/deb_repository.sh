@@ -19,10 +19,11 @@ server=
 stop_server() { [ -z "$server" ] || kill "$server" 2>/dev/null; }
 at_exit stop_server
 
-deb() { # NAME DEPENDS DIRECTORY
+deb() { # NAME DEPENDS DIRECTORY [VERSION]
+	local version=${4:-1.0}
 	mkdir -p "$tmp/p/$1/DEBIAN" "$tmp/p/$1/usr/share/$1" "$3" && echo "$1" >"$tmp/p/$1/usr/share/$1/text" &&
-		printf 'Package: %s\nVersion: 1.0\nArchitecture: all\nMaintainer: T <t@example.org>\n%sDescription: t\n' "$1" "${2:+Depends: $2
-}" >"$tmp/p/$1/DEBIAN/control" && dpkg-deb --root-owner-group -b "$tmp/p/$1" "$3/$1_1.0_all.deb" >/dev/null
+		printf 'Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: T <t@example.org>\n%sDescription: t\n' "$1" "$version" "${2:+Depends: $2
+}" >"$tmp/p/$1/DEBIAN/control" && dpkg-deb --root-owner-group -b "$tmp/p/$1" "$3/$1_${version}_all.deb" >/dev/null
 }
 # index ROOT DIST-DIRECTORY COMPONENT-DIRECTORY: Packages of all that lies in ROOT/pool, and the Release of them.
 index() {
@@ -96,6 +97,23 @@ with open(sys.argv[2], "rb") as i, open(sys.argv[3], "wb") as o:
 }
 check "the image does not say where on this machine they were" sources
 check "again, offline" build --offline
+
+# The repository moves on; --locked asks for what it had, also where newer layers are in the cache.
+forget() { grep -lsE '"what": "(packages that are needed|package mka-app)"' "$XDG_CACHE_HOME"/mkappliance/layers/*.json | while read -r f; do rm -f "$f" "${f%.json}.tar"; done; }
+second_is() { python3 -c 'import json, sys; sys.exit(not any((p["name"], p["version"]) == ("mka-second", sys.argv[2]) for p in json.load(open(sys.argv[1]))["packages"]))' "$tmp/out/repo-1.manifest.json" "$1"; }
+cp "$tmp/out/repo-1.manifest.json" "$tmp/first.json"
+cp "$tmp/out/repo-1.raw" "$tmp/first.raw"
+moves_on() { deb mka-second "mka-first" "$tmp/repo/pool" 2.0 && index "$tmp/repo" dists/apps main/binary-amd64 && sign "$tmp/repo/dists/apps" good@example.org && forget && build && second_is 2.0; }
+check "the repository moves on, and a build with it" moves_on
+locked() { build --locked "$tmp/first.json" && second_is 1.0 && cmp "$tmp/first.raw" "$tmp/out/repo-1.raw"; }
+check "locked: the versions of the manifest, newer ones in the cache" locked
+locked_anew() { forget && locked; }
+check "locked: the versions of the manifest, fetched" locked_anew
+gone() {
+	rm "$tmp/repo/pool/mka-second_1.0_all.deb" && index "$tmp/repo" dists/apps main/binary-amd64 && sign "$tmp/repo/dists/apps" good@example.org && forget &&
+		fails_with 3 "package mka-second (all) is version 2.0, the manifest says 1.0" build --locked "$tmp/first.json"
+}
+check "locked: a version that is gone is named" gone
 
 refused() { # CODE TEXT LINE
 	template "$3"
