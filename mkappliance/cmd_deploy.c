@@ -416,6 +416,26 @@ static int destroy(const struct group_dir *d, struct error *err)
 	return r;
 }
 
+static int carry_out(struct deploy_options *o, const struct option_spec *options, const char *image,
+		     struct error *err)
+{
+	bool is_aws = o->to && strcmp(o->to, "aws") == 0;
+	_cleanup_group_dir_ struct group_dir d = {0};
+	int r;
+
+	if ((r = check_options(o, image, err)) < 0 || (r = check_provider(options, is_aws, err)) < 0)
+		return r;
+	if (is_aws)
+		return deploy_aws(o, image, err);
+	if ((r = group_dir_open(o->group, &d, err)) < 0)
+		return r;
+	if (o->foreground) {
+		r = group_dir_need(&d, err);
+		return r < 0 ? r : keeper_run(&d, err);
+	}
+	return o->destroy ? destroy(&d, err) : deploy(&d, o, image, err);
+}
+
 static int run(const struct command *self, int argc, char **argv, struct error *err)
 {
 	struct deploy_options o = {.size = UNSET, .interval = UNSET};
@@ -464,9 +484,7 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 		 &o.foreground},
 		{0},
 	};
-	_cleanup_group_dir_ struct group_dir d = {0};
 	const char *image = NULL;
-	bool is_aws;
 	size_t count;
 	int r;
 
@@ -475,18 +493,7 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 	r = cmd_parse(self, options, argc, argv, 0, 1, &image, &count, &o.common, err);
 	if (r != 0)
 		return r;
-	is_aws = o.to && strcmp(o.to, "aws") == 0;
-	if ((r = check_options(&o, image, err)) < 0 || (r = check_provider(options, is_aws, err)) < 0)
-		return r;
-	if (is_aws)
-		return deploy_aws(&o, image, err);
-	if ((r = group_dir_open(o.group, &d, err)) < 0)
-		return r;
-	if (o.foreground) {
-		r = group_dir_need(&d, err);
-		return r < 0 ? r : keeper_run(&d, err);
-	}
-	return o.destroy ? destroy(&d, err) : deploy(&d, &o, image, err);
+	return carry_out(&o, options, image, err);
 }
 
 const struct command cmd_deploy = {
