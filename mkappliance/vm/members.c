@@ -14,6 +14,7 @@
 #include "lib/io.h"
 #include "lib/log.h"
 #include "vm/host.h"
+#include "vm/workdir.h"
 
 #define VARS_MAX       ((size_t)64 << 20)
 #define MEMBER_MAX     4096u
@@ -133,20 +134,52 @@ static int read_member(struct running *n, struct error *err)
 	return 0;
 }
 
-/* What an earlier process started. One whose domain is gone is listed as ended: what its console says is the reason. */
+/* It was started; whoever finds it without this was killed in the middle of that. */
+static int mark_started(const struct running *n, struct error *err)
+{
+	_cleanup_free_ char *path = xasprintf("%s/started", n->dir);
+
+	return output_write_file(path, "", 0, err);
+}
+
+static bool was_started(const struct running *n)
+{
+	_cleanup_free_ char *path = xasprintf("%s/started", n->dir);
+
+	return access(path, F_OK) == 0;
+}
+
+/* Nothing of it counts: it is launched again. */
+static void forget(struct running *n)
+{
+	struct error ignored = ERROR_INIT;
+
+	workdir_end_all(n->dir);
+	(void)io_remove_tree(n->dir, &ignored);
+	running_free(n);
+}
+
+/*
+ * What an earlier process started. One whose domain is gone is listed as ended: what its console says is the reason. But one that it was
+ * just starting when it was killed has not failed.
+ */
 static void take_over(struct members *m, const char *id)
 {
 	struct running *n = running_new(m, id);
 	_cleanup_free_ char *name = domain_name(m, id);
-	_cleanup_free_ char *console = xasprintf("%s/console", n->dir);
 	struct error err = ERROR_INIT;
+	int r = read_member(n, &err);
 
-	if (read_member(n, &err) < 0 || access(console, F_OK) < 0) {
-		(void)io_remove_tree(n->dir, &err); /* we were killed before it was started */
-		running_free(n);
+	if (r == 0)
+		r = domain_attach(m->hypervisor, name, on_end, n, &n->domain, &err);
+	if (r < 0 && !was_started(n)) {
+		log_note("%s: was being started: %s", id, err.text);
+		forget(n);
 		return;
 	}
-	if (domain_attach(m->hypervisor, name, on_end, n, &n->domain, &err) < 0) {
+	if (r == 0 && mark_started(n, &err) < 0)
+		log_warning("%s", err.text);
+	if (r < 0) {
 		log_note("%s: %s", id, err.text);
 		n->ended = DOMAIN_CRASHED;
 	}
@@ -337,7 +370,10 @@ int members_launch(struct members *m, const struct member_launch *l, struct erro
 	r = choose_ports(n, l, err);
 	if (r == 0)
 		r = start(n, l, err);
+	if (r == 0)
+		r = mark_started(n, err);
 	if (r < 0) {
+		domain_free(steal_pointer(&n->domain));
 		(void)io_remove_tree(n->dir, &ignored);
 		running_free(n);
 		return r;

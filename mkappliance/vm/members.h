@@ -5,6 +5,7 @@
  *
  *   DIR/v/               root of the embedded libvirt
  *   DIR/m/ID/member      "PORT HEALTH-PORT IMAGE": written before the machine is started
+ *   DIR/m/ID/started     once it runs: without it, its start was broken off and does not count
  *   DIR/m/ID/vars.fd     its firmware variables
  *   DIR/m/ID/console     what it wrote to its console; begun anew when it has CONSOLE_MAX bytes
  *

@@ -57,7 +57,7 @@ static unsigned kill_all_from(const char *dir)
 }
 
 /* A qemu that is just being started may appear late: it needs the directory. */
-static void end_all_from(const char *dir)
+void workdir_end_all(const char *dir)
 {
 	for (int i = 0; i < KILL_ROUNDS && kill_all_from(dir) > 0; i++)
 		(void)poll(NULL, 0, 100);
@@ -66,7 +66,7 @@ static void end_all_from(const char *dir)
 /* Ends what runs from @dir and removes it. */
 static int clear_away(const char *dir, struct error *err)
 {
-	end_all_from(dir);
+	workdir_end_all(dir);
 	return io_remove_tree(dir, err);
 }
 
@@ -116,7 +116,7 @@ static int start_keeper(struct workdir *w, struct error *err)
 static void clear_left(const char *path)
 {
 	log_note("removing %s, left by a run that was killed", path);
-	end_all_from(path);
+	workdir_end_all(path);
 }
 
 int workdir_open(struct workdir *ret, struct error *err)

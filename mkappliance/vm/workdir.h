@@ -31,6 +31,8 @@ struct workdir {
  */
 int workdir_open(struct workdir *ret, struct error *err);
 void workdir_close(struct workdir *w);
+/* Kills every qemu of our own user that was started with something below @dir, of whoever's run it is. */
+void workdir_end_all(const char *dir);
 #define _cleanup_workdir_ __attribute__((cleanup(workdir_close)))
 
 #endif

@@ -90,7 +90,7 @@ check "the image that it runs" deploy "$v1"
 check "no previous image" fails_with 1 "no previous image" "$mkappliance" rollback --group "$group"
 check "drills have to be allowed" fails_with 1 "--allow-drill" "$mkappliance" drill --group "$group" terminate
 
-# The keeper is killed when the first new machine is on its way; whoever follows the deployment starts another one.
+# The keeper is killed when the first new machine is being started, and twice more; whoever follows the deployment starts another one.
 moves_under_load() {
 	local wrk keeper i status=0 deployment
 	wrk -t1 -c4 -d600s --timeout 20s "$url" >"$tmp/wrk.out" 2>&1 &
@@ -99,10 +99,13 @@ moves_under_load() {
 	deployment=$!
 	for ((i = 0; i < 300; i++)); do
 		[ "$(value deployment.phase)" != checkpoint ] || [ "$(json_get "$tmp/status.json" instances | grep -c '2\.0')" -eq 0 ] || break
-		sleep 0.2
+		sleep 0.1
 	done
-	keeper=$(keeper)
-	kill -9 "$keeper"
+	for i in 1 2 3; do
+		keeper=$(keeper)
+		[ -z "$keeper" ] || kill -9 "$keeper"
+		sleep 3.$i
+	done
 	wait $deployment || status=$?
 	kill -INT $wrk
 	wait $wrk
