@@ -18,7 +18,7 @@ static int compare_readings(const void *a, const void *b)
 const struct fleet_reading *controller_reading(const struct fleet_reading *readings, size_t count,
 					       const char *id)
 {
-	struct fleet_reading key;
+	struct fleet_reading key = {0};
 
 	if (!count)
 		return NULL;

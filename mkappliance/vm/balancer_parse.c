@@ -168,7 +168,7 @@ void balancer_parse(const char *text, struct balancer_report *ret)
 	char *rest = NULL;
 
 	for (char *line = strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		char *f[FIELDS_MAX];
+		char *f[FIELDS_MAX] = {0};
 
 		if (strncmp(line, "# pxname,", 9) == 0)
 			columns = find_columns(f, split(line + 2, ',', f));

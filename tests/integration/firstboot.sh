@@ -166,6 +166,7 @@ init=$(debugfs -R "bmap /usr/bin/reader 0" "$tmp/root.ext4" 2>/dev/null | tail -
 check "altered copies of it are made" make_copies || exit
 check "starts from a disk that comes late, serves, stops by the power button" full_life
 check "foreign command line" append_differs
+# shellcheck disable=SC2054 # qemu's own commas
 qemu=(-drive "if=none,id=copy,file=$tmp/data,format=raw,readonly=on" -device virtio-blk-pci,drive=copy)
 check "two disks with these PARTUUIDs" ends "$tmp/good" '"refused".*"ambiguous".*: vd[ab][12] and vd[ab][12]' "${boot_keys[@]}" "${hello[@]}"
 qemu=()

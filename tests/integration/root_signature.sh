@@ -215,12 +215,18 @@ check "openssl signs it" sign_elsewhere
 check "--attach-root-signature" elsewhere --attach-root-signature "$tmp/root-hash.p7s"
 check "the image is the one that is signed here" cmp "$tmp/elsewhere/signed-1.raw" "$image"
 printf '%064d' 0 >"$tmp/zero"
-check "a signature of another root hash" eval 'openssl smime -sign -binary -noattr -nocerts -in "$tmp/zero" -inkey "$keys/verity.key" -signer "$keys/verity.crt" -outform der -out "$tmp/zero.p7s" &&
-	fails_with 3 "is not a signature of this root hash" elsewhere --attach-root-signature "$tmp/zero.p7s"'
+of_another() {
+	openssl smime -sign -binary -noattr -nocerts -in "$tmp/zero" -inkey "$keys/verity.key" -signer "$keys/verity.crt" -outform der -out "$tmp/zero.p7s" &&
+		fails_with 3 "is not a signature of this root hash" elsewhere --attach-root-signature "$tmp/zero.p7s"
+}
+check "a signature of another root hash" of_another
 check "no signature at all" fails_with 3 "no detached PKCS#7" elsewhere --attach-root-signature "$tmp/root-hash"
 check "both at once" fails_with 2 "not both" elsewhere --attach-root-signature "$tmp/root-hash.p7s" --root-hash-out "$tmp/x"
 check "with a key in the template" fails_with 2 "VerityKey= signs the root hash here" "$mkappliance" build "$tmp/signed.conf" -o "$tmp/x" --root-hash-out "$tmp/x.hash"
-check "without a certificate" eval 'template bad "$debian" && fails_with 2 "VerityCertificate= is missing" "$mkappliance" build "$tmp/bad.conf" -o "$tmp/x" --root-hash-out "$tmp/x.hash"'
+without_certificate() {
+	template bad "$debian" && fails_with 2 "VerityCertificate= is missing" "$mkappliance" build "$tmp/bad.conf" -o "$tmp/x" --root-hash-out "$tmp/x.hash"
+}
+check "without a certificate" without_certificate
 check "none of which left a file" test ! -e "$tmp/x" -a ! -e "$tmp/x.hash"
 
 # ---- and what kernels do ----
