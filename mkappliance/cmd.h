@@ -65,6 +65,8 @@ extern const struct command cmd_attest;
 extern const struct command cmd_keygen;
 extern const struct command cmd_uefi_vars;
 extern const struct command cmd_upload;
+extern const struct command cmd_gc;
+extern const struct command cmd_aws_policy;
 #ifdef WITH_GUESTFS
 extern const struct command cmd_inspect;
 #endif

@@ -13,7 +13,7 @@
 
 static const struct command *const commands[] = {
 	&cmd_new,     &cmd_build,  &cmd_rebuild,   &cmd_verify, &cmd_sbom,     &cmd_pcrs,
-	&cmd_attest,  &cmd_keygen, &cmd_uefi_vars, &cmd_upload,
+	&cmd_attest,  &cmd_keygen, &cmd_uefi_vars, &cmd_upload, &cmd_gc,       &cmd_aws_policy,
 #ifdef WITH_GUESTFS
 	&cmd_inspect,
 #endif

@@ -167,10 +167,18 @@ int ec2_encryption_by_default(struct aws *a, const char *region, bool *ret, stru
 /* The regions that are enabled for the account. */
 int ec2_regions(struct aws *a, struct strlist *ret, struct error *err);
 
+/* Ids of images, and at the same place what refers to each: "instance i-...", "launch template NAME". An image may be there more than once. */
+struct ec2_uses {
+	struct strlist images, by;
+};
+
+void ec2_uses_free(struct ec2_uses *u);
+#define _cleanup_uses_ __attribute__((cleanup(ec2_uses_free)))
+
 /*
- * Ids of the images that something in the region refers to: instances that are not terminated, every version of every launch template (an SSM parameter in one is
- * resolved), launch configurations, and what groups name beside their template. May hold an id more than once.
+ * What in the region refers to images: instances that are not terminated, every version of every launch template (an SSM parameter in one is resolved),
+ * launch configurations, and what groups name beside their template.
  */
-int ec2_images_in_use(struct aws *a, const char *region, struct strlist *ret, struct error *err);
+int ec2_images_in_use(struct aws *a, const char *region, struct ec2_uses *ret, struct error *err);
 
 #endif

@@ -9,11 +9,11 @@
 struct listing {
 	const char *service, *action;
 	const char *token_path; /* where an answer has the next page's token */
-	void (*add)(const struct xml_node *root, struct strlist *ret);
+	void (*add)(const struct xml_node *root, struct ec2_uses *ret);
 };
 
 static int walk(struct aws *a, const char *region, const struct listing *l, const struct buf *more,
-		struct strlist *ret, struct error *err)
+		struct ec2_uses *ret, struct error *err)
 {
 	const struct aws_query q = {.service = l->service, .action = l->action, .region = region};
 	_cleanup_free_ char *token = NULL;
@@ -37,15 +37,25 @@ static int walk(struct aws *a, const char *region, const struct listing *l, cons
 	return 0;
 }
 
-static void add_text(const struct xml_node *n, const char *path, struct strlist *ret)
+void ec2_uses_free(struct ec2_uses *u)
 {
-	const char *value = xml_text(n, path);
-
-	if (value && *value)
-		strlist_add(ret, value);
+	strlist_free(&u->images);
+	strlist_free(&u->by);
 }
 
-static void add_instances(const struct xml_node *root, struct strlist *ret)
+/* @kind and the text at @name say what refers to the image at @image. */
+static void add(const struct xml_node *n, const char *image, const char *kind, const char *name,
+		struct ec2_uses *ret)
+{
+	const char *id = xml_text(n, image), *by = xml_text(n, name);
+
+	if (!id || !*id)
+		return;
+	strlist_add(&ret->images, id);
+	strlist_addf(&ret->by, "%s %s", kind, by ? by : "?");
+}
+
+static void add_instances(const struct xml_node *root, struct ec2_uses *ret)
 {
 	const struct xml_node *reservations = xml_find(root, "reservationSet");
 
@@ -53,65 +63,72 @@ static void add_instances(const struct xml_node *root, struct strlist *ret)
 		const struct xml_node *list = xml_find(r, "instancesSet");
 
 		for (const struct xml_node *i = xml_each(list, NULL); i; i = xml_each(list, i))
-			add_text(i, "imageId", ret);
+			add(i, "imageId", "instance", "instanceId", ret);
 	}
 }
 
-static void add_templates(const struct xml_node *root, struct strlist *ret)
+/* Ids of templates, for the next question. */
+static void add_templates(const struct xml_node *root, struct ec2_uses *ret)
 {
 	const struct xml_node *list = xml_find(root, "launchTemplates");
 
 	for (const struct xml_node *i = xml_each(list, NULL); i; i = xml_each(list, i))
-		add_text(i, "launchTemplateId", ret);
+		add(i, "launchTemplateId", "launch template", "launchTemplateName", ret);
 }
 
-static void add_versions(const struct xml_node *root, struct strlist *ret)
+static void add_versions(const struct xml_node *root, struct ec2_uses *ret)
 {
 	const struct xml_node *list = xml_find(root, "launchTemplateVersionSet");
 
 	for (const struct xml_node *i = xml_each(list, NULL); i; i = xml_each(list, i))
-		add_text(i, "launchTemplateData.imageId", ret);
+		add(i, "launchTemplateData.imageId", "launch template", "launchTemplateName", ret);
 }
 
-static void add_configurations(const struct xml_node *root, struct strlist *ret)
+static void add_configurations(const struct xml_node *root, struct ec2_uses *ret)
 {
 	const struct xml_node *list =
 		xml_find(root, "DescribeLaunchConfigurationsResult.LaunchConfigurations");
 
 	for (const struct xml_node *i = xml_each(list, NULL); i; i = xml_each(list, i))
-		add_text(i, "ImageId", ret);
+		add(i, "ImageId", "launch configuration", "LaunchConfigurationName", ret);
 }
 
 /* Images in the overrides of a mixed-instances policy (Strategy=ReplaceRootVolume needs them there). */
-static void add_groups(const struct xml_node *root, struct strlist *ret)
+static void add_groups(const struct xml_node *root, struct ec2_uses *ret)
 {
 	const struct xml_node *list = xml_find(root, "DescribeAutoScalingGroupsResult.AutoScalingGroups");
 
 	for (const struct xml_node *g = xml_each(list, NULL); g; g = xml_each(list, g)) {
 		const struct xml_node *o = xml_find(g, "MixedInstancesPolicy.LaunchTemplate.Overrides");
 
-		for (const struct xml_node *i = xml_each(o, NULL); i; i = xml_each(o, i))
-			add_text(i, "ImageId", ret);
+		for (const struct xml_node *i = xml_each(o, NULL); i; i = xml_each(o, i)) {
+			const char *id = xml_text(i, "ImageId"), *name = xml_text(g, "AutoScalingGroupName");
+
+			if (!id || !*id)
+				continue;
+			strlist_add(&ret->images, id);
+			strlist_addf(&ret->by, "group %s", name ? name : "?");
+		}
 	}
 }
 
 /* Every version, not only the default: a group may name any of them. */
-static int add_all_versions(struct aws *a, const char *region, struct strlist *ret, struct error *err)
+static int add_all_versions(struct aws *a, const char *region, struct ec2_uses *ret, struct error *err)
 {
 	static const struct listing templates = {"ec2", "DescribeLaunchTemplates", "nextToken",
 						 add_templates},
 				    versions = {"ec2", "DescribeLaunchTemplateVersions", "nextToken",
 						add_versions};
-	_cleanup_strlist_ struct strlist ids = {0};
+	_cleanup_uses_ struct ec2_uses found = {0};
 	_cleanup_buf_ struct buf page = {0};
 	int r;
 
 	form_add_number(&page, 200, "MaxResults");
-	r = walk(a, region, &templates, &page, &ids, err);
-	for (size_t i = 0; r == 0 && i < ids.len; i++) {
+	r = walk(a, region, &templates, &page, &found, err);
+	for (size_t i = 0; r == 0 && i < found.images.len; i++) {
 		_cleanup_buf_ struct buf form = {0};
 
-		form_add(&form, ids.ptr[i], "LaunchTemplateId");
+		form_add(&form, found.images.ptr[i], "LaunchTemplateId");
 		form_add(&form, "true", "ResolveAlias");
 		form_add_number(&form, 200, "MaxResults");
 		r = walk(a, region, &versions, &form, ret, err);
@@ -119,7 +136,7 @@ static int add_all_versions(struct aws *a, const char *region, struct strlist *r
 	return r;
 }
 
-int ec2_images_in_use(struct aws *a, const char *region, struct strlist *ret, struct error *err)
+int ec2_images_in_use(struct aws *a, const char *region, struct ec2_uses *ret, struct error *err)
 {
 	static const char *const states[] = {"pending", "running", "shutting-down", "stopping", "stopped"};
 	static const struct listing instances = {"ec2", "DescribeInstances", "nextToken", add_instances},

@@ -198,7 +198,7 @@ static int call_image(struct aws *a, char **arg, struct json *j, struct error *e
 	return r;
 }
 
-/* publish IMAGE NAME KMS REGION...: shared with an account, deprecated, protected, /tests/NAME set. KMS "-": none. */
+/* publish IMAGE NAME KMS REGION...: shared with an account, deprecated at $DEPRECATE, protected, /tests/NAME set. KMS "-": none. */
 static int call_publish(struct aws *a, char **arg, struct json *j, struct error *err)
 {
 	_cleanup_strlist_ struct strlist accounts = {0}, parameters = {0};
@@ -209,7 +209,7 @@ static int call_publish(struct aws *a, char **arg, struct json *j, struct error 
 			    .regions = regions,
 			    .tags = image_tags,
 			    .tag_count = 2,
-			    .deprecate = "2099-01-01T00:00:00.000Z",
+			    .deprecate = getenv("DEPRECATE"),
 			    .protect = true,
 			    .parameters = &parameters,
 			    .poll_ms = 50,
@@ -235,16 +235,25 @@ static int call_publish(struct aws *a, char **arg, struct json *j, struct error 
 	return r;
 }
 
+/* protect IMAGE */
+static int call_protect(struct aws *a, char **arg, struct json *j, struct error *err)
+{
+	(void)j;
+	return ec2_protect(a, NULL, arg[0], false, err);
+}
+
 /* in-use: what ec2_images_in_use() finds. */
 static int call_in_use(struct aws *a, char **arg, struct json *j, struct error *err)
 {
-	_cleanup_strlist_ struct strlist ids = {0};
+	_cleanup_uses_ struct ec2_uses uses = {0};
 	struct json *list = js_array_new();
-	int r = ec2_images_in_use(a, NULL, &ids, err);
+	int r = ec2_images_in_use(a, NULL, &uses, err);
 
 	(void)arg;
-	for (size_t i = 0; i < ids.len; i++)
-		js_append_string(list, ids.ptr[i]);
+	for (size_t i = 0; i < uses.images.len; i++) {
+		js_append_string(list, uses.images.ptr[i]);
+		js_append_string(list, uses.by.ptr[i]);
+	}
 	js_set(j, "images", list);
 	return r;
 }
@@ -256,7 +265,7 @@ static const struct {
 } calls[] = {
 	{"identity", 0, call_identity}, {"snapshot", 2, call_snapshot}, {"read", 1, call_read},
 	{"register", 2, call_register}, {"image", 1, call_image},	{"publish", 3, call_publish},
-	{"in-use", 0, call_in_use},
+	{"in-use", 0, call_in_use},	{"protect", 1, call_protect},
 };
 
 static int run(const struct config_options *o, int argc, char **argv, struct json *j, struct error *err)

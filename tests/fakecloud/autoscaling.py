@@ -277,6 +277,24 @@ class Service:
         page, token = self.page(sorted(rows, key=lambda g: g["name"]), parameters)
         return {"AutoScalingGroups": [self.group_row(g) for g in page], "NextToken": token}
 
+    # What groups had before launch templates; kept for what still refers to images by them.
+    def CreateLaunchConfiguration(self, caller, parameters):
+        self.allow(caller, "CreateLaunchConfiguration")
+        key = self.key(caller, parameters["LaunchConfigurationName"])
+        if self.world.store.get("launch-configurations", key):
+            raise ApiError("AlreadyExists", "Launch Configuration by this name already exists")
+        self.world.store.save("launch-configurations", key, {**parameters, "region": caller.region, "owner": caller.account})
+        return {}
+
+    def DescribeLaunchConfigurations(self, caller, parameters):
+        self.allow(caller, "DescribeLaunchConfigurations")
+        names = parameters.get("LaunchConfigurationNames")
+        rows = [c for c in self.world.store.all("launch-configurations") if c["region"] == caller.region
+                and c["owner"] == caller.account and (not names or c["LaunchConfigurationName"] in names)]
+        page, token = self.page(sorted(rows, key=lambda c: c["LaunchConfigurationName"]), parameters)
+        return {"LaunchConfigurations": [{k: c[k] for k in ("LaunchConfigurationName", "ImageId", "InstanceType")}
+                                         for c in page], "NextToken": token}
+
     def DescribeAutoScalingInstances(self, caller, parameters):
         self.allow(caller, "DescribeAutoScalingInstances")
         rows = []

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cloud/aws_policy.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "cloud/aws_upload.h"
+#include "lib/cleanup.h"
+
+#define RESOURCE_TAG "aws:ResourceTag/" TAG_OURS
+#define REQUEST_TAG  "aws:RequestTag/" TAG_OURS
+
+/* Actions by their names, which end in NULL. */
+static struct json *statement(const char *sid, const char *const *actions)
+{
+	struct json *s = js_object_new(), *list = js_array_new();
+
+	js_set_string(s, "Sid", sid);
+	js_set_string(s, "Effect", "Allow");
+	for (; *actions; actions++)
+		js_append_string(list, *actions);
+	js_set(s, "Action", list);
+	return s;
+}
+
+/* ARNs of all of a kind in every region; @kinds ends in NULL. Images and snapshots have no account in their ARN. */
+static void on_ec2(struct json *s, const struct aws_policy *p, const char *const *kinds)
+{
+	struct json *list = js_array_new();
+
+	for (; *kinds; kinds++) {
+		for (size_t i = 0; i < (p->regions->len ? p->regions->len : 1); i++) {
+			const char *region = p->regions->len ? p->regions->ptr[i] : "*";
+			_cleanup_free_ char *arn =
+				xasprintf("arn:aws%s:ec2:%s::%s/*",
+					  strncmp(region, "cn-", 3) == 0 ? "-cn" : "", region, *kinds);
+
+			js_append_string(list, arn);
+		}
+	}
+	js_set(s, "Resource", list);
+}
+
+static void only_if(struct json *s, const char *key)
+{
+	struct json *condition = js_object_new(), *equals = js_object_new();
+
+	js_set_string(equals, key, "1");
+	js_set(condition, "StringEquals", equals);
+	js_set(s, "Condition", condition);
+}
+
+static const char *const snapshots[] = {"snapshot", NULL}, *const images[] = {"image", NULL},
+			 *const both[] = {"image", "snapshot", NULL};
+
+static void add(struct json *list, const struct aws_policy *p, const char *sid, const char *const *actions,
+		const char *const *kinds, const char *key)
+{
+	struct json *s = statement(sid, actions);
+
+	if (kinds)
+		on_ec2(s, p, kinds);
+	else
+		js_set_string(s, "Resource", "*");
+	if (key)
+		only_if(s, key);
+	js_append(list, s);
+}
+
+static void add_upload(struct json *list, const struct aws_policy *p)
+{
+	static const char *const
+		look[] = {"ec2:DescribeImages", "ec2:DescribeSnapshots", "ec2:GetEbsEncryptionByDefault",
+			  NULL},
+		*const start[] = {"ebs:StartSnapshot", NULL}, *const blocks[] = {"ebs:PutSnapshotBlock",
+										 "ebs:CompleteSnapshot",
+										 "ebs:ListSnapshotBlocks",
+										 "ebs:ListChangedBlocks",
+										 "ebs:GetSnapshotBlock",
+										 NULL},
+		*const mark[] = {"ec2:CreateTags", NULL}, *const reg[] = {"ec2:RegisterImage", NULL},
+		*const clear[] = {"ec2:DeleteSnapshot", NULL};
+
+	add(list, p, "Look", look, NULL, NULL);
+	add(list, p, "Start", start, snapshots, REQUEST_TAG);
+	add(list, p, "Blocks", blocks, snapshots, RESOURCE_TAG);
+	add(list, p, "TagWhatIsMade", mark, both, REQUEST_TAG);
+	add(list, p, "TagOurs", mark, both, RESOURCE_TAG);
+	add(list, p, "Register", reg, images, REQUEST_TAG);
+	add(list, p, "RegisterOurSnapshot", reg, snapshots, RESOURCE_TAG);
+	if (!p->gc)
+		add(list, p, "ClearFailed", clear, snapshots, RESOURCE_TAG);
+}
+
+static void add_publish(struct json *list, const struct aws_policy *p)
+{
+	static const char *const copy[] = {"ec2:CopyImage", NULL},
+				 *const share[] = {"ec2:ModifyImageAttribute", "ec2:ModifySnapshotAttribute",
+						   "ec2:DescribeImageAttribute", NULL},
+				 *const deprecate[] = {"ec2:EnableImageDeprecation", NULL},
+				 *const protect[] = {"ec2:EnableImageDeregistrationProtection", NULL};
+
+	if (p->copy)
+		add(list, p, "Copy", copy, both, NULL);
+	if (p->share)
+		add(list, p, "Share", share, both, RESOURCE_TAG);
+	if (p->deprecate)
+		add(list, p, "Deprecate", deprecate, images, RESOURCE_TAG);
+	if (p->protect)
+		add(list, p, "Protect", protect, images, RESOURCE_TAG);
+}
+
+static void add_parameters(struct json *list, const struct aws_policy *p)
+{
+	static const char *const actions[] = {"ssm:PutParameter", "ssm:GetParameter", NULL};
+	struct json *s = statement("Parameters", actions), *arns = js_array_new();
+
+	for (size_t n = 0; n < p->parameters->len; n++) {
+		for (size_t i = 0; i < (p->regions->len ? p->regions->len : 1); i++) {
+			const char *region = p->regions->len ? p->regions->ptr[i] : "*";
+			_cleanup_free_ char *arn =
+				xasprintf("arn:aws%s:ssm:%s:%s:parameter%s",
+					  strncmp(region, "cn-", 3) == 0 ? "-cn" : "", region,
+					  p->account ? p->account : "*", p->parameters->ptr[n]);
+
+			js_append_string(arns, arn);
+		}
+	}
+	js_set(s, "Resource", arns);
+	js_append(list, s);
+}
+
+/* What EBS and EC2 do with a key in the caller's name ("Requirements for Amazon EBS encryption", Amazon EBS User Guide). */
+static void add_keys(struct json *list, const struct aws_policy *p)
+{
+	static const char *const actions[] = {"kms:DescribeKey",   "kms:GenerateDataKeyWithoutPlaintext",
+					      "kms:ReEncryptFrom", "kms:ReEncryptTo",
+					      "kms:Decrypt",	   NULL},
+				 *const grant[] = {"kms:CreateGrant", NULL};
+	struct json *use = statement("Keys", actions), *give = statement("KeysForServices", grant),
+		    *arns = js_array_new(), *condition = js_object_new(), *truth = js_object_new();
+
+	for (size_t i = 0; i < p->kms_keys->len; i++)
+		js_append_string(arns, p->kms_keys->ptr[i]);
+	js_set(give, "Resource", js_share(arns));
+	js_set(use, "Resource", arns);
+	js_set_string(truth, "kms:GrantIsForAWSResource", "true");
+	js_set(condition, "Bool", truth);
+	js_set(give, "Condition", condition);
+	js_append(list, use);
+	js_append(list, give);
+}
+
+static void add_gc(struct json *list, const struct aws_policy *p)
+{
+	static const char *const look[] = {"ec2:DescribeImages",
+					   "ec2:DescribeSnapshots",
+					   "ec2:DescribeInstances",
+					   "ec2:DescribeLaunchTemplates",
+					   "ec2:DescribeLaunchTemplateVersions",
+					   "autoscaling:DescribeLaunchConfigurations",
+					   "autoscaling:DescribeAutoScalingGroups",
+					   "ssm:GetParameters",
+					   NULL},
+				 *const remove[] = {"ec2:DeregisterImage", "ec2:DeleteSnapshot", NULL};
+
+	add(list, p, "LookForUses", look, NULL, NULL);
+	add(list, p, "Remove", remove, both, RESOURCE_TAG);
+}
+
+/* ---- what was asked for ---- */
+
+static bool only_of(const char *text, const char *more)
+{
+	for (; *text; text++)
+		if (!isalnum((unsigned char)*text) && !strchr(more, *text))
+			return false;
+	return true;
+}
+
+static int check(const struct aws_policy *p, struct error *err)
+{
+	for (size_t i = 0; i < p->regions->len; i++)
+		if (!*p->regions->ptr[i] || !only_of(p->regions->ptr[i], "-"))
+			return error_usage(err, "--region: '%s' is no region", p->regions->ptr[i]);
+	for (size_t i = 0; i < p->kms_keys->len; i++)
+		if (strncmp(p->kms_keys->ptr[i], "arn:", 4) != 0 || !only_of(p->kms_keys->ptr[i], ":/-_*"))
+			return error_usage(err,
+					   "--kms-key: '%s' is no ARN (arn:aws:kms:REGION:ACCOUNT:key/ID)",
+					   p->kms_keys->ptr[i]);
+	for (size_t i = 0; i < p->parameters->len; i++)
+		if (p->parameters->ptr[i][0] != '/' || !only_of(p->parameters->ptr[i], "/._-*"))
+			return error_usage(err, "--parameter: '%s' is no name of a parameter (/PART/PART)",
+					   p->parameters->ptr[i]);
+	if (p->account && (strlen(p->account) != 12 || strspn(p->account, "0123456789") != 12))
+		return error_usage(err, "--account: '%s' is not 12 digits", p->account);
+	return 0;
+}
+
+int aws_policy_json(const struct aws_policy *p, struct json **ret, struct error *err)
+{
+	struct json *j, *list;
+	int r = check(p, err);
+
+	if (r < 0)
+		return r;
+	j = js_object_new();
+	list = js_array_new();
+	js_set_string(j, "Version", "2012-10-17");
+	if (p->upload)
+		add_upload(list, p);
+	add_publish(list, p);
+	if (p->parameters->len)
+		add_parameters(list, p);
+	if (p->kms_keys->len)
+		add_keys(list, p);
+	if (p->gc)
+		add_gc(list, p);
+	js_set(j, "Statement", list);
+	*ret = j;
+	return 0;
+}
