@@ -63,7 +63,6 @@ static int call_credentials(const struct config_options *o, struct json *j, stru
 static int call_identity(struct aws *a, char **arg, struct json *j, struct error *err)
 {
 	unsigned times = *arg ? (unsigned)atoi(*arg) : 1, pause = *arg && arg[1] ? (unsigned)atoi(arg[1]) : 0;
-	_cleanup_buf_ struct buf b = {0};
 	struct sts_identity id;
 
 	for (unsigned i = 0; i < times; i++) {
@@ -77,8 +76,6 @@ static int call_identity(struct aws *a, char **arg, struct json *j, struct error
 	js_set_string(j, "account", id.account);
 	js_set_string(j, "arn", id.arn);
 	js_set_string(j, "region", aws_region(a));
-	retry_stats_text(aws_retries(a), &b);
-	js_set_string(j, "retries", b.len ? b.ptr : "");
 	return 0;
 }
 
@@ -87,7 +84,7 @@ static int call_snapshot(struct aws *a, char **arg, struct json *j, struct error
 {
 	const struct aws_tag tags[] = {{"mkappliance", "1"}, {"mkappliance:state", "uploading"}};
 	_cleanup_free_ char *data = xmalloc(EBS_BLOCK_SIZE),
-			    *token = xasprintf("calls-%s-%s", arg[0], arg[1]);
+			    *token = xasprintf("calls-%ju", (uintmax_t)clock_ns());
 	_cleanup_hasher_ struct hasher *all = hasher_new();
 	uint64_t lag = clock_ns() + EBS_LAG_START_NS;
 	unsigned count = (unsigned)atoi(arg[1]);
@@ -268,18 +265,33 @@ static const struct {
 	{"in-use", 0, call_in_use},	{"protect", 1, call_protect},
 };
 
+/* With what was tried again. RETRY_MS: the first pause at most. */
+static int run_call(size_t i, const struct config_options *o, char **argv, struct json *j, struct error *err)
+{
+	const char *pause = getenv("RETRY_MS");
+	struct retry_policy policy = retry_policy_default;
+	_cleanup_aws_ struct aws *a = NULL;
+	_cleanup_buf_ struct buf b = {0};
+	int r = aws_open(&(struct aws_options){.config = *o}, &a, err);
+
+	if (r < 0)
+		return r;
+	if (pause)
+		policy.base_ms = (unsigned)atoi(pause);
+	aws_set_policy(a, &policy);
+	r = calls[i].run(a, argv + 1, j, err);
+	retry_stats_text(aws_retries(a), &b);
+	js_set_string(j, "retries", b.len ? b.ptr : "");
+	return r;
+}
+
 static int run(const struct config_options *o, int argc, char **argv, struct json *j, struct error *err)
 {
 	if (argc > 0 && strcmp(argv[0], "credentials") == 0)
 		return call_credentials(o, j, err);
 	for (size_t i = 0; argc > 0 && i < sizeof(calls) / sizeof(calls[0]); i++) {
-		_cleanup_aws_ struct aws *a = NULL;
-		int r;
-
-		if (strcmp(calls[i].name, argv[0]) != 0 || argc <= calls[i].arguments)
-			continue;
-		r = aws_open(&(struct aws_options){.config = *o}, &a, err);
-		return r < 0 ? r : calls[i].run(a, argv + 1, j, err);
+		if (strcmp(calls[i].name, argv[0]) == 0 && argc > calls[i].arguments)
+			return run_call(i, o, argv, j, err);
 	}
 	return error_usage(err, "cloud_calls CALL ARGUMENT...");
 }
