@@ -202,7 +202,7 @@ static size_t take_header(char *data, size_t size, size_t n, void *user)
 		t->too_large = true;
 		return 0;
 	}
-	while (text && (data[text - 1] == '\n' || data[text - 1] == '\r'))
+	while (text && strchr(" \t\r\n", data[text - 1]))
 		text--;
 	if (text >= 5 && memcmp(data, "HTTP/", 5) == 0)
 		strlist_free(&t->reply.headers);
