@@ -8,6 +8,7 @@
 #include "cloud/aws_sts.h"
 #include "cloud/aws_upload.h"
 #include "lib/cleanup.h"
+#include "lib/interrupt.h"
 
 #define IN_USE_TRIES 6 /* a snapshot is in use for a moment after its image went */
 
@@ -245,7 +246,7 @@ static int delete_snapshot(struct aws *a, const char *region, const char *snapsh
 
 		if (r == 0 || i == IN_USE_TRIES || !strstr(err->text, "InvalidSnapshot.InUse"))
 			return r;
-		r = aws_sleep(i * UINT64_C(500000000), err);
+		r = interrupt_sleep(i * UINT64_C(500000000), err);
 		if (r < 0)
 			return r;
 	}
