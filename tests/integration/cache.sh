@@ -109,6 +109,6 @@ same_place() {
 		pids+=($!)
 	done
 	for p in "${pids[@]}"; do wait "$p" || return; done
-	"$mkappliance" verify "$tmp/place/synthetic-1.0.raw" --quiet && [ "$(find "$tmp/place" -type f | wc -l)" -eq 4 ]
+	"$mkappliance" verify "$tmp/place/synthetic-1.0.raw" --quiet && [ "$(find "$tmp/place" -type f | wc -l)" -eq 5 ]
 }
 check "three builds into one directory" calls_now 6 same_place
