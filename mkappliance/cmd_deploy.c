@@ -19,7 +19,7 @@
 #include "vm/host.h"
 #include "vm/subject.h"
 
-#define UNSET	    (~0u)
+#define UNSET	    ROLLOUT_UNSET
 #define SIZE	    2 /* of a group that is new */
 #define MEMORY_MIN  128
 #define PAUSE_MS    200
@@ -43,35 +43,6 @@ struct deploy_options {
 	bool foreground;
 	struct common_options common;
 };
-
-static const struct plan_option {
-	const char *name;
-	size_t offset;
-} plan_options[] = {
-	{"min_healthy", offsetof(struct rollout_plan, min_healthy)},
-	{"max_healthy", offsetof(struct rollout_plan, max_healthy)},
-	{"checkpoint", offsetof(struct rollout_plan, checkpoint)},
-	{"bake", offsetof(struct rollout_plan, bake)},
-	{"warmup", offsetof(struct rollout_plan, warmup)},
-	{"deadline", offsetof(struct rollout_plan, deadline)},
-	{"drain", offsetof(struct rollout_plan, drain)},
-	{"failures", offsetof(struct rollout_plan, failures)},
-	{"max_lifetime", offsetof(struct rollout_plan, max_lifetime)},
-};
-
-/* What was said of the plan, and nothing else. */
-static struct json *plan_changes(const struct rollout_plan *p)
-{
-	struct json *j = js_object_new();
-
-	for (size_t i = 0; i < sizeof(plan_options) / sizeof(plan_options[0]); i++) {
-		unsigned v = *(const unsigned *)(const void *)((const char *)p + plan_options[i].offset);
-
-		if (v != UNSET)
-			js_set_int(j, plan_options[i].name, v);
-	}
-	return j;
-}
 
 static bool parse_port(const char *text, uint16_t *ret)
 {
@@ -222,7 +193,7 @@ static int check_provider(const struct option_spec *options, bool aws, struct er
 
 static int deploy_aws(const struct deploy_options *o, const char *image, struct error *err)
 {
-	_cleanup_json_ struct json *changes = plan_changes(&o->plan);
+	_cleanup_json_ struct json *changes = rollout_plan_json(&o->plan);
 	struct aws_group_options a = {.group = o->group,
 				      .region = o->region,
 				      .profile = o->profile,
@@ -350,13 +321,13 @@ static struct json *deploy_request(const struct deploy_options *o, const char *i
 		js_set_int(j, "size", o->size);
 	if (o->allow_drill)
 		js_set_bool(j, "drill", true);
-	js_set(j, "plan", plan_changes(&o->plan));
+	js_set(j, "plan", rollout_plan_json(&o->plan));
 	return j;
 }
 
 static int check_plan(const struct group_dir *d, const struct deploy_options *o, struct error *err)
 {
-	_cleanup_json_ struct json *j = plan_changes(&o->plan);
+	_cleanup_json_ struct json *j = rollout_plan_json(&o->plan);
 	_cleanup_group_ struct group g = {.size = SIZE, .plan = ROLLOUT_PLAN_DEFAULT};
 	struct error ignored = ERROR_INIT;
 	int r;

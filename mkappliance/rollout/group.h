@@ -37,6 +37,9 @@ struct instance {
 	char reason[ROLLOUT_REASON_SIZE];
 };
 
+/* A member of a plan of which nothing was said: no value of one that is carried out. */
+#define ROLLOUT_UNSET (~0u)
+
 /* How careful a roll-out is. Seconds and per cent. */
 struct rollout_plan {
 	unsigned min_healthy; /* of the desired size that must serve at any time, 0 to 100 */

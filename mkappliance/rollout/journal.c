@@ -32,9 +32,12 @@ struct json *rollout_plan_json(const struct rollout_plan *p)
 {
 	struct json *j = js_object_new();
 
-	for (size_t i = 0; i < PLAN_FIELDS; i++)
-		js_set_int(j, plan_fields[i].name,
-			   *(const unsigned *)(const void *)((const char *)p + plan_fields[i].offset));
+	for (size_t i = 0; i < PLAN_FIELDS; i++) {
+		unsigned v = *(const unsigned *)(const void *)((const char *)p + plan_fields[i].offset);
+
+		if (v != ROLLOUT_UNSET)
+			js_set_int(j, plan_fields[i].name, v);
+	}
 	return j;
 }
 

@@ -18,7 +18,7 @@ int group_parse(const struct json *j, const char *name, struct group *ret, struc
 int journal_write(const char *path, const struct group *g, struct error *err);
 int journal_read(const char *path, struct group *ret, struct error *err);
 
-/* The members of a plan, as they stand in the journal and in a request. What @j does not name keeps its value in @ret. */
+/* The members of a plan, as they stand in the journal and in a request; those of ROLLOUT_UNSET are left out. What @j does not name keeps its value in @ret. */
 struct json *rollout_plan_json(const struct rollout_plan *p);
 int rollout_plan_parse(const struct json *j, struct rollout_plan *ret, struct error *err);
 
