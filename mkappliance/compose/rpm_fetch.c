@@ -54,6 +54,21 @@ static int copy_file(const struct rpm_job *job, const struct rpm_file *f, struct
 	return 0;
 }
 
+/*
+ * Left by a dnf that was killed: the number of a process of its sandbox. The next one would look for it among the host's, where it may be
+ * somebody's, and wait for that one to end.
+ */
+static void remove_stale_locks(const char *dir)
+{
+	static const char *const names[] = {"metadata_lock.pid", "download_lock.pid"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		_cleanup_free_ char *path = xasprintf("%s/%s", dir, names[i]);
+
+		(void)unlink(path);
+	}
+}
+
 /* dnf's cache of a list of repositories is used by one build at a time: its own locks do not see into a sandbox. */
 static int lock_metadata(const char *dir, int *ret, struct error *err)
 {
@@ -62,6 +77,7 @@ static int lock_metadata(const char *dir, int *ret, struct error *err)
 
 	if (fd < 0 || flock(fd, LOCK_EX) < 0)
 		return error_errno(err, -errno, "%s", path);
+	remove_stale_locks(dir);
 	*ret = steal_fd(&fd);
 	return 0;
 }

@@ -18,6 +18,7 @@
 
 #include "compose/directory.h"
 #include "compose/sandbox_internal.h"
+#include "lib/background.h"
 #include "lib/cleanup.h"
 #include "lib/interrupt.h"
 #include "lib/io.h"
@@ -229,7 +230,8 @@ static int start(struct run *run, struct error *err)
 		flags |= CLONE_NEWUSER;
 	if (pipe2(run->go, O_CLOEXEC) < 0 || pipe2(run->told, O_CLOEXEC) < 0)
 		return error_errno(err, -errno, "pipe of the sandbox");
-	/* fork(2) into name spaces. There is one thread here. */
+	/* fork(2) into name spaces, for a child that goes on in our code: there must be one thread here. */
+	background_settle();
 	run->pid = (pid_t)syscall(SYS_clone, (long)flags, NULL, NULL, NULL, NULL);
 	if (run->pid == 0)
 		child_main(run);

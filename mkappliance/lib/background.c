@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/background.h"
 
+/* Process-wide on purpose: a new process gets the state of all of them. */
+static struct background *running;
+
 static void *thread_main(void *arg)
 {
 	struct background *b = arg;
@@ -13,8 +16,31 @@ void background_start(struct background *b, int (*work)(void *user, struct error
 {
 	*b = (struct background){.work = work, .user = user, .err = ERROR_INIT};
 	b->threaded = pthread_create(&b->thread, NULL, thread_main, b) == 0;
-	if (!b->threaded)
+	if (!b->threaded) {
 		thread_main(b);
+		return;
+	}
+	b->next = running;
+	running = b;
+}
+
+static void join(struct background *b)
+{
+	struct background **p = &running;
+
+	if (!b->threaded)
+		return;
+	pthread_join(b->thread, NULL);
+	b->threaded = false;
+	while (*p != b)
+		p = &(*p)->next;
+	*p = b->next;
+}
+
+void background_settle(void)
+{
+	while (running)
+		join(running);
 }
 
 int background_wait(struct background *b, struct error *err)
@@ -23,8 +49,7 @@ int background_wait(struct background *b, struct error *err)
 
 	if (!b->work)
 		return 0;
-	if (b->threaded)
-		pthread_join(b->thread, NULL);
+	join(b);
 	r = b->result;
 	if (r < 0)
 		*err = b->err;

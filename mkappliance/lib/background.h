@@ -19,6 +19,7 @@ struct background {
 	bool threaded;
 	int result;
 	struct error err;
+	struct background *next; /* of those whose thread may still run */
 };
 
 /* Begins @work, which returns 0 or -errno with its error set. @user is the work's alone until background_wait(). */
@@ -29,5 +30,12 @@ int background_wait(struct background *b, struct error *err);
 
 /* The same for scopes: the result is lost. */
 void background_end(struct background *b);
+
+/*
+ * Waits until none of them runs; each result is kept for background_wait(). To be called before a process is made that goes on in our
+ * own code: what a thread has locked at that moment, in malloc(3) or in a library, stays locked in the new process for ever. Start,
+ * wait and settle are the main thread's alone.
+ */
+void background_settle(void);
 
 #endif

@@ -6,29 +6,17 @@
 # repository and a file, with their scriptlets. What cannot be seen so is a distribution as its vendor makes it.
 . "$(dirname "$0")/functions.sh"
 . tests/integration/synthetic.sh
-requires_sandbox
-requires python3
-requires dnf
 requires zypper
 requires rpmdb2solv libsolv-tools
-requires rpmbuild rpm
-requires createrepo_c createrepo-c
-requires gpg
 requires mke2fs e2fsprogs
 requires sfdisk fdisk
 requires guestfish guestfs-tools
 requires debugfs e2fsprogs
 [ "$(id -u)" -eq 0 ] || skip "needs root, to install into other roots"
 
-distribution=$PWD/build/rpm-distribution
-scripts/rpm-distribution "$distribution" >"$tmp/log" 2>&1 || {
-	echo "not ok the distribution is made"
-	tail -n 20 "$tmp/log"
-	exit 1
-}
+. tests/integration/rpm_repository.sh
 synthetic_inputs "$tmp/in"
 . tests/integration/disk_images.sh
-. tests/integration/rpm_packages.sh
 
 # ---- the managers as packages ----
 

@@ -79,6 +79,22 @@ check_skip() {
 	echo "skip $1: $2"
 }
 
+# within SECONDS COMMAND...: what has not ended by then hangs: it fails, with a table of its processes.
+within() {
+	local limit=$1 pid
+	shift
+	"$@" &
+	pid=$!
+	if ! timeout "$limit" tail --pid=$pid -s 0.1 -f /dev/null; then
+		echo "it has not ended within $limit s; its processes:"
+		# shellcheck disable=SC2016 # for awk
+		ps -eo pid,ppid,user:16,stat,etimes,wchan:24,args --forest | awk -v root=$pid '$1 == root || $2 in seen { seen[$1]; print }'
+		kill -TERM $pid
+		timeout 30 tail --pid=$pid -s 0.1 -f /dev/null || kill -KILL $pid
+	fi
+	wait $pid
+}
+
 # fails_with CODE TEXT COMMAND...: the command must end with that exit code and say TEXT on a line that begins with "mkappliance: ".
 fails_with() {
 	local code=$1 text=$2 output status=0

@@ -4,22 +4,9 @@
 # Source=rpm where dnf5 is the solver and rpm is of version 6: both as Debian's unstable has them, in a directory of their own. What comes
 # out has the packages that dnf 4 gives, and each refusal reads as it does there.
 . "$(dirname "$0")/functions.sh"
-requires_sandbox
-requires python3
 requires mmdebstrap
-requires dnf
-requires rpmbuild rpm
-requires createrepo_c createrepo-c
-requires gpg
 [ "$(id -u)" -eq 0 ] || skip "needs root, to go into another root"
-
-distribution=$PWD/build/rpm-distribution
-scripts/rpm-distribution "$distribution" >"$tmp/log" 2>&1 || {
-	echo "not ok the distribution is made"
-	tail -n 20 "$tmp/log"
-	exit 1
-}
-. tests/integration/rpm_packages.sh
+. tests/integration/rpm_repository.sh
 
 # A mirror that stands still has a list that is past its date.
 other=$tmp/other

@@ -4,20 +4,7 @@
 # build --locked on Source=rpm: the repository has moved on, and the build asks for the versions of the manifest; a version that is gone
 # is named.
 . "$(dirname "$0")/functions.sh"
-requires_sandbox
-requires python3
-requires dnf
-requires rpmbuild rpm
-requires createrepo_c createrepo-c
-requires gpg
-
-distribution=$PWD/build/rpm-distribution
-scripts/rpm-distribution "$distribution" >"$tmp/log" 2>&1 || {
-	echo "not ok the distribution is made"
-	tail -n 20 "$tmp/log"
-	exit 1
-}
-. tests/integration/rpm_packages.sh
+. tests/integration/rpm_repository.sh
 
 repository=$tmp/repository
 # thing VERSION: the package 'thing' of that version, into the repository.

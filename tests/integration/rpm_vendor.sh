@@ -4,24 +4,13 @@
 # An RPM that its vendor made and signed, with scriptlets, an account, a unit and configuration: Elasticsearch 2.0.0 as Maven Central has
 # it. It goes on the small distribution of scripts/rpm-distribution; nothing of it is run, which would need Java.
 . "$(dirname "$0")/functions.sh"
-requires_sandbox
-requires python3
-requires dnf
 requires mvn maven
-requires rpmbuild rpm
-requires createrepo_c createrepo-c
-requires gpg
 requires debugfs e2fsprogs
 requires mcopy mtools
 requires objcopy binutils
 requires cpio
 
-distribution=$PWD/build/rpm-distribution
-scripts/rpm-distribution "$distribution" >"$tmp/log" 2>&1 || {
-	echo "not ok the distribution is made"
-	tail -n 20 "$tmp/log"
-	exit 1
-}
+. tests/integration/rpm_repository.sh
 # What Maven has fetched stays in the build directory.
 artifact=org/elasticsearch/distribution/rpm/elasticsearch/2.0.0/elasticsearch-2.0.0.rpm
 vendor=$PWD/build/maven/$artifact

@@ -2,16 +2,19 @@
 #include "compose_fixture.h"
 
 #include <linux/capability.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "compose/cache.h"
 #include "compose/sandbox.h"
 #include "compose/sandbox_ids.h"
+#include "lib/background.h"
 #include "lib/cleanup.h"
 #include "lib/interrupt.h"
 #include "lib/io.h"
@@ -429,6 +432,46 @@ static void changed_base(void **state)
 		cached_free(&layers[i]);
 }
 
+static pthread_mutex_t library = PTHREAD_MUTEX_INITIALIZER; /* stands for a lock of malloc(3) or libcrypto */
+
+static int hold_library(void *user, struct error *err)
+{
+	(void)err;
+	pthread_mutex_lock(&library);
+	__atomic_store_n((bool *)user, true, __ATOMIC_RELAXED);
+	(void)nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+	pthread_mutex_unlock(&library);
+	return 0;
+}
+
+static int use_library(const struct sandbox *s, struct buf *note, void *data, struct error *err)
+{
+	(void)note;
+	(void)data;
+	if (pthread_mutex_trylock(&library) != 0)
+		return error_set(err, -EDEADLK, "it is locked, and here nobody is left to unlock it");
+	put(s, "done", "x", 0644);
+	return 0;
+}
+
+/* What another thread has locked when the sandbox starts would stay so in there. */
+static void beside_a_thread(void **state)
+{
+	_cleanup_(background_end) struct background thread = {0};
+	struct error err = ERROR_INIT;
+	struct cached c = CACHED_INIT;
+	bool held = false;
+
+	(void)state;
+	if (unavailable)
+		skip();
+	background_start(&thread, hold_library, &held);
+	while (!__atomic_load_n(&held, __ATOMIC_RELAXED))
+		(void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	assert_int_equal(make(NULL, 0, true, use_library, NULL, NULL, &c, &err), 0);
+	cached_free(&c);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -489,6 +532,7 @@ int main(void)
 		sandbox_test(walls),
 		sandbox_test(killed),
 		sandbox_test(changed_base),
+		sandbox_test(beside_a_thread),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
