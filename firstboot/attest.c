@@ -10,6 +10,7 @@
 #include "end.h"
 #include "file.h"
 #include "image/abi.h"
+#include "record.h"
 
 #define SECURITY "/sys/kernel/security"
 #define LOG	 SECURITY "/tpm0/binary_bios_measurements"
@@ -109,6 +110,14 @@ static int hand_over(const struct conf *c)
 	return 0;
 }
 
+/* What Attest=auto does without: nobody shall wonder later why no verifier is content. */
+static void record_missing(const char *what)
+{
+	record_begin(ABI_EVENT_ATTEST);
+	record_text("missing", what);
+	record_end();
+}
+
 void attest_start(const struct conf *c)
 {
 	bool must = c->attest == CONF_ATTEST_TPM;
@@ -120,11 +129,15 @@ void attest_start(const struct conf *c)
 	    (r = put_line("version", c->version)) < 0 || (r = put_line("root-hash", c->root_hash)) < 0)
 		fail(ABI_FAILED_SETUP, ATTEST_DIRECTORY ": %s", strerror(-r));
 	r = hand_over(c);
-	if (r == -ENOENT && !must)
+	if (r == -ENOENT && !must) {
+		record_missing("tpm");
 		return;
+	}
 	if (r < 0)
 		fail(ABI_FAILED_SETUP, "Attest=: no TPM 2.0, or it cannot be used: %s", strerror(-r));
 	r = put_log();
-	if (r < 0 && (must || r != -ENOENT))
+	if (r == -ENOENT && !must)
+		record_missing("eventlog");
+	else if (r < 0)
 		fail(ABI_FAILED_SETUP, "Attest=: the firmware's event log: %s", strerror(-r));
 }

@@ -12,7 +12,7 @@
 
 /*
  * When the drivers are there, and before the kernel is sealed. The user of the main service may use the TPM's resource manager then. With
- * Attest=tpm a machine without a TPM 2.0 or without a log ends in fail().
+ * Attest=tpm a machine without a TPM 2.0 or without a log ends in fail(); with auto it is recorded.
  */
 void attest_start(const struct conf *c);
 

@@ -122,6 +122,10 @@ static _Noreturn void refuse_table(const struct conf *c, const char *table, int 
 		       "no key that the kernel trusts made the signature of the root hash (is Secure Boot on, with its certificate?)");
 	if (c->signature && (error == -EKEYREJECTED || error == -EBADMSG))
 		refuse(ABI_REFUSED_SIGNATURE, "the signature is not of this root hash: %s", strerror(-error));
+	if (c->signature && error == -EINVAL)
+		refuse(ABI_REFUSED_SIGNATURE,
+		       "the kernel does not take the table '%s': Invalid argument (is CONFIG_DM_VERITY_VERIFY_ROOTHASH_SIG set?)",
+		       table);
 	refuse(ABI_REFUSED_VERITY, "the kernel does not take the table '%s': %s", table, strerror(-error));
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "check/bytes.h"
+#include "check/tpm_public.h"
 #include "image/measure.h"
 #include "lib/mem.h"
 
@@ -24,12 +25,6 @@ struct algorithms {
 	} list[ALGORITHMS_MAX];
 	size_t count;
 };
-
-static bool bank_of(uint16_t algorithm, enum bank *ret)
-{
-	*ret = algorithm == 0x000c ? BANK_SHA384 : BANK_SHA256;
-	return algorithm == 0x000b || algorithm == 0x000c;
-}
 
 /* TCG_PCR_EVENT with a TCG_EfiSpecIDEvent. */
 static int read_header(struct bytes *b, const char *name, struct algorithms *ret, struct event_log *l,
@@ -57,7 +52,7 @@ static int read_header(struct bytes *b, const char *name, struct algorithms *ret
 
 		ret->list[i].id = (uint16_t)bytes_le(&e, 2);
 		ret->list[i].size = (size_t)bytes_le(&e, 2);
-		if (!bank_of(ret->list[i].id, &bank))
+		if (!tpm_bank_of(ret->list[i].id, &bank))
 			continue;
 		if (ret->list[i].size != bank_size(bank) || l->has[bank])
 			return error_refuse(err, "%s: a wrong or second size of digests by %s", name,
@@ -88,7 +83,7 @@ static bool read_digests(struct bytes *b, const struct algorithms *a, struct ban
 			return false;
 		seen |= UINT32_C(1) << k;
 		digest = bytes_take(b, a->list[k].size);
-		if (digest && bank_of(id, &bank))
+		if (digest && tpm_bank_of(id, &bank))
 			memcpy(ret->b[bank], digest, bank_size(bank));
 	}
 	return true;

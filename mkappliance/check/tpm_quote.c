@@ -5,29 +5,11 @@
 #include <string.h>
 
 #include "check/bytes.h"
+#include "check/tpm_public.h"
 
-/* Part 2, sections 6.2, 6.3, 6.9 and 8.3. */
+/* Part 2, sections 6.2 and 6.9. */
 #define TPM_GENERATED_VALUE 0xff544347u
 #define TPM_ST_ATTEST_QUOTE 0x8018u
-#define TPM_ALG_RSA	    0x0001u
-#define TPM_ALG_SHA256	    0x000bu
-#define TPM_ALG_SHA384	    0x000cu
-#define TPM_ALG_NULL	    0x0010u
-#define TPM_ALG_RSASSA	    0x0014u
-#define TPM_ALG_RSAPSS	    0x0016u
-#define TPM_ALG_ECDSA	    0x0018u
-#define TPM_ALG_ECC	    0x0023u
-#define TPM_ECC_NIST_P256   0x0003u
-#define TPM_ECC_NIST_P384   0x0004u
-#define TPMA_FIXED_TPM	    (1u << 1)
-#define TPMA_RESTRICTED	    (1u << 16)
-#define TPMA_SIGN	    (1u << 18)
-
-static bool bank_of(uint64_t algorithm, enum bank *ret)
-{
-	*ret = algorithm == TPM_ALG_SHA384 ? BANK_SHA384 : BANK_SHA256;
-	return algorithm == TPM_ALG_SHA256 || algorithm == TPM_ALG_SHA384;
-}
 
 static int check_end(const struct bytes *b, const char *name, const char *what, struct error *err)
 {
@@ -54,7 +36,7 @@ static int read_selection(struct bytes *b, const char *name, struct tpm_quote *q
 			return error_refuse(err, "%s: selects PCRs above %d", name, TPM_PCRS - 1);
 		if (!s.mask)
 			continue;
-		if (!bank_of(algorithm, &s.bank))
+		if (!tpm_bank_of(algorithm, &s.bank))
 			return error_refuse(
 				err,
 				"%s: quotes PCRs of the bank 0x%04jx; nothing but sha256 and sha384 is predicted",
@@ -122,7 +104,7 @@ int tpm_signature_parse(const void *data, size_t len, const char *name, struct q
 			err,
 			"%s: not a signature by RSASSA, RSAPSS or ECDSA in TPM format (tpm2_quote -f tss)",
 			name);
-	if (!bank_of(hash, &s.hash))
+	if (!tpm_bank_of(hash, &s.hash))
 		return error_refuse(err, "%s: signed by the hash 0x%04jx; sha256 and sha384 are known here",
 				    name, (uintmax_t)hash);
 	s.r = bytes_tpm2b(&b, &s.r_len);
@@ -134,79 +116,22 @@ int tpm_signature_parse(const void *data, size_t len, const char *name, struct q
 	return r;
 }
 
-/* ---- TPM2B_PUBLIC ---- */
-
-/* TPMT_SYM_DEF_OBJECT, then TPMT_ASYM_SCHEME: of a signing key the first is none. */
-static void skip_schemes(struct bytes *b)
-{
-	if (bytes_be(b, 2) != TPM_ALG_NULL)
-		(void)bytes_take(b, 4);
-	if (bytes_be(b, 2) != TPM_ALG_NULL)
-		(void)bytes_take(b, 2);
-}
-
-static int read_rsa(struct bytes *b, const char *name, struct quote_key **ret, struct error *err)
-{
-	const uint8_t *n;
-	uint64_t exponent;
-	size_t len;
-	int r;
-
-	skip_schemes(b);
-	(void)bytes_be(b, 2); /* bits: as many as there are */
-	exponent = bytes_be(b, 4);
-	n = bytes_tpm2b(b, &len);
-	r = check_end(b, name, "the public key", err);
-	return r < 0 ? r : quote_key_rsa(n, len, (uint32_t)exponent, ret, err);
-}
-
-static int read_ecc(struct bytes *b, const char *name, struct quote_key **ret, struct error *err)
-{
-	size_t x_len, y_len;
-	const uint8_t *x, *y;
-	uint64_t curve;
-	int r;
-
-	skip_schemes(b);
-	curve = bytes_be(b, 2);
-	if (bytes_be(b, 2) != TPM_ALG_NULL)
-		(void)bytes_take(b, 2); /* TPMT_KDF_SCHEME */
-	x = bytes_tpm2b(b, &x_len);
-	y = bytes_tpm2b(b, &y_len);
-	r = check_end(b, name, "the public key", err);
-	if (r < 0)
-		return r;
-	if (curve != TPM_ECC_NIST_P256 && curve != TPM_ECC_NIST_P384)
-		return error_set(err, -EBADMSG, "a key of the curve 0x%04jx; P-256 and P-384 are known here",
-				 (uintmax_t)curve);
-	return quote_key_ec(curve == TPM_ECC_NIST_P384 ? 384 : 256, x, x_len, y, y_len, ret, err);
-}
+/* ---- the key ---- */
 
 static int read_public(const void *data, size_t len, const char *name, struct quote_key **ret,
 		       struct error *err)
 {
-	static const uint32_t wanted = TPMA_FIXED_TPM | TPMA_RESTRICTED | TPMA_SIGN;
-	struct bytes b = {.ptr = data, .left = len};
-	uint64_t type, attributes;
-	size_t policy_len;
+	struct tpm_public p;
+	int r = tpm_public_parse(data, len, name, &p, err);
 
-	if (bytes_be(&b, 2) != len - 2)
-		return error_refuse(err, "%s: neither a TPM's public key (TPM2B_PUBLIC) nor PEM", name);
-	type = bytes_be(&b, 2);
-	(void)bytes_be(&b, 2); /* nameAlg */
-	attributes = bytes_be(&b, 4);
-	(void)bytes_tpm2b(&b, &policy_len);
-	if (!b.ended && (attributes & wanted) != wanted)
+	if (r < 0)
+		return r;
+	if (!tpm_public_is_attestation_key(&p))
 		return error_refuse(
 			err,
 			"%s: not an attestation key: it is not restricted to what its TPM made, and fixed to it",
 			name);
-	if (type == TPM_ALG_RSA)
-		return read_rsa(&b, name, ret, err);
-	if (type == TPM_ALG_ECC)
-		return read_ecc(&b, name, ret, err);
-	return error_refuse(err, "%s: a key of the kind 0x%04jx; RSA and ECC are known here", name,
-			    (uintmax_t)type);
+	return tpm_public_key(&p, ret, err);
 }
 
 int tpm_key_parse(const void *data, size_t len, const char *name, struct quote_key **ret, struct error *err)

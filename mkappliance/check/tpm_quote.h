@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What tpm2_quote(1) writes: the quote (-m: TPMS_ATTEST), its signature (-s -f tss: TPMT_SIGNATURE) and the PCRs (-o); and the public half of
- * the attestation key (TPM2B_PUBLIC, or PEM). TPM 2.0 Library, Part 2: Structures, revision 1.59: sections 10.12.8, 11.3.4, 12.2.5; big endian.
+ * the attestation key (TPM2B_PUBLIC, see tpm_public.h, or PEM). TPM 2.0 Library, Part 2: Structures, revision 1.59: sections 10.12.8 and 11.3.4; big endian.
  * Parsers of untrusted bytes.
  */
 #ifndef MKAPPLIANCE_CHECK_TPM_QUOTE_H

@@ -29,6 +29,12 @@ struct kernel {
 	struct kernel_module
 		*root; /* Mode=appliance: loaded by stage 2 from the verified root; they are in the tree */
 	size_t root_len;
+	/*
+	 * [Sign] VerityRequired= alone: modules.builtin.modinfo, what the modules that are built in say of themselves as "NAME.KEY=VALUE", each
+	 * with a 0 at its end. NULL: the kernel comes without.
+	 */
+	void *builtin_info;
+	size_t builtin_info_len;
 };
 
 /* Something that went into the image, for the manifest. */

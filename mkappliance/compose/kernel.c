@@ -47,6 +47,7 @@ void kernel_free(struct kernel *k)
 	free(k->release);
 	free(k->path);
 	free(k->image);
+	free(k->builtin_info);
 	*k = (struct kernel){0};
 }
 
@@ -67,6 +68,17 @@ static int read_modules(struct kernel_source *s, struct error *err)
 	if (r == 0 && merge_find(s->m, builtin_path))
 		r = merge_read(s->m, builtin_path, MODULES_DEP_MAX, &builtin, &builtin_len, err);
 	return r < 0 ? r : modules_parse(dep, dep_len, builtin, builtin_len, s->release, &s->modules, err);
+}
+
+/* How the modules that are built in were configured, where somebody asks: nothing else tells. */
+static int read_builtin_info(const struct template *t, const struct kernel_source *s, struct kernel *k,
+			     struct error *err)
+{
+	_cleanup_free_ char *path = xasprintf("%s/modules.builtin.modinfo", s->dir ? s->dir : "");
+
+	if (!t->sign.verity_required || !merge_find(s->m, path))
+		return 0;
+	return merge_read(s->m, path, MODULES_DEP_MAX, &k->builtin_info, &k->builtin_info_len, err);
 }
 
 /* Reads one module; a compressed one is unpacked, because finit_module(2) of most kernels takes ELF only. */
@@ -262,6 +274,8 @@ int kernel_compose(const struct template *t, struct kernel_source *s, struct mer
 		r = read_modules(s, err);
 	if (r == 0)
 		r = choose_modules(t, s, k, err);
+	if (r == 0)
+		r = read_builtin_info(t, s, k, err);
 	if (r < 0)
 		return r;
 	hand_over(s, result);

@@ -156,6 +156,7 @@
 #define ABI_EVENT_INIT	    "init"
 #define ABI_EVENT_VERIFIED  "verified"
 #define ABI_EVENT_CLOCK	    "clock"
+#define ABI_EVENT_ATTEST    "attest"
 #define ABI_EVENT_DATA	    "data"
 #define ABI_EVENT_NETWORK   "network"
 #define ABI_EVENT_STARTED   "started"

@@ -14,10 +14,11 @@
 
 #define ANSWER_MAX ((size_t)ABI_SIGNATURE_MAX)
 
-/* The kernel's own name of the option, and the first that looks into .platform, where the firmware's db goes. */
-#define KERNEL_OPTION  "root_hash_sig_key_desc"
-#define PLATFORM_MAJOR 6
-#define PLATFORM_MINOR 12
+/* The kernel's own names of the option and of dm-verity's parameter for it, and the first that looks into .platform, where the firmware's db goes. */
+#define KERNEL_OPTION	 "root_hash_sig_key_desc"
+#define KERNEL_PARAMETER "require_signatures"
+#define PLATFORM_MAJOR	 6
+#define PLATFORM_MINOR	 12
 
 void root_signer_free(struct root_signer *s)
 {
@@ -77,13 +78,34 @@ int root_signer_open(const struct template *t, const char *attach, bool out, str
 
 /* ---- whether it will be accepted ---- */
 
+/*
+ * A dm-verity that is built in tells its parameters in modules.builtin.modinfo, and has one more with signatures (dm-verity-verify-sig.c). Of a
+ * kernel that tells nothing at all the init will see.
+ */
+static bool builtin_knows_signatures(const struct kernel *k)
+{
+	static const char prefix[] = "dm_verity.", parameter[] = "dm_verity.parm=" KERNEL_PARAMETER ":";
+	const char *at = k->builtin_info, *end = at + k->builtin_info_len;
+	bool is_there = false;
+
+	while (at < end) {
+		size_t len = strnlen(at, (size_t)(end - at));
+
+		is_there |= len >= strlen(prefix) && memcmp(at, prefix, strlen(prefix)) == 0;
+		if (len >= strlen(parameter) && memcmp(at, parameter, strlen(parameter)) == 0)
+			return true;
+		at += len + 1;
+	}
+	return !is_there;
+}
+
 static bool kernel_knows_signatures(const struct kernel *k)
 {
 	for (size_t i = 0; i < k->initrd_len; i++)
 		if (strcmp(k->initrd[i].name, "dm_verity") == 0)
 			return memmem(k->initrd[i].data, k->initrd[i].len, KERNEL_OPTION,
 				      strlen(KERNEL_OPTION));
-	return true; /* it is built in: the init will see */
+	return !k->builtin_info || builtin_knows_signatures(k);
 }
 
 static bool kernel_asks_firmware(const struct kernel *k)

@@ -8,12 +8,17 @@
 #include <openssl/x509.h>
 
 #include "image/sign.h"
+#include "image/sign_quote.h"
 
 struct signer {
 	EVP_PKEY *key;
 	X509 *certificate;
 	unsigned char *der;
 	size_t der_len;
+};
+
+struct quote_key {
+	EVP_PKEY *key;
 };
 
 static inline void pkcs7_freep(PKCS7 **p)
@@ -36,6 +41,9 @@ int sign_read_key(const char *key, EVP_PKEY **ret, struct error *err);
 int sign_read_public_key(const char *path, EVP_PKEY **ret, struct error *err);
 /* The same from memory. NULL: neither is there. */
 EVP_PKEY *sign_parse_public_key(const void *pem, size_t len);
+
+/* Takes @key over, also on failure; NULL: libcrypto said no. Too few bits or another curve than P-256 and P-384: -EBADMSG. */
+int quote_key_take(EVP_PKEY *key, struct quote_key **ret, struct error *err);
 
 /* PKCS#7 with one signer and SHA-256, nothing signed yet. NULL: see libcrypto's queue. */
 PKCS7 *sign_pkcs7_new(const struct signer *s, PKCS7_SIGNER_INFO **ret_info);

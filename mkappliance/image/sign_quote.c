@@ -16,10 +16,6 @@
 #define RSA_MAX		1024u
 #define EXPONENT_COMMON 65537u
 
-struct quote_key {
-	EVP_PKEY *key;
-};
-
 static bool is_strong(const EVP_PKEY *key)
 {
 	int kind = EVP_PKEY_get_base_id(key), bits = EVP_PKEY_get_bits(key);
@@ -28,16 +24,15 @@ static bool is_strong(const EVP_PKEY *key)
 	       (kind == EVP_PKEY_EC && (bits == 256 || bits == 384));
 }
 
-/* Takes @key over, also on failure; NULL: libcrypto said no. */
-static int make_key(EVP_PKEY *key, struct quote_key **ret, struct error *err)
+int quote_key_take(EVP_PKEY *key, struct quote_key **ret, struct error *err)
 {
 	if (!key)
-		return sign_crypto_error(err, -EBADMSG, "attestation key");
+		return sign_crypto_error(err, -EBADMSG, "public key");
 	if (!is_strong(key)) {
 		EVP_PKEY_free(key);
 		return error_set(
 			err, -EBADMSG,
-			"the attestation key is neither RSA of %d bits and more nor of the curves P-256 and P-384",
+			"the key is neither RSA of %d bits and more nor of the curves P-256 and P-384",
 			SIGN_RSA_BITS_MIN);
 	}
 	*ret = xcalloc(1, sizeof(**ret));
@@ -49,7 +44,7 @@ int quote_key_pem(const void *pem, size_t len, struct quote_key **ret, struct er
 {
 	EVP_PKEY *key = sign_parse_public_key(pem, len);
 
-	return key ? make_key(key, ret, err)
+	return key ? quote_key_take(key, ret, err)
 		   : error_set(err, -EBADMSG, "neither a public key nor a certificate in PEM");
 }
 
@@ -80,7 +75,7 @@ int quote_key_rsa(const uint8_t *n, size_t len, uint32_t exponent, struct quote_
 	OSSL_PARAM_BLD_free(build);
 	BN_free(modulus);
 	BN_free(e);
-	return make_key(key, ret, err);
+	return quote_key_take(key, ret, err);
 }
 
 int quote_key_ec(unsigned bits, const uint8_t *x, size_t x_len, const uint8_t *y, size_t y_len,
@@ -100,7 +95,7 @@ int quote_key_ec(unsigned bits, const uint8_t *x, size_t x_len, const uint8_t *y
 			key = from_parameters("EC", build);
 	}
 	OSSL_PARAM_BLD_free(build);
-	return make_key(key, ret, err);
+	return quote_key_take(key, ret, err);
 }
 
 void quote_key_free(struct quote_key *k)

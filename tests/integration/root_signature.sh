@@ -31,6 +31,7 @@ tr -d '\0' </dev/vda4 | sed 's/.*"signature":"\([^"]*\)".*/\1/' | base64 -d >/ru
 hash=$(tr -d '\0' </dev/vda4 | sed 's/.*"rootHash":"\([^"]*\)".*/\1/')
 head -c 300 /run/good >/run/bad
 tail -c +301 /run/good | tr '\000-\377' '\001-\377\000' >>/run/bad
+echo "attest:" /run/mkappliance/*
 # The partitions themselves are in use.
 cat /dev/vda2 >/tmp/root
 cat /dev/vda3 >/tmp/tree
@@ -63,6 +64,8 @@ Exec=/bin/sh /check
 Environment=PATH=/usr/bin:/bin:/usr/sbin:/sbin
 Capabilities=all
 Network=none
+[Attest]
+Use=auto
 [Sandbox]
 Lockdown=none
 [Sign]
@@ -192,6 +195,15 @@ old_kernel() {
 ModulesDirectory=$to" "${own[@]}" && fails_with 2 "cannot verify signatures of root hashes" "$mkappliance" build "$tmp/bad.conf" -o "$tmp/out"
 }
 check "a kernel that cannot verify it" old_kernel
+# The same with dm-verity built in: what it says of itself is in modules.builtin.modinfo.
+old_builtin() {
+	local to=$tmp/old/${debian##*/}
+	sed -i '/^kernel\/drivers\/md\/dm-verity\.ko:/d' "$to/modules.dep" && echo kernel/drivers/md/dm-verity.ko >>"$to/modules.builtin" &&
+		printf 'dm_verity.license=GPL\0dm_verity.parm=prefetch_cluster:x\0' >>"$to/modules.builtin.modinfo" &&
+		fails_with 2 "cannot verify signatures of root hashes" "$mkappliance" build "$tmp/bad.conf" -o "$tmp/out" &&
+		printf 'dm_verity.parm=require_signatures:x\0' >>"$to/modules.builtin.modinfo" && "$mkappliance" build "$tmp/bad.conf" -o "$tmp/builtin" --quiet
+}
+check "nor can one that has dm-verity built in, unless it says so" old_builtin
 check "and none of them left an image" test ! -e "$tmp/out/bad-1.raw"
 
 # ---- signed elsewhere ----
@@ -250,6 +262,8 @@ check "a machine with its certificate boots" boot signed --secure-boot "$keys"
 check "the kernel has accepted the signature" says '"verified", .*"signature": "kernel"'
 check "as it does when veritysetup asks" says '^app: veritysetup, good: 0'
 check "which it refuses a broken one" says '^app: veritysetup, bad: [1-9]'
+check "[Attest] Use=auto on a machine without a TPM: it says so" says '"event": "attest", .*"missing": "tpm"'
+check "and starts, with what there is" says '^app: attest: /run/mkappliance/name /run/mkappliance/root-hash /run/mkappliance/version\s*$'
 check "a broken signature is refused" kernel_refuses broken "" --secure-boot "$keys"
 check "that of another root hash is refused" kernel_refuses moved "the signature is not of this root hash" --secure-boot "$keys"
 check "none is refused" kernel_refuses empty ".* holds no signature" --secure-boot "$keys"

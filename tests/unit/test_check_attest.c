@@ -288,7 +288,7 @@ static void test_refused(void **state)
 	load("key-not-restricted", "", &f.key, &f.in.key);
 	refuses(&f, "not an attestation key");
 	load("key-point-not-on-curve", "", &f.key, &f.in.key);
-	refuses(&f, "attestation key");
+	refuses(&f, "public key: point is not on curve");
 	load("rsa-rsassa.tss", "", &f.key, &f.in.key);
 	f.manifest.pcrs.known = false;
 	refuses(&f, "the manifest has no PCRs");
