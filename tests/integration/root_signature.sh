@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The signature of the root hash: what systemd-dissect, OpenSSL and veritysetup say of it, and what kernels do with a good one, with one of
-# another root hash and with one by a key that they do not know. The kernel's keys come from the firmware's variables, with Secure Boot on.
+# The signature of the root hash: what systemd-dissect, systemd-veritysetup, OpenSSL and veritysetup say of it, and what kernels do with a
+# good one, with one of another root hash and with one by a key that they do not know. The kernel's keys come from the firmware's variables, with Secure Boot on.
 . "$(dirname "$0")/functions.sh"
 . tests/integration/archive.sh
 requires qemu-system-x86_64 qemu-system-x86
@@ -24,9 +24,9 @@ program() {
 	done
 }
 
-# In the machine the kernel's dm-verity is asked once more by somebody else's program: with the signature, and with a broken one.
+# In the machine the kernel's dm-verity is asked once more by somebody else's programs: with the signature, and with a broken one.
 make_base() {
-	mkdir -p "$tmp"/base/{dev,proc,sys,run,tmp,var,etc,bin} && cat >"$tmp/base/check" <<'SH'
+	mkdir -p "$tmp"/base/{dev,proc,sys,run,tmp,var,etc,bin,mnt,efi} && cat >"$tmp/base/check" <<'SH'
 tr -d '\0' </dev/vda4 | sed 's/.*"signature":"\([^"]*\)".*/\1/' | base64 -d >/run/good
 hash=$(tr -d '\0' </dev/vda4 | sed 's/.*"rootHash":"\([^"]*\)".*/\1/')
 head -c 300 /run/good >/run/bad
@@ -38,10 +38,20 @@ cat /dev/vda3 >/tmp/tree
 for signature in good bad; do
 	veritysetup open /tmp/root $signature /tmp/tree $hash --root-hash-signature=/run/$signature 2>&1
 	echo "veritysetup, $signature: $?"
+	/lib/systemd/systemd-veritysetup attach systemd-$signature /tmp/root /tmp/tree $hash root-hash-signature=/run/$signature 2>&1
+	echo "systemd-veritysetup, $signature: $?"
 done
+# The whole disk, as somebody finds it who mounts images.
+loop=$(losetup -f --show -r -P /dev/vda)
+systemd-dissect --read-only --mount $loop /mnt 2>&1 && [ -s /mnt/check ]
+echo "systemd-dissect: $?"
+systemd-dissect --umount /mnt 2>&1 # which gives the loop device back
+loop=$(losetup -f --show -r -P /dev/vda)
+systemd-dissect --read-only --mount --root-hash=$hash --root-hash-sig=/run/bad $loop /mnt 2>&1
+echo "systemd-dissect, bad: $?"
 SH
 	program "$tmp/base" "$(realpath "$(command -v dash)")" /usr/bin/cat /usr/bin/tr /usr/bin/base64 /usr/bin/head /usr/bin/tail "$(realpath "$(command -v sed)")" \
-		"$(realpath "$(command -v veritysetup)")" && ln -sf "$(realpath "$(command -v dash)")" "$tmp/base/bin/sh"
+		"$(realpath "$(command -v veritysetup)")" /lib/systemd/systemd-veritysetup "$(realpath "$(command -v systemd-dissect)")" "$(realpath "$(command -v losetup)")" && ln -sf "$(realpath "$(command -v dash)")" "$tmp/base/bin/sh"
 }
 
 # template NAME KERNEL-LINES [SIGN-LINE...]
@@ -58,7 +68,7 @@ Path=base
 [Kernel]
 $kernel
 CommandLine=console=ttyS0
-Modules=loop
+Modules=loop vfat nls_cp437 nls_ascii
 [Init]
 Exec=/bin/sh /check
 Environment=PATH=/usr/bin:/bin:/usr/sbin:/sbin
@@ -262,6 +272,9 @@ check "a machine with its certificate boots" boot signed --secure-boot "$keys"
 check "the kernel has accepted the signature" says '"verified", .*"signature": "kernel"'
 check "as it does when veritysetup asks" says '^app: veritysetup, good: 0'
 check "which it refuses a broken one" says '^app: veritysetup, bad: [1-9]'
+check "systemd-veritysetup says the same of both" eval "says '^app: systemd-veritysetup, good: 0' && says '^app: systemd-veritysetup, bad: [1-9]'"
+check "systemd-dissect mounts the image" says '^app: systemd-dissect: 0'
+check "and not by a broken signature" says '^app: systemd-dissect, bad: [1-9]'
 check "[Attest] Use=auto on a machine without a TPM: it says so" says '"event": "attest", .*"missing": "tpm"'
 check "and starts, with what there is" says '^app: attest: /run/mkappliance/name /run/mkappliance/root-hash /run/mkappliance/version\s*$'
 check "a broken signature is refused" kernel_refuses broken "" --secure-boot "$keys"
