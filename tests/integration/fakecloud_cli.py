@@ -10,6 +10,7 @@ import io
 import json
 import os
 import sys
+import time
 
 from awscli.clidriver import create_clidriver
 
@@ -141,7 +142,10 @@ def fleet():
         "--launch-template", "LaunchTemplateId=%s,Version=1" % template, "--vpc-zone-identifier", "subnet-0a,subnet-0b",
         "--target-group-arns", target, "--health-check-type", "ELB", "--health-check-grace-period", "60", "--tags",
         "Key=mkappliance:drill,Value=allowed,PropagateAtLaunch=true")
-    rows = aws("autoscaling", "describe-auto-scaling-groups", "--auto-scaling-group-names", "cli")["AutoScalingGroups"][0]["Instances"]
+    rows, end = [], time.monotonic() + 20
+    while len(rows) < 2:
+        assert time.monotonic() < end, "its instances never come: %s" % rows
+        rows = aws("autoscaling", "describe-auto-scaling-groups", "--auto-scaling-group-names", "cli")["AutoScalingGroups"][0]["Instances"]
     assert len(rows) == 2, rows
     ids = [r["InstanceId"] for r in rows]
     aws("ec2", "wait", "instance-running", "--instance-ids", *ids)
@@ -154,7 +158,7 @@ def fleet():
     assert [(v["VersionNumber"], v["LaunchTemplateData"]["InstanceType"], v["LaunchTemplateData"]["ImageId"]) for v in versions] == [
         (2, "t3.small", kept["image"]), (1, "t3.micro", kept["image"])]
     start = ["autoscaling", "start-instance-refresh", "--auto-scaling-group-name", "cli", "--preferences",
-             '{"MinHealthyPercentage":50,"InstanceWarmup":10,"SkipMatching":true}', "--desired-configuration",
+             '{"MinHealthyPercentage":50,"InstanceWarmup":7200,"SkipMatching":true}', "--desired-configuration",
              '{"LaunchTemplate":{"LaunchTemplateId":"%s","Version":"2"}}' % template]
     aws(*start)
     aws(*start, fails="InstanceRefreshInProgress")
