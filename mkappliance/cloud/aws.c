@@ -114,6 +114,11 @@ const struct retry_stats *aws_retries(const struct aws *a)
 	return &a->stats;
 }
 
+bool aws_again(struct aws *a, struct retry *state, enum retry_reason reason, uint64_t *ret_delay_ns)
+{
+	return retry_again(&a->policy, state, &a->stats, reason, 0, ret_delay_ns);
+}
+
 void aws_set_policy(struct aws *a, const struct retry_policy *policy)
 {
 	a->policy = policy ? *policy : retry_policy_default;

@@ -47,6 +47,8 @@ const char *aws_region(const struct aws *a);
 struct http *aws_http(struct aws *a);
 /* What was tried again so far, by reason. */
 const struct retry_stats *aws_retries(const struct aws *a);
+/* retry_again() by the session's policy and counts, for a failure that only the caller can see. */
+bool aws_again(struct aws *a, struct retry *state, enum retry_reason reason, uint64_t *ret_delay_ns);
 /* NULL: retry_policy_default. Copied. */
 void aws_set_policy(struct aws *a, const struct retry_policy *policy);
 /* The time as AWS has it: ours plus the offset that an answer's Date showed. */

@@ -8,6 +8,7 @@
 #include "cloud/aws_ebs_internal.h"
 #include "cloud/sigv4.h"
 #include "lib/cleanup.h"
+#include "lib/interrupt.h"
 #include "lib/json.h"
 #include "lib/percent.h"
 
@@ -146,7 +147,7 @@ void ebs_put_init(struct ebs_put *p, const char *snapshot, uint32_t block, const
 /* ---- CompleteSnapshot ---- */
 
 int ebs_complete(struct aws *a, const char *snapshot, uint32_t changed_blocks, const struct sha256 *linear,
-		 struct error *err)
+		 uint64_t lag_until_ns, struct error *err)
 {
 	_cleanup_reply_ struct http_reply reply = {0};
 	char path[128], count[64], checksum[64] = "x-amz-Checksum: ";
@@ -156,7 +157,8 @@ int ebs_complete(struct aws *a, const char *snapshot, uint32_t changed_blocks, c
 				.resource = snapshot,
 				.method = "POST",
 				.path = path,
-				.headers = headers};
+				.headers = headers,
+				.lag_until_ns = lag_until_ns};
 
 	snprintf(path, sizeof(path), "/snapshots/completion/%s", snapshot);
 	snprintf(count, sizeof(count), "x-amz-ChangedBlocksCount: %u", changed_blocks);
@@ -335,12 +337,12 @@ int ebs_get_check(const struct ebs_get *g, const struct http_reply *reply, struc
 	struct sha256 digest;
 
 	if (reply->body.len != EBS_BLOCK_SIZE)
-		return error_set(err, -EBADMSG, "ebs:GetSnapshotBlock %s: %zu bytes instead of %u",
+		return error_set(err, -EAGAIN, "ebs:GetSnapshotBlock %s: %zu bytes instead of %u",
 				 g->call.resource, reply->body.len, EBS_BLOCK_SIZE);
 	sha256_of(reply->body.ptr, reply->body.len, &digest);
 	base64_encode(digest.b, SHA256_SIZE, have);
 	if (!want || strcmp(want, have) != 0)
-		return error_set(err, -EBADMSG,
+		return error_set(err, -EAGAIN,
 				 "ebs:GetSnapshotBlock %s: %s: the checksum does not match the bytes",
 				 g->call.resource, g->path);
 	if (ret_digest)
@@ -351,16 +353,23 @@ int ebs_get_check(const struct ebs_get *g, const struct http_reply *reply, struc
 int ebs_get(struct aws *a, const char *snapshot, uint32_t block, const char *token, void *data,
 	    struct error *err)
 {
-	_cleanup_reply_ struct http_reply reply = {0};
+	struct retry state = {0};
+	uint64_t delay = 0;
 	struct ebs_get g;
 	int r;
 
 	ebs_get_init(&g, snapshot, block, token);
-	r = aws_perform(a, &g.call, &reply, NULL, err);
-	if (r == 0)
-		r = ebs_get_check(&g, &reply, NULL, err);
-	if (r == 0)
-		memcpy(data, reply.body.ptr, EBS_BLOCK_SIZE);
+	do {
+		_cleanup_reply_ struct http_reply reply = {0};
+
+		r = delay ? interrupt_sleep(delay, err) : 0;
+		if (r == 0)
+			r = aws_perform(a, &g.call, &reply, NULL, err);
+		if (r == 0)
+			r = ebs_get_check(&g, &reply, NULL, err);
+		if (r == 0)
+			memcpy(data, reply.body.ptr, EBS_BLOCK_SIZE);
+	} while (r == -EAGAIN && aws_again(a, &state, RETRY_CHECKSUM, &delay));
 	ebs_get_free(&g);
 	return r;
 }

@@ -53,9 +53,12 @@ struct ebs_put {
 void ebs_put_init(struct ebs_put *p, const char *snapshot, uint32_t block, const void *data,
 		  const struct sha256 *digest, int progress, uint64_t lag_until_ns);
 
-/* @linear: SHA-256 over the raw digests of all written blocks in rising order; NULL: not said. */
+/*
+ * @linear: SHA-256 over the raw digests of all written blocks in rising order; NULL: not said. @lag_until_ns as in aws_call: where
+ * nothing had to be sent this is the first that the data plane hears of the snapshot.
+ */
 int ebs_complete(struct aws *a, const char *snapshot, uint32_t changed_blocks, const struct sha256 *linear,
-		 struct error *err);
+		 uint64_t lag_until_ns, struct error *err);
 
 /* What ListSnapshotBlocks (token) or ListChangedBlocks (first_token, token) say of one block. */
 struct ebs_block {
@@ -89,7 +92,7 @@ struct ebs_get {
 
 void ebs_get_init(struct ebs_get *g, const char *snapshot, uint32_t block, const char *token);
 void ebs_get_free(struct ebs_get *g);
-/* Checks length and checksum of an answer that aws_judge() called done; @ret_digest may be NULL. */
+/* Checks length and checksum of an answer that aws_judge() called done; -EAGAIN: not the bytes that were sent. @ret_digest may be NULL. */
 int ebs_get_check(const struct ebs_get *g, const struct http_reply *reply, struct sha256 *ret_digest,
 		  struct error *err);
 /* The blocking form: @data has room for EBS_BLOCK_SIZE bytes. */

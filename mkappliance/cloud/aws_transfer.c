@@ -185,7 +185,7 @@ static int complete(struct aws_upload *s, struct error *err)
 	int r;
 
 	plan_linear_checksum(&u->result.plan, &u->image.blocks, &linear);
-	r = ebs_complete(s->aws, s->snapshot, (uint32_t)u->result.plan.send, &linear, err);
+	r = ebs_complete(s->aws, s->snapshot, (uint32_t)u->result.plan.send, &linear, s->lag_until_ns, err);
 	if (r == -EINVAL && state_of(s, s->snapshot, 0, now, &ignored) == 0 && strcmp(now, "completed") == 0)
 		r = 0;
 	return r < 0 ? r : journal_set_phase(s->journal, JOURNAL_COMPLETED, err);

@@ -53,19 +53,6 @@ static void fail(struct flow *f, int code, const struct error *err)
 	}
 }
 
-static void answered(struct flow *f, struct slot *slot, struct http_reply *reply, uint64_t now)
-{
-	struct error err = ERROR_INIT;
-	int r = f->job->done(f->job->user, slot->number, reply, &err);
-
-	if (r < 0)
-		fail(f, r, &err);
-	pace_success(&f->pace, f->job->bytes, now - slot->started_ns, now);
-	meter_add(f->job->meter, 1);
-	f->left--;
-	slot->state = SLOT_FREE;
-}
-
 static void again(struct flow *f, struct slot *slot, enum retry_reason why, uint64_t delay_ns, uint64_t now)
 {
 	struct error err = ERROR_INIT;
@@ -78,6 +65,24 @@ static void again(struct flow *f, struct slot *slot, enum retry_reason why, uint
 	slot->state = SLOT_WAITING;
 	slot->due_ns = now + delay_ns;
 	f->waiting++;
+}
+
+static void answered(struct flow *f, struct slot *slot, struct http_reply *reply, uint64_t now)
+{
+	struct error err = ERROR_INIT;
+	uint64_t delay = 0;
+	int r = f->job->done(f->job->user, slot->number, reply, &err);
+
+	if (r == -EAGAIN && aws_again(f->job->aws, &slot->retry, RETRY_CHECKSUM, &delay)) {
+		again(f, slot, RETRY_CHECKSUM, delay, now);
+		return;
+	}
+	if (r < 0)
+		fail(f, r, &err);
+	pace_success(&f->pace, f->job->bytes, now - slot->started_ns, now);
+	meter_add(f->job->meter, 1);
+	f->left--;
+	slot->state = SLOT_FREE;
 }
 
 static void on_done(struct http *h, struct http_reply *reply, void *user)

@@ -26,7 +26,7 @@ struct flow_job {
 	 * http_wake() will be called when one is.
 	 */
 	int (*next)(void *user, unsigned slot, const struct aws_call **ret, struct error *err);
-	/* It was answered well. The slot is free when it returns. */
+	/* It was answered well, and the slot is free when it returns; -EAGAIN: the answer is damaged, ask again a few times. */
 	int (*done)(void *user, unsigned slot, struct http_reply *reply, struct error *err);
 	/* It will be sent again for the reason @why; NULL: no interest. */
 	int (*again)(void *user, unsigned slot, enum retry_reason why, struct error *err);

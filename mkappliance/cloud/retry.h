@@ -20,7 +20,7 @@ enum retry_reason {
 	RETRY_TIMEOUT,	   /* the attempt took too long, or nothing moved */
 	RETRY_LAG,	   /* what was just made is not there yet */
 	RETRY_CONFLICT,	   /* an earlier attempt may still be at work */
-	RETRY_CHECKSUM,	   /* the service got other bytes than were sent */
+	RETRY_CHECKSUM,	   /* other bytes arrived than were sent, there or here */
 	RETRY_CREDENTIALS, /* expired, read anew */
 	RETRY_CLOCK,	   /* ours was wrong; set by the service's Date */
 	RETRY_REASONS,

@@ -111,7 +111,7 @@ static int call_snapshot(struct aws *a, char **arg, struct json *j, struct error
 	hasher_final(all, &digest);
 	js_set_string(j, "id", s.id);
 	js_set_string(j, "status", s.status);
-	return ebs_complete(a, s.id, count, &digest, err);
+	return ebs_complete(a, s.id, count, &digest, clock_ns() + EBS_LAG_START_NS, err);
 }
 
 /* read SNAPSHOT: the blocks' indexes, and the first byte of each. */

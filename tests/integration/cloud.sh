@@ -64,3 +64,15 @@ cloud_counter() {
 aws_cli() {
 	AWS_MAX_ATTEMPTS=1 AWS_PAGER='' /usr/bin/aws --endpoint-url "${aws_url:-$cloud_url}" --ca-bundle "$cloud_ca" --output json "$@"
 }
+
+# with_policy JSON-FILE: a second key that may do what the policy says, and no more; limited COMMAND...: with that key
+with_policy() {
+	cloud "$(python3 -c '
+import json, sys
+print(json.dumps({"credentials": {
+    "AKIAFAKEFAKEFAKEFAKE": {"secret": "wJalr/fake+secret/KEYFAKEFAKEFAKEFAKEFAKE", "account": "111122223333", "arn": "arn:aws:iam::111122223333:user/tester"},
+    "AKIALIMITED": {"secret": "limited", "account": "111122223333", "arn": "arn:aws:iam::111122223333:user/limited", "policy": json.load(open(sys.argv[1]))}}}))' "$1")"
+}
+limited() {
+	AWS_ACCESS_KEY_ID=AKIALIMITED AWS_SECRET_ACCESS_KEY=limited "$@"
+}

@@ -145,16 +145,6 @@ refused() {
 check "a missing permission ends it, and says action, image and request" refused
 
 # ---- aws-policy ----
-with_policy() { # JSON-FILE: a second key that may do what the policy says, and no more
-	cloud "$(python3 -c '
-import json, sys
-print(json.dumps({"credentials": {
-    "AKIAFAKEFAKEFAKEFAKE": {"secret": "wJalr/fake+secret/KEYFAKEFAKEFAKEFAKEFAKE", "account": "111122223333", "arn": "arn:aws:iam::111122223333:user/tester"},
-    "AKIALIMITED": {"secret": "limited", "account": "111122223333", "arn": "arn:aws:iam::111122223333:user/limited", "policy": json.load(open(sys.argv[1]))}}}))' "$1")"
-}
-limited() {
-	AWS_ACCESS_KEY_ID=AKIALIMITED AWS_SECRET_ACCESS_KEY=limited "$@"
-}
 gc_policy() {
 	"$mkappliance" aws-policy --gc-only --region us-east-1 >"$tmp/policy" && with_policy "$tmp/policy" &&
 		limited "$mkappliance" gc --keep 1 --name other && limited "$mkappliance" gc --keep 0 --name other --yes && [ "$(state "$other")" = gone ]

@@ -121,9 +121,10 @@ pages() {
 }
 check "a listing of several pages" pages
 corrupted() {
-	fault GetSnapshotBlock corrupt '"count": 1' && fails_with 1 'the checksum does not match' "$calls" read "$(json_get "$tmp/pages" id)"
+	fault GetSnapshotBlock corrupt '"count": 1' && "$calls" read "$(json_get "$tmp/pages" id)" >"$tmp/read" && grep -q , "$tmp/read" &&
+		fault GetSnapshotBlock corrupt '"count": 0' && fails_with 1 'the checksum does not match' "$calls" read "$(json_get "$tmp/pages" id)"
 }
-check "a block that was altered on its way is noticed" corrupted
+check "a block that was altered on its way is fetched again; not for ever" corrupted
 cloud '{"faults": []}'
 proxied() { # a proxy that nobody is at: with it nothing goes, with no_proxy all
 	! http_proxy=http://127.0.0.1:9 timeout 120 "$calls" identity 2>"$tmp/err" && grep -q unreachable "$tmp/err" &&

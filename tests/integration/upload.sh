@@ -188,6 +188,20 @@ published() {
 }
 check "copied to two regions, one with its own key, shared, protected, with parameters" published
 cp "$tmp/p.json" "$tmp/p1.json"
+by_policy() {
+	local where=(--region us-east-1 --region eu-central-1) key=arn:aws:kms:eu-central-1:111122223333:key/c
+	"$mkappliance" aws-policy "${where[@]}" --kms-key $key --share --deprecate --protect --parameter '/app/*' >"$tmp/policy" && with_policy "$tmp/policy" &&
+		limited upload "$(image 2)" --name by-policy "${where[@]}" --kms-key eu-central-1=$key --share 123456789012 --deprecate-after 30 --protect \
+			--parameter '/app/{name}/{arch}/by-policy' --json >"$tmp/bp.json" && limited "$mkappliance" verify "aws:$(ami_of "$tmp/bp.json")" \
+			--manifest "$tmp/out/hello-2.manifest.json" --quiet
+}
+check "aws-policy is enough for all of that, and for verify" by_policy
+not_less() {
+	"$mkappliance" aws-policy --region us-east-1 --parameter '/app/*' >"$tmp/policy" && with_policy "$tmp/policy" &&
+		fails_with 1 'ec2:ModifyImageAttribute' limited "$mkappliance" upload "$(image 2)" --name by-policy --region us-east-1 --share 210987654321
+}
+check "  and without --share not for sharing" not_less
+cloud '{"credentials": null}'
 changes() { cloud_ask "$cloud_url/_fake/counters" | python3 -c '
 import json, sys
 print(sum(v for k, v in json.load(sys.stdin).items() if k in ("action:CopyImage", "action:RegisterImage", "action:PutParameter", "action:PutSnapshotBlock")))'; }
