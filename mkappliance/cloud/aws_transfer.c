@@ -80,6 +80,7 @@ static int resume(struct aws_upload *s, bool *ret, struct error *err)
 		return begin_attempt(s, state->attempt + 1, err);
 	}
 	s->snapshot = xstrdup(state->snapshot);
+	s->lag_until_ns = clock_ns() + EBS_LAG_START_NS; /* the last run may have been killed at once */
 	s->u->result.resumed = state->done_count;
 	log_note("going on with %s: %ju of %ju blocks are there", s->snapshot, (uintmax_t)state->done_count,
 		 (uintmax_t)s->u->result.plan.send);
