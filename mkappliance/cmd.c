@@ -12,11 +12,12 @@
 
 static void print_option(const struct option_spec *o)
 {
+	bool maybe = o->kind == OPTION_MAYBE;
 	char left[48];
 
-	snprintf(left, sizeof(left), "%c%c%s--%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
-		 o->letter ? ", " : "  ", o->name, o->value_name ? "=" : "",
-		 o->value_name ? o->value_name : "");
+	snprintf(left, sizeof(left), "%c%c%s--%s%s%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
+		 o->letter ? ", " : "  ", o->name, maybe ? "[" : "", o->value_name ? "=" : "",
+		 o->value_name ? o->value_name : "", maybe ? "]" : "");
 	printf("  %-28s %s\n", left, o->help);
 }
 
@@ -58,6 +59,7 @@ static int set_value(const struct option_spec *o, const char *value, struct erro
 		strlist_add(o->value, value);
 		return 0;
 	case OPTION_NUMBER:
+	case OPTION_MAYBE:
 		errno = 0;
 		n = strtoul(value, &end, 10);
 		if (!isdigit((unsigned char)*value) || *end || errno || n > 1000000000)
@@ -87,6 +89,8 @@ static int take_option(const struct command *self, const struct option_spec *opt
 		value++;
 	if (o->kind == OPTION_FLAG && value)
 		return error_usage(err, "option '--%s' takes no value", o->name);
+	if (o->kind == OPTION_MAYBE && !value)
+		value = "0";
 	if (o->kind != OPTION_FLAG && !value) {
 		if (*i + 1 >= argc)
 			return error_usage(err, "option '--%s' needs a value: --%s=%s", o->name, o->name,

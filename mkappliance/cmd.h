@@ -17,6 +17,7 @@ enum option_kind {
 	OPTION_FLAG,   /* bool * */
 	OPTION_STRING, /* const char ** (borrowed from argv); the last one counts */
 	OPTION_NUMBER, /* unsigned * */
+	OPTION_MAYBE,  /* unsigned *; a number only as --name=N, 0 without one */
 	OPTION_LIST,   /* struct strlist *; repeats append */
 };
 

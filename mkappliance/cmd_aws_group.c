@@ -240,6 +240,8 @@ static int look(struct pursuit *p, struct asg_refresh *refresh, struct error *er
 		log_note("refresh %s: %s, %u %%%s%s", refresh->id, refresh->status, refresh->percent,
 			 refresh->reason[0] ? ": " : "", refresh->reason);
 	memcpy(p->phase, refresh->status, sizeof(p->phase));
+	if (p->o->watcher)
+		p->o->watcher(p->o->watcher_data, &g, refresh);
 	judge_all(p, &g);
 	return p->going_back || is_whole(&g) ? 0 : look_for_launches(p, refresh, err);
 }

@@ -21,6 +21,9 @@ struct aws_group_options {
 	unsigned interval;			     /* seconds between two looks; 0: five a second */
 	bool unverified;
 	bool json, quiet;
+	/* Sees each look at the group while a refresh is followed. */
+	void (*watcher)(void *data, const struct asg_group *g, const struct asg_refresh *r);
+	void *watcher_data;
 };
 
 /* 1: @to says aws, 0: it does not, and nothing else was said that is for aws only; usage errors otherwise. */
@@ -31,6 +34,7 @@ bool aws_group_is_image(const char *text);
 
 /* 0 when it was deployed; exit code 4 when the group was brought back. @image NULL: the previous one, by the group's tag. */
 int aws_group_deploy(const struct aws_group_options *o, const char *image, struct error *err);
-int aws_group_status(const struct aws_group_options *o, struct error *err);
+/* @watch: as look_show() has it (cmd_look.h). */
+int aws_group_status(const struct aws_group_options *o, unsigned watch, struct error *err);
 
 #endif

@@ -69,6 +69,8 @@ static void read_group(const struct xml_node *n, struct asg_group *g)
 	g->min = number(n, "MinSize");
 	g->max = number(n, "MaxSize");
 	g->desired = number(n, "DesiredCapacity");
+	g->grace = number(n, "HealthCheckGracePeriod");
+	g->warmup = number(n, "DefaultInstanceWarmup");
 	COPY(n, "LaunchTemplate.LaunchTemplateId", g->template_id);
 	COPY(n, "LaunchTemplate.Version", g->version);
 	COPY(n, "HealthCheckType", g->health_type);
@@ -110,7 +112,7 @@ int asg_read(struct aws *a, const char *name, struct asg_group *ret, struct erro
 	return 0;
 }
 
-static struct asg_instance *find(struct asg_group *g, const char *id)
+static struct asg_instance *find(const struct asg_group *g, const char *id)
 {
 	for (size_t i = 0; i < g->len; i++)
 		if (strcmp(g->list[i].id, id) == 0)
@@ -158,42 +160,86 @@ int asg_read_targets(struct aws *a, struct asg_group *g, struct error *err)
 	return 0;
 }
 
-static int read_instances_page(struct aws *a, struct asg_group *g, size_t from, struct error *err)
+void asg_carry(const struct asg_group *before, struct asg_group *g)
+{
+	for (size_t i = 0; i < g->len; i++) {
+		const struct asg_instance *was = find(before, g->list[i].id);
+
+		if (!was)
+			continue;
+		memcpy(g->list[i].image, was->image, sizeof(was->image));
+		memcpy(g->list[i].launched, was->launched, sizeof(was->launched));
+	}
+}
+
+static void take_instances(struct asg_group *g, const struct xml_node *list)
+{
+	for (const struct xml_node *n = xml_each(list, NULL); n; n = xml_each(list, n)) {
+		const char *id = xml_text(n, "instanceId");
+		struct asg_instance *i = id ? find(g, id) : NULL;
+
+		if (!i)
+			continue;
+		COPY(n, "imageId", i->image);
+		COPY(n, "launchTime", i->launched);
+	}
+}
+
+/* One page of the answer; @token goes to the next one. */
+static int read_page(struct aws *a, const struct buf *filter, struct asg_group *g, char **token,
+		     struct error *err)
 {
 	const struct aws_query q = {.service = "ec2", .action = "DescribeInstances"};
 	_cleanup_buf_ struct buf form = {0};
 	_cleanup_xml_ struct xml *x = NULL;
 	const struct xml_node *reservations;
+	const char *next;
 	int r;
 
-	for (size_t i = from; i < g->len && i < from + INSTANCES_PAGE; i++)
-		form_add(&form, g->list[i].id, "InstanceId.%zu", i - from + 1);
+	buf_add(&form, filter->ptr, filter->len);
+	form_add(&form, *token, "NextToken");
 	r = aws_query(a, &q, &form, &x, NULL, err);
 	if (r < 0)
 		return r;
 	reservations = xml_find(xml_root(x), "reservationSet");
-	for (const struct xml_node *v = xml_each(reservations, NULL); v; v = xml_each(reservations, v)) {
-		const struct xml_node *list = xml_find(v, "instancesSet");
-
-		for (const struct xml_node *n = xml_each(list, NULL); n; n = xml_each(list, n)) {
-			struct asg_instance *i =
-				find(g, xml_text(n, "instanceId") ? xml_text(n, "instanceId") : "");
-
-			if (!i)
-				continue;
-			COPY(n, "imageId", i->image);
-			COPY(n, "launchTime", i->launched);
-		}
-	}
+	for (const struct xml_node *v = xml_each(reservations, NULL); v; v = xml_each(reservations, v))
+		take_instances(g, xml_find(v, "instancesSet"));
+	next = xml_text(xml_root(x), "nextToken");
+	free(*token);
+	*token = next && *next ? xstrdup(next) : NULL;
 	return 0;
+}
+
+/*
+ * By a filter, so that one that has just gone is no error, and in pages, so that it counts for EC2's larger bucket (EC2 Developer Guide,
+ * "Request throttling for the Amazon EC2 API": filtered or paginated describe actions).
+ */
+static int read_some(struct aws *a, struct asg_group *g, size_t *from, struct error *err)
+{
+	_cleanup_buf_ struct buf filter = {0};
+	_cleanup_free_ char *token = NULL;
+	size_t count = 0;
+	int r;
+
+	form_add(&filter, "instance-id", "Filter.1.Name");
+	for (; *from < g->len && count < INSTANCES_PAGE; ++*from)
+		if (!g->list[*from].image[0])
+			form_add(&filter, g->list[*from].id, "Filter.1.Value.%zu", ++count);
+	if (!count)
+		return 0;
+	form_add_number(&filter, 1000, "MaxResults");
+	do {
+		r = read_page(a, &filter, g, &token, err);
+	} while (r == 0 && token);
+	return r;
 }
 
 int asg_read_instances(struct aws *a, struct asg_group *g, struct error *err)
 {
 	int r = 0;
 
-	for (size_t from = 0; from < g->len && r == 0; from += INSTANCES_PAGE)
-		r = read_instances_page(a, g, from, err);
+	for (size_t from = 0; from < g->len && r == 0;)
+		r = read_some(a, g, &from, err);
 	return r;
 }
 
@@ -213,31 +259,4 @@ int asg_set_tags(struct aws *a, const char *group, const struct aws_tag *tags, s
 		form_add(&form, "false", "Tags.member.%zu.PropagateAtLaunch", i + 1);
 	}
 	return aws_query(a, &q, &form, &x, NULL, err);
-}
-
-/* Newest first; times of one form compare as text. */
-int asg_last_failure(struct aws *a, const char *group, const char *since, char ret[ASG_REASON_SIZE],
-		     struct error *err)
-{
-	const struct aws_query q = {
-		.service = "autoscaling", .action = "DescribeScalingActivities", .resource = group};
-	_cleanup_buf_ struct buf form = {0};
-	_cleanup_xml_ struct xml *x = NULL;
-	const struct xml_node *list;
-	int r;
-
-	form_add(&form, group, "AutoScalingGroupName");
-	form_add_number(&form, 20, "MaxRecords");
-	r = aws_query(a, &q, &form, &x, NULL, err);
-	if (r < 0)
-		return r;
-	ret[0] = 0;
-	list = xml_find(xml_root(x), "DescribeScalingActivitiesResult.Activities");
-	for (const struct xml_node *n = xml_each(list, NULL); n && !ret[0]; n = xml_each(list, n)) {
-		const char *status = xml_text(n, "StatusCode"), *start = xml_text(n, "StartTime");
-
-		if (status && strcmp(status, "Failed") == 0 && start && strcmp(start, since) >= 0)
-			copy_text(n, "StatusMessage", ret, ASG_REASON_SIZE);
-	}
-	return 0;
 }

@@ -29,6 +29,7 @@ struct asg_instance {
 struct asg_group {
 	char *name;
 	unsigned min, max, desired;
+	unsigned grace, warmup;		/* HealthCheckGracePeriod, DefaultInstanceWarmup: seconds; 0: none */
 	char template_id[EC2_ID_SIZE];	/* "": none of its own */
 	char version[ASG_VERSION_SIZE]; /* a number, "$Latest", "$Default" */
 	bool mixed;			/* a mixed-instances policy */
@@ -48,8 +49,10 @@ void asg_group_free(struct asg_group *g);
 
 /* One call for each target group: fills in target and reason. */
 int asg_read_targets(struct aws *a, struct asg_group *g, struct error *err);
-/* One call for 100 instances: fills in image and launched. */
+/* One call for 100 instances: fills in image and launched of those that have none yet. */
 int asg_read_instances(struct aws *a, struct asg_group *g, struct error *err);
+/* What never changes, from an earlier look at the same group: then asg_read_instances() asks for new ones only. */
+void asg_carry(const struct asg_group *before, struct asg_group *g);
 
 int asg_set_tags(struct aws *a, const char *group, const struct aws_tag *tags, size_t count,
 		 struct error *err);
@@ -58,12 +61,20 @@ int asg_set_tags(struct aws *a, const char *group, const struct aws_tag *tags, s
 int asg_last_failure(struct aws *a, const char *group, const char *since, char ret[ASG_REASON_SIZE],
 		     struct error *err);
 
+/* Planned failures. The power is taken from an instance, the group is not told (EC2 TerminateInstances). */
+int asg_strike(struct aws *a, const char *instance, struct error *err);
+/* It is said to be unhealthy, whatever its grace period (SetInstanceHealth). */
+int asg_condemn(struct aws *a, const char *instance, struct error *err);
+/* The group ends it, drained, and starts another (TerminateInstanceInAutoScalingGroup). */
+int asg_replace(struct aws *a, const char *instance, struct error *err);
+
 struct asg_refresh {
 	char id[64];	 /* "": there never was one */
 	char status[32]; /* "Pending", "InProgress", "Baking", "Successful", "RollbackSuccessful", ... */
 	char reason[ASG_REASON_SIZE];
 	char version[ASG_VERSION_SIZE]; /* of the template that it goes to; "": the group's own */
 	char started[40];
+	char ended[40]; /* "" while it runs */
 	unsigned percent;
 };
 

@@ -52,6 +52,7 @@ int asg_refresh_read(struct aws *a, const char *group, struct asg_refresh *ret, 
 		COPY(n, "Status", s.status);
 		COPY(n, "StatusReason", s.reason);
 		COPY(n, "StartTime", s.started);
+		COPY(n, "EndTime", s.ended);
 		COPY(n, "DesiredConfiguration.LaunchTemplate.Version", s.version);
 		percent = xml_text(n, "PercentageComplete");
 		s.percent = percent ? (unsigned)strtoul(percent, NULL, 10) : 0;

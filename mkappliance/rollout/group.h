@@ -23,6 +23,7 @@ enum lifecycle {
 struct instance {
 	char id[ROLLOUT_ID_SIZE];
 	char image[ROLLOUT_IMAGE_SIZE];
+	char zone[ROLLOUT_ID_SIZE]; /* "us-east-1a"; "" where there are none. Not written down */
 	enum lifecycle lifecycle;
 	enum health health;
 	bool condemned;	 /* said to be unhealthy by a person or a drill: goes at once */

@@ -63,7 +63,7 @@ class Part:
                 raise ApiError("InvalidInstanceID.NotFound", "The instance ID '%s' does not exist" % key)
         if "InstanceId" in parameters:
             found = [i for i in found if i["id"] in parameters["InstanceId"]]
-        fields = {"image-id": lambda i: i["image"], "instance-state-name": lambda i: i["state"],
+        fields = {"image-id": lambda i: i["image"], "instance-id": lambda i: i["id"], "instance-state-name": lambda i: i["state"],
                   "instance-type": lambda i: i["type"], "availability-zone": lambda i: i["zone"]}
         found = ec2.filtered(found, parameters.get("Filter", []), fields, lambda i: i["tags"])
         page, token = ec2.paged(sorted(found, key=lambda i: (i["launched"], i["id"])), parameters)

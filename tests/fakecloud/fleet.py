@@ -87,6 +87,11 @@ class Fleet:
     def step(self, group, instance, now):
         settings, life = self.world.settings, instance["lifecycle"]
         if life == "Pending":
+            if instance["state"] != "pending":
+                self.end_activity(group, instance, now, "Failed", "Instance became unhealthy while waiting for instance to be in InService "
+                                  "state. Termination Reason: Client.UserInitiatedShutdown: User initiated shutdown")
+                self.gone(group, instance, now)
+                return True
             if now >= instance["launched"] + self.lasts(settings["instance_launch_s"]):
                 self.in_service(group, instance, now)
             return True
