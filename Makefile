@@ -10,7 +10,7 @@
 #   SAN=1              AddressSanitizer and UndefinedBehaviorSanitizer, objects in build/san
 #   WERROR=1           warnings are errors (CI sets it)
 #   WITH_GUESTFS=0     without libguestfs: no 'inspect', no Source=disk
-#   WITH_LIBVIRT=0     without libvirt: no 'boot', no 'test', no local groups ('deploy' and what goes with it)
+#   WITH_LIBVIRT=0     without libvirt: no 'boot', no 'test', no 'upload --to libvirt', no local groups ('deploy' and what goes with it)
 # User flags always come last: make CFLAGS=-O0 LDFLAGS=...
 
 PREFIX     ?= /usr/local
@@ -85,7 +85,7 @@ INIT_LDFLAGS = -static -s -Wl,--gc-sections -Wl,--build-id=none
 # ---- sources ----
 SRC := $(wildcard mkappliance/*.c mkappliance/*/*.c)
 ifeq ($(WITH_LIBVIRT),0)
-SRC := $(filter-out mkappliance/vm/%.c mkappliance/cmd_boot.c mkappliance/cmd_test.c mkappliance/cmd_group%.c \
+SRC := $(filter-out mkappliance/vm/%.c mkappliance/cmd_boot.c mkappliance/cmd_test.c mkappliance/cmd_upload_libvirt.c mkappliance/cmd_verify_libvirt.c mkappliance/cmd_group%.c \
 	mkappliance/cmd_keeper%.c mkappliance/cmd_aws_group.c mkappliance/cmd_aws_status.c mkappliance/cmd_aws_fleet.c mkappliance/cmd_look.c mkappliance/cmd_deploy.c mkappliance/cmd_status.c mkappliance/cmd_rollback.c mkappliance/cmd_drill%.c,$(SRC))
 endif
 ifeq ($(WITH_GUESTFS),0)

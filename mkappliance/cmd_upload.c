@@ -4,11 +4,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cloud/aws_upload.h"
+#include "cloud/openstack_upload.h"
 #include "cloud/provider.h"
 #include "cmd.h"
+#include "cmd_upload.h"
 #include "lib/cleanup.h"
 #include "lib/interrupt.h"
 #include "lib/log.h"
+
+static const struct provider *const providers[] = {
+	&provider_aws,
+	&provider_openstack,
+#ifdef WITH_LIBVIRT
+	&provider_libvirt,
+#endif
+	NULL,
+};
 
 struct upload_arguments {
 	const char *to, *manifest, *check;
@@ -104,6 +116,8 @@ static struct json *result_json(const struct provider *p, const struct upload *u
 	js_set_string(j, "provider", p->name);
 	js_set_string(j, "name", r->name);
 	js_set_string(j, "account", r->account);
+	if (r->domain)
+		js_set_string(j, "domain", r->domain);
 	js_set_string(j, "digest", u->image.digest);
 	js_set_bool(j, "dry_run", u->settings.dry_run);
 	js_set_bool(j, "already", r->already);
@@ -205,7 +219,7 @@ static int upload_with(struct upload_arguments *a, const struct option_spec *opt
 	const char *to = a->to ? a->to : m->upload.provider ? m->upload.provider : "aws";
 	int r;
 
-	r = provider_find(to, ret, err);
+	r = provider_find(providers, to, ret, err);
 	if (r == 0)
 		r = check_options(*ret, options, err);
 	if (r == 0)
@@ -249,7 +263,7 @@ static int run_upload(const struct command *self, int argc, char **argv, struct 
 	_cleanup_upload_ struct upload u = {.image.fd = -1};
 	struct upload_settings *s = &u.settings;
 	const struct option_spec options[] = {
-		{"to", 0, OPTION_STRING, "PROVIDER", "where: aws (default) or openstack", &a.to},
+		{"to", 0, OPTION_STRING, "PROVIDER", "where: aws (default), openstack or libvirt", &a.to},
 		{"manifest", 'm', OPTION_STRING, "FILE", "the manifest, if it does not lie beside the image",
 		 &a.manifest},
 		{"name", 0, OPTION_STRING, "NAME", "of the machine image (default: NAME-VERSION)", &s->name},
@@ -266,7 +280,8 @@ static int run_upload(const struct command *self, int argc, char **argv, struct 
 		 &s->dry_run},
 		{"encrypt", 0, OPTION_FLAG, NULL, "encrypt with the account's default key", &s->encrypt},
 		{"kms-key", 0, OPTION_LIST, "KEY", "encrypt with it; REGION=KEY for one region", &a.kms_keys},
-		{"uefi-data", 0, OPTION_STRING, "FILE", "Secure Boot: variables of 'uefi-vars --format aws'",
+		{"uefi-data", 0, OPTION_STRING, "FILE",
+		 "Secure Boot: variables of 'uefi-vars --format aws'; libvirt: of --format ovmf",
 		 &s->uefi_data},
 		{"no-tpm", 0, OPTION_FLAG, NULL, "the image does not say that it wants a TPM", &s->no_tpm},
 		{"secure-boot", 0, OPTION_FLAG, NULL, "OpenStack: only on firmware that verifies it",
@@ -285,6 +300,16 @@ static int run_upload(const struct command *self, int argc, char **argv, struct 
 		{"profile", 0, OPTION_STRING, "NAME", "of the provider's configuration", &s->profile},
 		{"endpoint-url", 0, OPTION_STRING, "URL", "another service than the provider's own",
 		 &s->endpoint_url},
+		{"connect", 0, OPTION_STRING, "URI",
+		 "libvirt: its host (default: $LIBVIRT_DEFAULT_URI, or qemu:///system)", &s->connect},
+		{"pool", 0, OPTION_STRING, "NAME", "libvirt: the storage pool (default: default)", &s->pool},
+		{"domain", 0, OPTION_STRING, "NAME", "libvirt: of the domain (default: the appliance's name)",
+		 &s->domain},
+		{"network", 0, OPTION_STRING, "NAME",
+		 "libvirt: its network, or user (default: default, where there is one)", &s->network},
+		{"memory", 0, OPTION_NUMBER, "MIB", "libvirt: of the domain (default: [Test] Memory=)",
+		 &s->memory},
+		{"cpus", 0, OPTION_NUMBER, "N", "libvirt: of the domain (default: [Test] CPUs=)", &s->cpus},
 		{0},
 	};
 	struct common_options common = {.json = false};

@@ -119,9 +119,10 @@ static int verify_file(const struct verify_arguments *a, const struct manifest *
 /* Options that mean something for a registered image only. */
 static int check_local(const struct verify_arguments *a, struct error *err)
 {
-	if (a->full || a->region || a->profile || a->endpoint_url || a->output)
-		return error_usage(err, "--full, --region, --profile, --endpoint-url and --output are for "
-					"PROVIDER:ID, as in aws:ami-...");
+	if (a->full || a->region || a->profile || a->endpoint_url || a->connect || a->output)
+		return error_usage(
+			err, "--full, --region, --profile, --endpoint-url, --connect and --output are for "
+			     "PROVIDER:ID, as in aws:ami-...");
 	return access(a->image, R_OK) < 0 ? error_errno(err, -errno, "%s", a->image) : 0;
 }
 
@@ -184,6 +185,7 @@ static int run_verify(const struct command *self, int argc, char **argv, struct 
 		 &a.profile},
 		{"endpoint-url", 0, OPTION_STRING, "URL", "PROVIDER:ID: another service than its own",
 		 &a.endpoint_url},
+		{"connect", 0, OPTION_STRING, "URI", "libvirt:POOL/VOLUME: its host", &a.connect},
 		{0},
 	};
 	size_t count;

@@ -15,7 +15,7 @@ struct verify_arguments {
 	unsigned threads;
 	bool full;
 	const char *output;
-	const char *region, *profile, *endpoint_url;
+	const char *region, *profile, *endpoint_url, *connect;
 	struct common_options common;
 };
 

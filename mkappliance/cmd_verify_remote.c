@@ -11,18 +11,52 @@
 
 #include "cloud/aws_readback.h"
 #include "cloud/remote.h"
+#include "cmd_upload.h"
 #include "cmd_verify.h"
 #include "lib/cleanup.h"
 #include "lib/io.h"
 #include "lib/log.h"
 #include "lib/scratch.h"
+#ifdef WITH_LIBVIRT
+#include "vm/domain.h"
+#endif
+
+/* Where an image can be read back from; NULL: a provider that has no such thing. */
+static const struct remote_provider {
+	const char *name;
+	int (*read)(struct remote_read *r, struct error *err);
+	void (*prepare)(void); /* before anything was done; NULL: nothing to do */
+} remote_providers[] = {
+	{"aws", aws_remote_read, NULL},
+	{"openstack", NULL, NULL},
+#ifdef WITH_LIBVIRT
+	{"libvirt", libvirt_remote_read, hypervisor_silence},
+#else
+	{"libvirt", NULL, NULL},
+#endif
+};
+
+/* "aws:ami-1": the provider whose name and a colon @image begins with, and what follows; NULL: none. */
+static const struct remote_provider *split(const char *image, const char **ret_id)
+{
+	const char *colon = strchr(image, ':');
+
+	for (size_t i = 0; colon && i < sizeof(remote_providers) / sizeof(remote_providers[0]); i++) {
+		size_t len = strlen(remote_providers[i].name);
+
+		if (len == (size_t)(colon - image) && strncmp(image, remote_providers[i].name, len) == 0) {
+			*ret_id = colon + 1;
+			return &remote_providers[i];
+		}
+	}
+	return NULL;
+}
 
 bool verify_is_remote(const char *image)
 {
-	char provider[16];
 	const char *id;
 
-	return remote_split(image, provider, &id);
+	return split(image, &id) != NULL;
 }
 
 static void add_step(struct verify_report *report, const char *name, bool ok, char *detail)
@@ -79,7 +113,7 @@ static int prove(const struct verify_arguments *a, struct remote_read *r, const 
 	r->full = true;
 	if (ftruncate(r->fd, (off_t)r->m->layout.size) < 0)
 		return io_write_error(path, -errno, err);
-	n = aws_remote_read(r, err);
+	n = r->reader(r, err);
 	if (n == 0)
 		n = verify_image(path, r->m, blocks_path, a->certificate ? &a->der : NULL, a->threads, report,
 				 err);
@@ -126,7 +160,7 @@ static int prove_scratch(const struct verify_arguments *a, struct remote_read *r
 /* Some blocks. True in @ret_done when that is all there is to say. */
 static int sample(struct remote_read *r, struct verify_report *report, bool *ret_done, struct error *err)
 {
-	int n = aws_remote_read(r, err);
+	int n = r->reader(r, err);
 
 	if (n < 0)
 		return n;
@@ -157,15 +191,20 @@ int verify_remote(const struct verify_arguments *a, const struct manifest *m, st
 	struct remote_read r = {.region = a->region,
 				.profile = a->profile,
 				.endpoint_url = a->endpoint_url,
+				.connect = a->connect,
 				.m = m,
 				.fd = -1,
 				.json = a->common.json};
 	bool done = false;
-	char provider[16];
+	const struct remote_provider *provider = split(a->image, &r.id);
 	int n;
 
-	if (!remote_split(a->image, provider, &r.id))
-		return error_usage(err, "%s: not PROVIDER:ID", a->image);
+	if (!provider || !provider->read)
+		return error_usage(err, "%s: images of that provider are not read back by this mkappliance",
+				   a->image);
+	if (provider->prepare)
+		provider->prepare();
+	r.reader = provider->read;
 	n = read_digests(blocks_path, m, &digests, err);
 	if (n == 0 && digests.count > 0)
 		r.digests = &digests;

@@ -13,22 +13,6 @@
 #include "lib/io.h"
 #include "lib/zero.h"
 
-bool remote_split(const char *name, char ret_provider[16], const char **ret_id)
-{
-	const char *colon = strchr(name, ':');
-	size_t len = colon ? (size_t)(colon - name) : 0;
-
-	if (len == 0 || len >= 16)
-		return false;
-	for (size_t i = 0; providers[i]; i++)
-		if (strlen(providers[i]->name) == len && strncmp(providers[i]->name, name, len) == 0) {
-			snprintf(ret_provider, 16, "%s", providers[i]->name);
-			*ret_id = colon + 1;
-			return true;
-		}
-	return false;
-}
-
 /* The snapshot of an image; an image that was uploaded by us says by a tag what it holds. */
 static int find_snapshot(struct aws *a, struct remote_read *r, struct error *err)
 {

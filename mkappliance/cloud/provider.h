@@ -13,7 +13,7 @@
  * an earlier upload made. With --dry-run only open and preflight run; when preflight finds the image, transfer is left out and
  * publish completes what is missing of copies and shares.
  *
- * To add one: a file provider_NAME.c or NAME_upload.c with a table, its line in provider.c, its options in struct upload_settings and cmd_upload.c (say
+ * To add one: a file NAME_upload.c with a table (or cmd_upload_NAME.c, when the work is done in another room), its line in cmd_upload.c, its options in struct upload_settings and cmd_upload.c (say
  * in the help text which provider they are for; cmd refuses options that a provider does not list in .options), its chapter in
  * mkappliance(1). struct meter (meter.h) shows progress, retry.h decides what is tried again, journal.h is there for whoever sends in
  * pieces; a stream needs none.
@@ -57,7 +57,11 @@ struct upload_settings {
 	bool secure_boot;		/* the image says that it wants firmware that verifies it */
 	unsigned volume_gib;		/* of the root volume, 0: as large as the image */
 	unsigned iops, throughput;	/* of the root volume, MiB/s; 0: the type's own */
-	const char *uefi_data; /* file with the firmware's variables (mkappliance uefi-vars --format aws) */
+	const char *
+		uefi_data; /* file with the firmware's variables (mkappliance uefi-vars), as the provider takes them */
+	/* libvirt */
+	const char *connect, *pool, *domain, *network;
+	unsigned memory, cpus; /* of the machine, MiB; 0: as [Test] says */
 };
 
 /* The image on the disk, checked against its manifest. */
@@ -90,6 +94,7 @@ struct upload_result {
 	uint64_t sent_bytes;
 	uint64_t checked; /* blocks that were read back */
 	double cost;	  /* US dollars, an estimate; 0: not known */
+	char *domain;	  /* that boots the image, where the provider defines one */
 	struct retry_stats retries;
 };
 
@@ -117,11 +122,9 @@ struct provider {
 	void (*close)(void *session); /* also of a half-opened one */
 };
 
-/* NULL-terminated. */
-extern const struct provider *const providers[];
-
-/* A usage error that lists the known ones when there is none of that name. */
-int provider_find(const char *name, const struct provider **ret, struct error *err);
+/* In @table, which ends in NULL; a usage error that lists the known ones when there is none of that name. */
+int provider_find(const struct provider *const *table, const char *name, const struct provider **ret,
+		  struct error *err);
 
 /* Opens image, manifest and .blocks and sees that they belong together. @manifest_path NULL: beside the image. */
 int upload_open_image(const char *path, const struct manifest *m, struct upload_image *ret,

@@ -14,12 +14,14 @@
 struct remote_read {
 	/* What is asked; borrowed. */
 	const char *id; /* of the image or snapshot, as the provider calls it */
-	const char *region, *profile, *endpoint_url;
+	const char *region, *profile, *endpoint_url, *connect;
 	const struct manifest *m;
 	const struct block_digests *digests; /* that belong to @m; NULL: not known, then only @full */
 	bool full;			     /* every block that is there, rather than some */
 	int fd;				     /* gets what is read at its place; -1: nothing is kept */
 	bool json;			     /* progress as JSON objects */
+	int (*reader)(struct remote_read *r,
+		      struct error *err); /* the provider's, such as aws_remote_read() */
 	/* What was found. */
 	char snapshot[64];
 	char image_region[64];
@@ -28,9 +30,6 @@ struct remote_read {
 	uint64_t missing; /* the first block that matters and is not there; REMOTE_NONE */
 	uint64_t differs; /* the first block with other bytes; REMOTE_NONE */
 };
-
-/* "aws:ami-1": whether @name begins with a provider's name and a colon; @ret_id is what follows. */
-bool remote_split(const char *name, char ret_provider[16], const char **ret_id);
 
 /* 0 when it was read, whatever it holds; exit code 3 for an image that says itself that it is another one. */
 int aws_remote_read(struct remote_read *r, struct error *err);

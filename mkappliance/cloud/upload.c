@@ -6,24 +6,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cloud/aws_upload.h"
-#include "cloud/openstack_upload.h"
 #include "cloud/provider.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
 
-const struct provider *const providers[] = {&provider_aws, &provider_openstack, NULL};
-
-int provider_find(const char *name, const struct provider **ret, struct error *err)
+int provider_find(const struct provider *const *table, const char *name, const struct provider **ret,
+		  struct error *err)
 {
 	_cleanup_buf_ struct buf known = {0};
 
-	for (size_t i = 0; providers[i]; i++) {
-		if (strcmp(providers[i]->name, name) == 0) {
-			*ret = providers[i];
+	for (size_t i = 0; table[i]; i++) {
+		if (strcmp(table[i]->name, name) == 0) {
+			*ret = table[i];
 			return 0;
 		}
-		buf_printf(&known, "%s%s", i ? ", " : "", providers[i]->name);
+		buf_printf(&known, "%s%s", i ? ", " : "", table[i]->name);
 	}
 	return error_usage(err, "no provider '%s' (known: %s)", name, known.ptr);
 }
@@ -95,6 +92,7 @@ void upload_free(struct upload *u)
 	free(r->places);
 	free(r->account);
 	free(r->name);
+	free(r->domain);
 	free(r->parent);
 	free(r->why_full);
 	plan_free(&r->plan);

@@ -6,12 +6,12 @@
 
 static const char *const answers[] = {"no", "yes", NULL};
 
-/* Those of cloud/provider.h. */
+/* Those of cmd_upload.c. */
 static int name_provider(const char *value, struct error *err)
 {
-	if (strcmp(value, "aws") == 0 || strcmp(value, "openstack") == 0)
+	if (strcmp(value, "aws") == 0 || strcmp(value, "openstack") == 0 || strcmp(value, "libvirt") == 0)
 		return 0;
-	return error_usage(err, "'%s' is no provider (known: aws, openstack)", value);
+	return error_usage(err, "'%s' is no provider (known: aws, openstack, libvirt)", value);
 }
 
 /* Names of the provider's, that go into requests and messages: printable and without quotes. */

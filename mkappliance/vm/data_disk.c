@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
-#include "vm/domain_xml.h"
+#include "vm/xml.h"
 
 #define SECTOR 512
 
@@ -95,7 +95,7 @@ int data_disk_open(const char *text, struct strlist *ret, struct error *err)
 	absolute = realpath(path, NULL);
 	if (!absolute)
 		return error_errno(err, -errno, "--data: %s", path);
-	if (!domain_xml_can_hold(absolute))
+	if (!xml_can_hold(absolute))
 		return error_usage(err, "--data: %s: libvirt takes only names in UTF-8; rename it", absolute);
 	strlist_add(ret, absolute);
 	return 0;

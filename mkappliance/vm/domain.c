@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <libvirt/libvirt-qemu.h>
 #include <libvirt/libvirt.h>
-#include <libvirt/virterror.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 #include "lib/io.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "vm/virt.h"
 
 #define LOG_OUTPUTS "LIBVIRT_LOG_OUTPUTS"
 #define CMDLINE_MAX ((size_t)4 << 20)
@@ -43,34 +43,6 @@ struct domain {
 	void (*on_end)(enum domain_end end, void *data);
 	void *data;
 };
-
-/*
- * libvirt's last error as one line of ours. Its texts may have many lines: qemu's standard error is quoted
- * in them.
- */
-static int virt_error(struct error *err, const char *what)
-{
-	const char *text = virGetLastErrorMessage();
-	static const char noise[] = "internal error: ";
-	_cleanup_free_ char *copy = NULL;
-
-	if (strncmp(text, noise, strlen(noise)) == 0)
-		text += strlen(noise);
-	copy = xstrdup(text);
-	for (size_t n = strlen(copy); n > 0 && (copy[n - 1] == '\n' || copy[n - 1] == ' '); n--)
-		copy[n - 1] = 0;
-	for (char *p = copy; *p; p++)
-		if (*p == '\n')
-			*p = ' ';
-	return error_set(err, -EIO, "%s: %s", what, copy);
-}
-
-/* libvirt would print its errors itself. */
-static void be_silent(void *data, virErrorPtr error)
-{
-	(void)data;
-	log_debug("libvirt: %s", error && error->message ? error->message : "unknown error");
-}
 
 static void tick(int timer, void *data)
 {
@@ -210,7 +182,7 @@ int hypervisor_open(const char *uri, const char *dir, struct hypervisor **ret, s
 	_cleanup_free_ struct hypervisor *h = xcalloc(1, sizeof(*h));
 	int r;
 
-	virSetErrorFunc(NULL, be_silent);
+	virt_silence();
 	if (virInitialize() < 0)
 		return virt_error(err, "libvirt");
 	h->embed = !uri;

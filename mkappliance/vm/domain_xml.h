@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The libvirt domain of one appliance (https://libvirt.org/formatdomain.html). Pure: text from values.
- * libxml2 stays inside domain_xml.c and does the escaping.
  */
 #ifndef MKAPPLIANCE_VM_DOMAIN_XML_H
 #define MKAPPLIANCE_VM_DOMAIN_XML_H
@@ -42,13 +41,7 @@ struct domain_config {
 	size_t forward_count;
 };
 
-/*
- * Whether a path can be written in XML at all: UTF-8 without control characters. All paths of a
- * domain_config must be so.
- */
-bool domain_xml_can_hold(const char *text);
-
-/* To be freed. */
+/* To be freed. All names and paths are ones that XML can hold (xml_can_hold()). */
 char *domain_xml(const struct domain_config *c);
 
 #endif

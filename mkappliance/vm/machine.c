@@ -20,6 +20,7 @@
 #include "lib/log.h"
 #include "lib/spawn.h"
 #include "vm/usernet.h"
+#include "vm/xml.h"
 
 #define VARS_MAX    ((size_t)64 << 20)
 #define CAPTURE_MAX ((uint64_t)256 << 20) /* an application that writes without end must not fill the disk */
@@ -227,7 +228,7 @@ static int prepare(struct machine *m, struct error *err)
 
 	if (r < 0)
 		return r;
-	if (!domain_xml_can_hold(c->image))
+	if (!xml_can_hold(c->image))
 		return error_set(err, -EINVAL, "%s: libvirt takes only names in UTF-8; rename it", c->image);
 	r = copy_vars(m, err);
 	if (r < 0)

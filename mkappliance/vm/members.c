@@ -15,6 +15,7 @@
 #include "lib/log.h"
 #include "vm/host.h"
 #include "vm/workdir.h"
+#include "vm/xml.h"
 
 #define VARS_MAX       ((size_t)64 << 20)
 #define MEMBER_MAX     4096u
@@ -350,7 +351,7 @@ static int start(struct running *n, const struct member_launch *l, struct error 
 	};
 	int r;
 
-	if (!domain_xml_can_hold(l->path) || !domain_xml_can_hold(console))
+	if (!xml_can_hold(l->path) || !xml_can_hold(console))
 		return error_set(err, -EINVAL, "%s: libvirt takes only names in UTF-8", l->path);
 	if ((r = copy_vars(n, m->platform.firmware_vars, vars, err)) < 0 || (r = write_member(n, err)) < 0)
 		return r;

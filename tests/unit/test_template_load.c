@@ -219,7 +219,8 @@ static const struct {
 	const char *text, *message;
 } refusals[] = {
 	/* [Upload] */
-	{"[Upload]\nProvider=moon\n", "f:2: Provider=: 'moon' is no provider (known: aws, openstack)"},
+	{"[Upload]\nProvider=moon\n",
+	 "f:2: Provider=: 'moon' is no provider (known: aws, openstack, libvirt)"},
 	{"[Upload]\nParameter=a/\"b\n", "f:2: Parameter=: 'a/\"b' has a character that no such name has"},
 	{"[Upload]\nDeprecateAfterDays=0\n", "f:2: DeprecateAfterDays=: 0 is not within 1 and 3650"},
 	{"[Upload]\nEncrypt=perhaps\n", "f:2: Encrypt=: 'perhaps' is not no or yes"},

@@ -6,6 +6,7 @@
 
 #include "lib/spawn.h"
 #include "vm/domain_xml.h"
+#include "vm/xml.h"
 
 static const struct forward forwards[] = {{8080, 80}, {8443, 443}};
 
@@ -85,7 +86,7 @@ static void test_hostile_path(void **state)
 
 	(void)state;
 	c.image = "/srv/a'/><disk>&amp;\"<x>\xc3\xa4.raw";
-	assert_true(domain_xml_can_hold(c.image));
+	assert_true(xml_can_hold(c.image));
 	xml = domain_xml(&c);
 	assert_null(strstr(xml, "<x>"));
 	assert_null(strstr(xml, "/><disk>"));
@@ -95,11 +96,11 @@ static void test_hostile_path(void **state)
 static void test_what_xml_cannot_hold(void **state)
 {
 	(void)state;
-	assert_true(domain_xml_can_hold("/plain"));
-	assert_false(domain_xml_can_hold("/a\nb"));
-	assert_false(domain_xml_can_hold("/a\x01"));
-	assert_false(domain_xml_can_hold("/latin1-\xe4"));
-	assert_false(domain_xml_can_hold("/cut-\xc3"));
+	assert_true(xml_can_hold("/plain"));
+	assert_false(xml_can_hold("/a\nb"));
+	assert_false(xml_can_hold("/a\x01"));
+	assert_false(xml_can_hold("/latin1-\xe4"));
+	assert_false(xml_can_hold("/cut-\xc3"));
 }
 
 /* libvirt's RELAX NG schema, where virt-xml-validate is installed. */

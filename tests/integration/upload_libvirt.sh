@@ -1,0 +1,195 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# upload --to libvirt: into pools of a real libvirtd; what is stored is what was built, the domain boots it, and nothing half made stays.
+. "$(dirname "$0")/functions.sh"
+. "$(dirname "$0")/libvirt_server.sh"
+requires swtpm
+requires swtpm_setup swtpm-tools
+requires prlimit util-linux
+requires xmllint libxml2-utils
+
+for version in 1 2; do
+	"$mkappliance" build templates/hello -o "$tmp/out" --version $version --quiet || {
+		echo "not ok hello $version builds"
+		exit 1
+	}
+done
+image=$tmp/out/hello-1.raw second=$tmp/out/hello-2.raw
+unset LIBVIRT_DEFAULT_URI
+libvirt_start || {
+	echo "not ok libvirtd starts"
+	exit 1
+}
+make_pools() {
+	mkdir "$tmp/pool" "$tmp/small" && mount -t tmpfs -o size=16m tmpfs "$tmp/small" &&
+		virsh_do pool-create-as golden dir --target "$tmp/pool" && virsh_do pool-create-as small dir --target "$tmp/small" &&
+		virsh_do pool-define-as asleep dir --target "$tmp/out"
+}
+make_pools >/dev/null || {
+	echo "not ok pools are made"
+	exit 1
+}
+upload() { "$mkappliance" upload --to libvirt --quiet "$@"; }
+to_golden() { upload --pool golden "$@"; }
+volumes() { virsh_do vol-list golden | awk '{ print $1 }' | tr '\n' ' '; }
+# domain_has NAME XPATH
+domain_has() { virsh_do dumpxml --inactive "$1" | xmllint --xpath "$2" - >/dev/null 2>&1 || {
+	virsh_do dumpxml --inactive "$1"
+	return 1
+}; }
+
+nothing_is_made() { to_golden "$image" --dry-run && [ -z "$(volumes)" ] && [ -z "$(virsh_do list --all --name)" ]; }
+check "a dry run makes nothing" nothing_is_made
+
+first() {
+	to_golden "$image" --json >"$tmp/first.json" && [ "$(volumes)" = "hello-1 " ] &&
+		virsh_do vol-download --pool golden hello-1 "$tmp/back.raw" && cmp "$image" "$tmp/back.raw" && rm "$tmp/back.raw" &&
+		[ "$(json_get "$tmp/first.json" already)" = false ] && [ "$(json_get "$tmp/first.json" domain)" = hello ] &&
+		[ "$(json_get "$tmp/first.json" images.0.region) $(json_get "$tmp/first.json" images.0.image)" = "golden hello-1" ]
+}
+check "what libvirt's own client gets is what was built" first
+holes() { [ $(($(stat -c %b "$tmp/pool/hello-1") * 512)) -lt $(($(stat -c %s "$image") / 2)) ]; }
+check "zeros take no room there" holes
+
+domain() {
+	local root
+	root=$(json_get "$tmp/out/hello-1.manifest.json" verity.root_hash)
+	domain_has hello "//disk[@device='disk'][source/@file='$tmp/pool/hello-1'][readonly][target/@bus='virtio']" &&
+		domain_has hello "//os[@firmware='efi']" && domain_has hello "//tpm/backend[@type='emulator']" &&
+		domain_has hello "//serial" && domain_has hello "//interface[@type='user']" &&
+		domain_has hello "//metadata/*[local-name()='appliance'][@version='1'][@root-hash='$root']" &&
+		[ "$(virsh_do domstate hello)" = "shut off" ]
+}
+check "the domain is defined, says what it runs, and is not started" domain
+check "verify reads it back" "$mkappliance" verify libvirt:golden/hello-1 --manifest "$tmp/out/hello-1.manifest.json" --quiet
+check "verify --full proves it" \
+	"$mkappliance" verify libvirt:golden/hello-1 --manifest "$tmp/out/hello-1.manifest.json" --full --quiet
+
+boots() {
+	start_and_read hello '"event": "ready"' >"$tmp/console" && grep -q '"event": "verified"' "$tmp/console" && virsh_do destroy hello
+}
+check "it boots and verifies" boots
+
+again() {
+	local before
+	before=$(virsh_do dumpxml --inactive hello) && to_golden "$image" --json >"$tmp/again.json" &&
+		[ "$(json_get "$tmp/again.json" already)" = true ] && [ "$(json_get "$tmp/again.json" sent_bytes)" = 0 ] &&
+		[ "$(volumes)" = "hello-1 " ] && [ "$(virsh_do dumpxml --inactive hello)" = "$before" ]
+}
+check "the same image again is no work" again
+
+next_version() {
+	local uuid
+	uuid=$(virsh_do domuuid hello) && to_golden "$second" --memory 300 --no-tpm && [ "$(volumes)" = "hello-1 hello-2 " ] &&
+		cmp "$second" "$tmp/pool/hello-2" && cmp "$image" "$tmp/pool/hello-1" && [ "$(virsh_do domuuid hello)" = "$uuid" ] &&
+		domain_has hello "//disk[source/@file='$tmp/pool/hello-2']" && domain_has hello "//memory[. = '307200']" &&
+		! domain_has hello "//tpm" >/dev/null
+}
+check "the next version gets its own volume, and the domain boots that one" next_version
+beside() {
+	to_golden "$second" --domain other && domain_has other "//disk[source/@file='$tmp/pool/hello-2']" && virsh_do undefine --nvram other
+}
+check "another domain beside it" beside
+
+check "a volume of that name with another image is refused" \
+	fails_with 1 "volume 'hello-1' of pool 'golden' is there and is not this image (block" to_golden "$second" --name hello-1
+turned() {
+	printf x | dd of="$tmp/pool/hello-2" bs=1 seek=$(($(json_get "$tmp/out/hello-2.manifest.json" disk.partitions.1.offset) + 5000)) conv=notrunc status=none &&
+		fails_with 3 "not what was built: root, block" "$mkappliance" verify libvirt:golden/hello-2 --manifest "$tmp/out/hello-2.manifest.json" &&
+		fails_with 1 "virsh -c $uri vol-delete --pool golden hello-2" to_golden "$second" &&
+		virsh_do vol-delete --pool golden hello-2
+}
+check "a byte turned there is found, and the volume is left alone" turned
+check "verify: another image's manifest" fails_with 3 "not what was built" \
+	"$mkappliance" verify libvirt:golden/hello-1 --manifest "$tmp/out/hello-2.manifest.json"
+check "verify: no such volume" fails_with 1 "has no volume 'none'" \
+	"$mkappliance" verify libvirt:golden/none --manifest "$tmp/out/hello-2.manifest.json"
+check "verify: no POOL/VOLUME" fails_with 2 "is not libvirt:POOL/VOLUME" \
+	"$mkappliance" verify libvirt:golden --manifest "$tmp/out/hello-2.manifest.json"
+check "verify: of a provider that reads nothing back" fails_with 2 "not read back" \
+	"$mkappliance" verify openstack:some --manifest "$tmp/out/hello-2.manifest.json"
+
+# stopped_upload: starts one of hello-2 and stops it where it has begun and not ended; its number is in $upload.
+stopped_upload() {
+	local i
+	"$mkappliance" upload --to libvirt --pool golden "$second" --quiet 2>/dev/null &
+	upload=$!
+	for ((i = 0; i < 2000000; i++)); do
+		[ ! -e "$tmp/pool/hello-2.uploading" ] || break
+		kill -0 $upload 2>/dev/null || return
+	done
+	kill -STOP $upload
+}
+whole() { [ "$(volumes)" = "hello-1 hello-2 " ] && cmp "$second" "$tmp/pool/hello-2"; }
+interrupted() {
+	local status=0
+	stopped_upload || return
+	kill -INT $upload
+	kill -CONT $upload
+	wait $upload || status=$?
+	[ $status -eq 130 ] && [ "$(volumes)" = "hello-1 " ]
+}
+check "Ctrl-C in the middle leaves no volume" interrupted
+killed() {
+	stopped_upload || return
+	kill -9 $upload
+	wait $upload 2>/dev/null
+	virsh_do pool-refresh golden && volumes | grep -q 'hello-2.uploading' && to_golden "$second" && whole
+}
+check "killed in the middle, the same command makes it whole" killed
+half() {
+	virsh_do vol-create-as golden hello-2.uploading 4096 && truncate -s 8M "$tmp/pool/hello-2" && virsh_do pool-refresh golden &&
+		to_golden "$second" && whole
+}
+check "half a volume that an upload left is made anew" half
+broken_off() {
+	virsh_do vol-delete --pool golden hello-2 && prlimit --pid "$libvirtd_pid" --fsize=30000000: &&
+		fails_with 1 "volume 'hello-2' of pool 'golden': " to_golden "$second"
+	local status=$?
+	prlimit --pid "$libvirtd_pid" --fsize=unlimited:
+	[ $status -eq 0 ] && [ "$(volumes)" = "hello-1 " ] && to_golden "$second" && whole
+}
+check "a write that fails there leaves no volume" broken_off
+
+# ---- refused ----
+
+check "no such pool: those that are there" fails_with 1 "has no storage pool 'default' (it has: " upload "$image"
+check "a pool that is not active: how to start it" fails_with 1 "virsh -c $uri pool-start asleep" upload "$image" --pool asleep
+check "a pool that is full" fails_with 1 "pool 'small' of $uri has " upload "$image" --pool small
+nothing_there() { [ -z "$(ls "$tmp/small")" ]; }
+check "and nothing was put there" nothing_there
+check "nobody at that URI" fails_with 1 "is it the right --connect=URI" \
+	upload "$image" --connect "qemu+unix:///system?socket=$tmp/none"
+check "no such driver" fails_with 1 "libvirt (nothing:///)" upload "$image" --connect nothing:///
+check "LIBVIRT_DEFAULT_URI counts" env LIBVIRT_DEFAULT_URI=nothing:/// bash -c "! '$mkappliance' upload --to libvirt '$image' 2>&1 | grep -v 'libvirt (nothing:///)'"
+check "a host without storage" fails_with 1 "has no storage pool" upload "$image" --connect test:///default --pool none
+foreign() {
+	virsh_do dumpxml --inactive hello | xmllint --xpath '/domain/*[not(self::metadata or self::uuid)]' - >"$tmp/inner" &&
+		{ echo "<domain type='qemu'>" && sed 's,<name>hello</name>,<name>foreign</name>,' "$tmp/inner" && echo "</domain>"; } >"$tmp/foreign.xml" &&
+		virsh_do define "$tmp/foreign.xml" && fails_with 1 "domain 'foreign' of $uri is not ours" to_golden "$image" --domain foreign &&
+		domain_has foreign "//disk[source/@file='$tmp/pool/hello-2']"
+}
+check "a domain that is not ours is left alone" foreign
+check "no such network" fails_with 1 "has no network 'none'" to_golden "$image" --network none
+check "a name that is none" fails_with 2 "is no name for libvirt" to_golden "$image" --name ../hello
+check "an option of another provider" fails_with 2 "--share means nothing for provider 'libvirt'" to_golden "$image" --share all
+check "regions are not of libvirt" fails_with 2 "libvirt has no regions" to_golden "$image" --region here
+check "no variables of firmware" fails_with 1 "not a firmware volume" to_golden "$image" --uefi-data "$tmp/foreign.xml"
+
+# ---- Secure Boot ----
+
+signed() {
+	mkdir "$tmp/signed" && "$mkappliance" keygen "$tmp/keys" --quiet && "$mkappliance" uefi-vars "$tmp/keys" -o "$tmp/vars.fd" --quiet &&
+		{ sed "s,../../build/hello:,$PWD/build/hello:,; s,^Name=.*,Name=signed," templates/hello/appliance.conf &&
+			printf '[Sign]\nSecureBootKey=%s\nSecureBootCertificate=%s\n[Upload]\nProvider=libvirt\n' "$tmp/keys/db.key" "$tmp/keys/db.crt"; } >"$tmp/signed/appliance.conf" &&
+		"$mkappliance" build "$tmp/signed" -o "$tmp/out" --version 1 --quiet &&
+		"$mkappliance" upload "$tmp/out/signed-1.raw" --pool golden --uefi-data "$tmp/vars.fd" --quiet &&
+		domain_has signed "//os/nvram[starts-with(., '$tmp/pool/signed-')]" && domain_has signed "//smm[@state='on']" &&
+		cmp "$tmp/vars.fd" "$tmp"/pool/signed-*.nvram
+}
+check "a signed image, where the template says: with the keys' variables" signed
+secure() {
+	start_and_read signed '"event": "verified"' >"$tmp/console" && virsh_do destroy signed &&
+		! cmp -s "$tmp/vars.fd" "$tmp"/pool/signed-*.nvram
+}
+check "it boots with Secure Boot, whose firmware keeps its variables there" secure
