@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Readiness by sd_notify, by a file and by a web server that takes three seconds for its first answer; Watch= of both kinds; the
-# status port with clients that behave and clients that do not. Two boots of one image.
+# Readiness by sd_notify, by a file and by a web server that takes three seconds for its first answer; Watch= of both kinds; a service
+# that is what the unit of its package says (Unit=); the status port with clients that behave and clients that do not. Two boots of one
+# image.
 . "$(dirname "$0")/functions.sh"
 requires musl-gcc musl-tools
 requires curl
 requires python3
+requires dpkg-deb dpkg
 requires qemu-system-x86_64 qemu-system-x86
 kernel=$(find /boot -name 'vmlinuz-*-cloud-amd64' -readable | sort -V | tail -n 1)
 [ -n "$kernel" ] || skip "no Debian cloud kernel in /boot (apt-get install linux-image-cloud-amd64)"
@@ -35,8 +37,8 @@ static void say(const char *text)
 	close(fd);
 }
 
-/* Ready after a second, alive until somebody wants quiet. */
-static int notify(void)
+/* Ready after a second, alive until there is @quiet. */
+static int notify(const char *quiet)
 {
 	struct stat st;
 
@@ -44,10 +46,34 @@ static int notify(void)
 	fflush(stdout);
 	say("STATUS=soon\nREADY=0");
 	sleep(1);
-	for (say("READY=1"); stat("/tmp/quiet", &st) < 0; usleep(300000))
+	for (say("READY=1"); stat(quiet, &st) < 0; usleep(300000))
 		say("WATCHDOG=1");
 	for (;;)
 		pause();
+}
+
+/* What it finds of what its unit says. Its first life ends badly. */
+static int unit(const char *word)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(80)};
+	int s = socket(AF_INET, SOCK_STREAM, 0), lives = open("/tmp/lives", O_RDWR | O_CREAT | O_APPEND, 0600);
+	FILE *f = fopen("/proc/self/status", "r");
+	struct rlimit files;
+	struct stat st = {0};
+	char line[256];
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	fstat(lives, &st);
+	printf("life %d, user %d, %s, A=%s B=%s, port 80: %s, %d:%d files\n", (int)st.st_size, (int)getuid(), word, getenv("A"), getenv("B"),
+	       bind(s, (void *)&at, sizeof at) == 0 ? "mine" : strerror(errno), (int)files.rlim_cur, (int)files.rlim_max);
+	printf("before: %s\n", stat("/tmp/before", &st) == 0 && st.st_uid == getuid() ? "ran as this user" : "did not run");
+	while (f && fgets(line, sizeof line, f))
+		if (strncmp(line, "CapEff", 6) == 0 || strncmp(line, "CapBnd", 6) == 0 || strncmp(line, "NoNewPrivs", 10) == 0)
+			printf("%s", line);
+	fflush(stdout);
+	if (write(lives, "x", 1) != 1 || lseek(lives, 0, SEEK_CUR) < 2)
+		return 7;
+	return notify("/tmp/quiet-unit");
 }
 
 static int file(void)
@@ -72,8 +98,8 @@ static int web(void)
 
 		if (c < 0 || read(c, buf, sizeof buf - 1) < 0)
 			continue;
-		if (strncmp(buf, "GET /quiet", 10) == 0)
-			close(open("/tmp/quiet", O_WRONLY | O_CREAT, 0644));
+		if (strncmp(buf, "GET /quiet-unit", 15) == 0)
+			close(open("/tmp/quiet-unit", O_WRONLY | O_CREAT, 0644));
 		broken |= strncmp(buf, "GET /break", 10) == 0;
 		if (slow)
 			sleep(3);
@@ -86,17 +112,59 @@ static int web(void)
 int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
-	return argc < 2 ? 2 : *argv[1] == 'n' ? notify() : *argv[1] == 'f' ? file() : web();
+	if (argc < 2)
+		return 2;
+	switch (*argv[1]) {
+	case 'n':
+		return notify("/none");
+	case 'f':
+		return file();
+	case 'b':
+		return open("/tmp/before", O_WRONLY | O_CREAT, 0644) < 0;
+	case 'u':
+		return unit(argv[2]);
+	default:
+		return web();
+	}
 }
 C
-	sed -i 's/#include <fcntl.h>/&\n#include <signal.h>/' "$tmp/actor.c"
+	sed -i 's/#include <fcntl.h>/#include <errno.h>\n&\n#include <signal.h>/; s/#include <sys.socket.h>/#include <sys\/resource.h>\n&/' "$tmp/actor.c"
 	musl-gcc -static -Os -o "$tmp/base/usr/bin/actor" "$tmp/actor.c"
 }
 
+# A package whose unit says how its program is to be run and watched.
+make_package() {
+	mkdir -p "$tmp"/watched/{DEBIAN,lib/systemd/system,etc/default} &&
+		printf 'Package: watched\nVersion: 1\nArchitecture: all\nMaintainer: T <t@example.org>\nDescription: t\n' >"$tmp/watched/DEBIAN/control" &&
+		printf '# a comment\nA="one two"\nB=file\n' >"$tmp/watched/etc/default/watched" || return
+	cat >"$tmp/watched/lib/systemd/system/watched.service" <<-'END'
+		[Unit]
+		Description=Says what it finds
+		StartLimitIntervalSec=10min
+		StartLimitBurst=3
+		[Service]
+		Type=notify
+		User=watched
+		Environment=B=unit WORD=word
+		EnvironmentFile=/etc/default/watched
+		ExecStartPre=/usr/bin/actor before
+		ExecStart=/usr/bin/actor unit ${WORD}
+		WatchdogSec=5
+		Restart=on-failure
+		AmbientCapabilities=CAP_NET_BIND_SERVICE
+		CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_CHOWN
+		NoNewPrivileges=yes
+		LimitNOFILE=300:400
+		[Install]
+		WantedBy=multi-user.target
+	END
+	dpkg-deb --root-owner-group -b "$tmp/watched" "$tmp/template/watched.deb" >/dev/null
+}
+
 make_image() {
-	mkdir -p "$tmp"/base/{dev,proc,sys,run,tmp,etc,usr/bin} "$tmp/template" && chmod 1777 "$tmp/base/tmp" && make_actor || return
-	printf 'root:x:0:0::/:/bin/false\napp:x:1000:1000::/:/bin/false\n' >"$tmp/base/etc/passwd"
-	printf 'root:x:0:\napp:x:1000:\n' >"$tmp/base/etc/group"
+	mkdir -p "$tmp"/base/{dev,proc,sys,run,tmp,etc,usr/bin} "$tmp/template" && chmod 1777 "$tmp/base/tmp" && make_actor && make_package || return
+	printf 'root:x:0:0::/:/bin/false\napp:x:1000:1000::/:/bin/false\nwatched:x:1001:1001::/:/bin/false\n' >"$tmp/base/etc/passwd"
+	printf 'root:x:0:\napp:x:1000:\nwatched:x:1001:\n' >"$tmp/base/etc/group"
 	cat >"$tmp/template/appliance.conf" <<-END
 		[Appliance]
 		Name=health
@@ -129,6 +197,10 @@ make_image() {
 		Watch=http://:8081/
 		WatchInterval=1
 		WatchFailures=2
+		[Service watched]
+		Unit=watched.service
+		[Package]
+		Path=watched.deb
 	END
 	"$mkappliance" build "$tmp/template" -o "$tmp/built" --quiet
 }
@@ -225,7 +297,15 @@ ends_with() {
 }
 
 silence_ends_it() {
-	curl -s -m 20 "http://127.0.0.1:$((port + 1))/quiet" && ends_with '"service": "main"' "no WATCHDOG=1"
+	curl -s -m 20 "http://127.0.0.1:$((port + 1))/quiet-unit" && ends_with '"service": "watched"' "no WATCHDOG=1 on \$NOTIFY_SOCKET for 5 s"
+}
+
+# What its unit says is what the program finds.
+unit_is_honoured() {
+	waits_for 'app: watched: life 0, user 1001, word, A=one two B=file, port 80: mine, 300:400 files' && waits_for 'app: watched: before: ran as this user' &&
+		waits_for 'app: watched: CapEff: 0000000000000400' && waits_for 'app: watched: CapBnd: 0000000000000400' && waits_for 'app: watched: NoNewPrivs: 1' &&
+		grep -E '"event": "ended".*"watched", "status": 7, "restart_ms"' "$tmp/boot.out" && waits_for 'app: watched: life 1, user 1001' &&
+		waits_for 'app: watched: WATCHDOG_USEC is 5000000'
 }
 
 bad_answers_end_it() {
@@ -243,6 +323,7 @@ check "the image" make_image || exit
 at_exit stop_boot
 start
 check "ready by sd_notify, by a file and by a slow answer; the status says it" all_become_ready
+check "Unit=: user, variables, capabilities, limits, a program before it, restart, notify and watchdog" unit_is_honoured
 check "the status port survives its clients" status_survives
-check "the machine ends when the watchdog hears nothing" silence_ends_it
+check "the machine ends when the watchdog of a unit hears nothing" silence_ends_it
 check "the machine ends when Watch= fails in a row" bad_answers_end_it
