@@ -294,6 +294,12 @@ static int get(const struct cache *c, const struct buf *key, const char *what, b
 	return 0;
 }
 
+int cache_find(const struct cache *c, const struct buf *key, const char *what, struct cached *ret,
+	       struct error *err)
+{
+	return get(c, key, what, false, NULL, NULL, ret, err);
+}
+
 static bool is_in(const struct installed *l, const struct installed_package *p)
 {
 	for (size_t i = 0; i < l->len; i++) {
@@ -334,8 +340,7 @@ int cache_get(const struct cache *c, const struct buf *key, const char *what, bo
 	if (!c->locked)
 		return get(c, key, what, needs_network, make, data, ret, err);
 	/* The layer that builds share may be of other versions than the manifest's; then there is one of its own. */
-	if (!c->refresh && get(c, key, what, needs_network, NULL, NULL, &found, &ignored) == 0 &&
-	    agrees(c, &found)) {
+	if (!c->refresh && cache_find(c, key, what, &found, &ignored) == 0 && agrees(c, &found)) {
 		*ret = found;
 		found = CACHED_INIT;
 		return 0;

@@ -59,4 +59,8 @@ int cache_get(const struct cache *c, const struct buf *key, const char *what, bo
 	      int (*make)(int fd, struct buf *note, void *data, struct error *err), void *data,
 	      struct cached *ret, struct error *err);
 
+/* Only looks for the layer of @key that all builds share, of whatever versions it is: -ENOENT when it is not there. */
+int cache_find(const struct cache *c, const struct buf *key, const char *what, struct cached *ret,
+	       struct error *err);
+
 #endif

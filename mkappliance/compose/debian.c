@@ -393,21 +393,70 @@ static int make_kernel(int fd, struct buf *note, void *data, struct error *err)
 	return r < 0 ? r : kernel_layer_write(all, package, dir.path, fd, err);
 }
 
-int debian_kernel(const struct template *t, const struct cache *cache, struct cached *ret, struct error *err)
+static int get_kernel(const struct template *t, const struct cache *cache, const char *package,
+		      const struct sha256 *only, struct cached *ret, struct error *err)
 {
 	_cleanup_strlist_ struct strlist packages = {0};
-	_cleanup_free_ char *what = xasprintf("kernel %s", t->kernel.package);
+	_cleanup_free_ char *what = xasprintf("kernel %s", package);
 	struct bootstrap b = {
 		.t = t, .locked = cache->locked, .what = what, .variant = "extract", .packages = &packages};
 	_cleanup_buf_ struct buf key = {0};
 	int r;
+
+	strlist_add(&packages, package);
+	r = key_of(&b, "debian-kernel", &key, err);
+	if (r < 0 || !only)
+		return r < 0 ? r : cache_get(cache, &key, what, true, make_kernel, &b, ret, err);
+	r = cache_find(cache, &key, what, ret, err);
+	if (r == 0 && memcmp(&ret->digest, only, sizeof(*only)) != 0) {
+		cached_free(ret);
+		r = error_set(err, -ENOENT, "%s: is another one by now", what);
+	}
+	return r;
+}
+
+/* The package that [Kernel] Package= led to in the build of the manifest; NULL: it is not known. */
+static const struct compose_input *locked_kernel(const struct cache *cache, const char *package)
+{
+	for (size_t i = 0; cache->locked && i < cache->locked_input_count; i++) {
+		const struct compose_input *in = &cache->locked_inputs[i];
+
+		if (strcmp(in->kind, "kernel") == 0 && strcmp(in->name, package) == 0 && in->package &&
+		    in->version && debian_may_pin(in->package, in->version))
+			return in;
+	}
+	return NULL;
+}
+
+/* A metapackage moves on from one kernel's package to the next: by the name of that package the older one is still to be had. */
+static int get_locked_kernel(const struct template *t, const struct cache *cache,
+			     const struct compose_input *was, struct cached *ret, struct error *err)
+{
+	_cleanup_free_ char *exact = xasprintf("%s=%s", was->package, was->version);
+	struct error ignored = ERROR_INIT;
+	int r;
+
+	if (get_kernel(t, cache, t->kernel.package, &was->digest, ret, &ignored) == 0)
+		return 0;
+	r = get_kernel(t, cache, exact, NULL, ret, err);
+	if (r == -EPIPE &&
+	    (strstr(err->text, "Unable to locate package") || strstr(err->text, " was not found")))
+		return error_refuse(
+			err,
+			"[Kernel] Package=%s: %s %s of the manifest is in no repository of the template any more",
+			t->kernel.package, was->package, was->version);
+	return r;
+}
+
+int debian_kernel(const struct template *t, const struct cache *cache, struct cached *ret, struct error *err)
+{
+	const struct compose_input *was = locked_kernel(cache, t->kernel.package);
 
 	if (!t->base.suite)
 		return error_usage(err,
 				   "[Kernel] Package=%s: [Base] Suite= must say of which Debian (or give "
 				   "Image= and Modules=)",
 				   t->kernel.package);
-	strlist_add(&packages, t->kernel.package);
-	r = key_of(&b, "debian-kernel", &key, err);
-	return r < 0 ? r : cache_get(cache, &key, what, true, make_kernel, &b, ret, err);
+	return was ? get_locked_kernel(t, cache, was, ret, err)
+		   : get_kernel(t, cache, t->kernel.package, NULL, ret, err);
 }

@@ -10,17 +10,20 @@
 /* Above it apt goes back to an older version too. */
 #define PRIORITY 1001
 
+bool debian_may_pin(const char *name, const char *version)
+{
+	return *name && !strchr("+-.", *name) && *version &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789+.-") == strlen(name) &&
+	       strspn(version, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+~:-") ==
+		       strlen(version);
+}
+
 void debian_pins(const struct installed *l, struct buf *ret)
 {
 	for (size_t i = 0; i < l->len; i++) {
 		const struct installed_package *p = &l->list[i];
 
-		/* What has no business in such a file: the manifest may come from anywhere. */
-		if (strcmp(p->type, "deb") != 0 ||
-		    strspn(p->name, "abcdefghijklmnopqrstuvwxyz0123456789+.-") != strlen(p->name) ||
-		    strspn(p->version,
-			   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+~:-") !=
-			    strlen(p->version))
+		if (strcmp(p->type, "deb") != 0 || !debian_may_pin(p->name, p->version))
 			continue;
 		buf_printf(ret, "Package: %s\nPin: version %s\nPin-Priority: %d\n\n", p->name, p->version,
 			   PRIORITY);

@@ -8,6 +8,9 @@
 /* Where the preferences lie while apt works in the tree; removed from it afterwards. */
 #define DEBIAN_PINS_PATH "/etc/apt/preferences.d/99mkappliance"
 
+/* Whether they may be written into apt's files and command lines: a manifest may come from anywhere. */
+bool debian_may_pin(const char *name, const char *version);
+
 /* A paragraph for each .deb of @l. A version that the archive no longer has is no error of apt's: the build sees it when it compares. */
 void debian_pins(const struct installed *l, struct buf *ret);
 

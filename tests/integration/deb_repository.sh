@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Repositories besides Debian's: made here, signed, on the disk and over HTTP; and that nothing is taken from one that is not signed, or by
-# another key. The rest comes from the archive that the machine's own apt has.
+# another key; that --locked finds what has moved on. The rest comes from the archive that the machine's own apt has.
 # shellcheck disable=SC2016,SC2119,SC2120 # for the inner shell; called through check
 . "$(dirname "$0")/functions.sh"
 requires_sandbox
 . tests/integration/archive.sh
+. tests/integration/synthetic.sh
 requires python3
 requires mmdebstrap
 requires dpkg-deb dpkg
@@ -55,6 +56,7 @@ template() { # LINE...
 	printf '%s\n' "$@" >>"$tmp/t.conf"
 }
 build() { "$mkappliance" build "$tmp/t.conf" -o "$tmp/out" --quiet "$@"; }
+[ -x build/hello ] || skip "build/hello is not built (make)"
 kernel=$(find /boot -name 'vmlinuz-*-cloud-amd64' -readable | sort -V | tail -n 1)
 [ -n "$kernel" ] || skip "no Debian cloud kernel in /boot (apt-get install linux-image-cloud-amd64)"
 modules=/lib/modules/${kernel#/boot/vmlinuz-}
@@ -114,6 +116,48 @@ gone() {
 		fails_with 3 "package mka-second (all) is version 2.0, the manifest says 1.0" build --locked "$tmp/first.json"
 }
 check "locked: a version that is gone is named" gone
+
+# A kernel's metapackage moves on to the next kernel, which is a package of another name. Theirs are made up, and say which version they are.
+image_deb() { # RELEASE VERSION
+	local d=$tmp/p/linux-image-$1
+	mkdir -p "$d/DEBIAN" "$d/boot" "$d/lib/modules/$1" && cp "$tmp"/in/modules/*/modules.* "$d/lib/modules/$1/" &&
+		python3 - "$tmp/in/vmlinuz" "$d/boot/vmlinuz-$1" "$1 (t@example.org) #1 SMP Debian $2 (2026-01-01)" <<-'END' &&
+			import struct, sys
+			k = bytearray(open(sys.argv[1], "rb").read())
+			k[0x202:0x206] = b"HdrS"
+			struct.pack_into("<H", k, 0x20e, 0x300 - 0x200)
+			text = sys.argv[3].encode() + b"\0"
+			k[0x300:0x300 + len(text)] = text
+			open(sys.argv[2], "wb").write(k)
+		END
+		printf 'Package: linux-image-%s\nVersion: %s\nArchitecture: amd64\nMaintainer: T <t@example.org>\nDescription: t\n' "$1" "$2" >"$d/DEBIAN/control" &&
+		dpkg-deb --root-owner-group -b "$d" "$tmp/repo/pool/linux-image-$1_$2_amd64.deb" >/dev/null
+}
+reindex() { index "$tmp/repo" dists/apps main/binary-amd64 && sign "$tmp/repo/dists/apps" good@example.org; }
+# kernel_is RELEASE
+kernel_is() { [ "$(json_get "$tmp/out-kernel/synthetic-1.0.manifest.json" kernel.release)" = "$1" ]; }
+# kernel_build CACHE [OPTION...]
+kernel_build() { XDG_CACHE_HOME=$tmp/cache-$1 synthetic_build "$tmp/in" "$tmp/out-kernel" --quiet "${@:2}"; }
+first_kernel() {
+	synthetic_inputs "$tmp/in" && rm -r "$tmp/in/base" && mkdir -p "$tmp/in/files/usr/bin" && cp build/hello "$tmp/in/files/usr/bin/application" && sed -i -e "s|^Path=base|Suite=apps\nMirror=http://127.0.0.1:$port\nKeyring=$tmp/good.gpg|" \
+		-e 's|^Source=.*|Source=none|; s|^Image=.*|Package=linux-image-mka|; /^ModulesDirectory=/d; /^User=/d; s|^Copy=.*|Copy=files/usr/bin/application:/usr/bin/application mode=0755|' "$tmp/in/appliance.conf" &&
+		image_deb 6.1.0-1-mka 6.1.1-1 && deb linux-image-mka linux-image-6.1.0-1-mka "$tmp/repo/pool" 6.1.1-1 && reindex &&
+		kernel_build one && kernel_is 6.1.0-1-mka && cp "$tmp"/out-kernel/synthetic-1.0.manifest.json "$tmp/kernel.json" && cp "$tmp"/out-kernel/synthetic-1.0.raw "$tmp/kernel.raw"
+}
+check "a kernel of a metapackage" first_kernel
+next_kernel() { image_deb 6.1.0-2-mka 6.1.9-1 && deb linux-image-mka linux-image-6.1.0-2-mka "$tmp/repo/pool" 6.1.9-1 && reindex && kernel_build two && kernel_is 6.1.0-2-mka; }
+check "the metapackage moves on" next_kernel
+older_kernel() { # CACHE
+	kernel_build "$1" --locked "$tmp/kernel.json" && kernel_is 6.1.0-1-mka && cmp "$tmp/kernel.raw" "$tmp/out-kernel/synthetic-1.0.raw"
+}
+check "locked: the kernel of the manifest, the newer one in the cache" older_kernel two
+check "locked: the kernel of the manifest, from the cache" kernel_build one --locked "$tmp/kernel.json" --offline
+gone_kernel() {
+	rm "$tmp"/repo/pool/linux-image-6.1.0-1-mka_* && reindex &&
+		fails_with 3 "Package=linux-image-mka: linux-image-6.1.0-1-mka 6.1.1-1 of the manifest is in no repository of the template any more" \
+			kernel_build three --locked "$tmp/kernel.json"
+}
+check "locked: a kernel that is gone is named" gone_kernel
 
 refused() { # CODE TEXT LINE
 	template "$3"
