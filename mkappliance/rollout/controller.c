@@ -148,6 +148,7 @@ int controller_deploy(struct controller *c, const char *image, int64_t now, stru
 int controller_rollback(struct controller *c, const char *image, int64_t now, struct error *err)
 {
 	struct group *g = &c->group;
+	int r;
 
 	if (g->deployment.phase == PHASE_BACK)
 		return error_set(err, -EALREADY, "deployment %u is being rolled back", g->deployment.number);
@@ -162,5 +163,10 @@ int controller_rollback(struct controller *c, const char *image, int64_t now, st
 	}
 	if (!image && !g->previous[0])
 		return error_set(err, -ENOENT, "there is no previous image to go back to");
-	return controller_deploy(c, image ? image : g->previous, now, err);
+	r = controller_deploy(c, image ? image : g->previous, now, err);
+	if (r < 0)
+		return r;
+	g->deployment.phase = PHASE_ROLLING;
+	g->deployment.at_once = true;
+	return 0;
 }

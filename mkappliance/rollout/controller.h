@@ -36,7 +36,10 @@ int controller_step(struct controller *c, int64_t now, struct error *err);
  * it.
  */
 int controller_deploy(struct controller *c, const char *image, int64_t now, struct error *err);
-/* Back to the previous image: of a deployment under way, or as a new one when @image (NULL: the previous). -ENOENT: there is none. */
+/*
+ * Back to the previous image: of a deployment under way, or as a new one when @image (NULL: the previous). -ENOENT: there is none. It has
+ * served before, so it is not tried again by one instance first nor watched in the end, and all of it is launched at once.
+ */
 int controller_rollback(struct controller *c, const char *image, int64_t now, struct error *err);
 
 #endif

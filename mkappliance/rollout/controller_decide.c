@@ -63,13 +63,11 @@ static void launch_missing(struct group *g, int64_t now)
 
 	if (now < g->hold_until)
 		return;
-	for (; wanted[0] && n.fresh < limit && n.total < rollout_plan_most(&g->plan, g->size); n = count(g))
+	for (; wanted[0] && n.fresh < limit && n.total < group_most(g); n = count(g))
 		add(g, wanted, now);
 	if (!checkpoint || !g->deployment.from[0])
 		return;
-	for (;
-	     n.active - n.fresh + n.fresh_serving < g->size && n.total < rollout_plan_most(&g->plan, g->size);
-	     n = count(g))
+	for (; n.active - n.fresh + n.fresh_serving < g->size && n.total < group_most(g); n = count(g))
 		add(g, g->deployment.from, now);
 }
 
@@ -93,14 +91,14 @@ static struct instance *next_stale(struct group *g)
 /* Old ones stay while the first new one is tried, unless there is no room for it beside them. */
 static bool may_go(const struct group *g, const struct instance *i, const struct census *n)
 {
-	bool full = n->total >= rollout_plan_most(&g->plan, g->size);
+	bool full = n->total >= group_most(g);
 
 	if (!group_wanted(g)[0])
 		return true; /* nothing is to run */
 	if (i->condemned)
 		return true;
 	if (g->deployment.phase == PHASE_CHECKPOINT && !i->expired)
-		return n->fresh == 0 && full && rollout_plan_most(&g->plan, g->size) <= g->size &&
+		return n->fresh == 0 && full && group_most(g) <= g->size &&
 		       n->serving > rollout_plan_least(&g->plan, g->size);
 	if (!instance_serves(i))
 		return true;
@@ -209,6 +207,17 @@ static bool all_fresh(const struct group *g)
 	return n.fresh_serving >= g->size && n.total == n.fresh_serving;
 }
 
+static void arrive(struct controller *c, int64_t now)
+{
+	struct group *g = &c->group;
+	struct deployment *d = &g->deployment;
+
+	rollout_copy(g->previous, sizeof(g->previous), d->from);
+	rollout_copy(g->current, sizeof(g->current), d->to);
+	d->reason[0] = 0;
+	finish(c, OUTCOME_DEPLOYED, now);
+}
+
 static void advance_forth(struct controller *c, int64_t now)
 {
 	struct group *g = &c->group;
@@ -223,15 +232,14 @@ static void advance_forth(struct controller *c, int64_t now)
 		controller_go_back(c, why, now);
 	} else if (d->phase == PHASE_CHECKPOINT && passed_checkpoint(g, now)) {
 		enter(c, PHASE_ROLLING, now);
+	} else if (d->phase == PHASE_ROLLING && all_fresh(g) && d->at_once) {
+		arrive(c, now);
 	} else if (d->phase == PHASE_ROLLING && all_fresh(g)) {
 		enter(c, PHASE_BAKING, now);
 	} else if (d->phase == PHASE_BAKING && !all_fresh(g)) {
 		enter(c, PHASE_ROLLING, now);
 	} else if (d->phase == PHASE_BAKING && now - d->changed >= (int64_t)g->plan.bake * 1000) {
-		rollout_copy(g->previous, sizeof(g->previous), d->from);
-		rollout_copy(g->current, sizeof(g->current), d->to);
-		d->reason[0] = 0;
-		finish(c, OUTCOME_DEPLOYED, now);
+		arrive(c, now);
 	}
 }
 

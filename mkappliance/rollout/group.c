@@ -93,6 +93,15 @@ const char *group_wanted(const struct group *g)
 	return g->current;
 }
 
+unsigned group_most(const struct group *g)
+{
+	enum phase phase = g->deployment.phase;
+	unsigned most = rollout_plan_most(&g->plan, g->size);
+	bool at_once = phase == PHASE_BACK || (phase != PHASE_NONE && g->deployment.at_once);
+
+	return at_once && most < 2 * g->size ? 2 * g->size : most;
+}
+
 bool group_is_well(const struct group *g)
 {
 	if (g->deployment.phase != PHASE_NONE || g->count != g->size || group_serving(g) != g->size)

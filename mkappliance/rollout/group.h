@@ -96,6 +96,7 @@ struct deployment {
 	int64_t ended;	 /* 0: not yet */
 	unsigned failures;
 	unsigned lowest;		  /* fewest that served while it went on */
+	bool at_once;			  /* to what has served before: see group_most() */
 	char reason[ROLLOUT_REASON_SIZE]; /* why it was rolled back */
 };
 
@@ -129,6 +130,11 @@ bool instance_serves(const struct instance *i);
 unsigned group_serving(const struct group *g);
 /* The image that new instances are to have: "" for none. */
 const char *group_wanted(const struct group *g);
+/*
+ * How many may exist now: what the plan says; but on the way back, and in a deployment that goes at once, as many new ones as are wanted
+ * beside those that are there, so that it takes one boot time, whatever the size.
+ */
+unsigned group_most(const struct group *g);
 /* Nothing under way, and as many serve the wanted image as are desired. */
 bool group_is_well(const struct group *g);
 

@@ -92,6 +92,7 @@ static struct json *deployment_json(const struct deployment *d)
 	js_set_int(j, "ended", d->ended);
 	js_set_int(j, "failures", d->failures);
 	js_set_int(j, "lowest", d->lowest);
+	js_set_bool(j, "at_once", d->at_once);
 	js_set_string(j, "reason", d->reason);
 	return j;
 }
@@ -241,6 +242,7 @@ static int parse_deployment(const struct json *j, struct deployment *ret, struct
 	    (r = need_time(j, "ended", &d.ended, err)) < 0 ||
 	    (r = need_number(j, "failures", &d.failures, err)) < 0 ||
 	    (r = need_number(j, "lowest", &d.lowest, err)) < 0 ||
+	    (js_member(j, "at_once") && (r = need_flag(j, "at_once", &d.at_once, err)) < 0) ||
 	    (r = need_text(j, "reason", d.reason, sizeof(d.reason), err)) < 0)
 		return r;
 	d.phase = (enum phase)phase;

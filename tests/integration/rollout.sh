@@ -81,7 +81,7 @@ check "an altered image is refused" altered_is_refused
 check "and none of that made a group" [ ! -e "$dir" ]
 
 # ---- a group ----
-check "a new group" deploy "$v1" --size 2 --memory 256 --to libvirt || cat "$tmp/deploy.err"
+check "a new group" deploy "$v1" --size 3 --memory 256 --to libvirt || cat "$tmp/deploy.err"
 url=$(value url)
 serves() { curl -sS --max-time 20 "$url" | grep -q "hello from hello $1"; }
 check "serves" serves 1.0
@@ -121,13 +121,13 @@ check "and not one request failed" no_request_failed
 check "what status says" python3 - "$tmp" <<-'PY'
 	import json, subprocess, sys
 	s = json.load(open(sys.argv[1] + "/status.json"))
-	assert (s["desired"], s["provider"]) == (2, "libvirt"), s
-	assert s["deployment"]["lowest_serving"] >= 2, s
+	assert (s["desired"], s["provider"]) == (3, "libvirt"), s
+	assert s["deployment"]["lowest_serving"] >= 3, s
 	assert s["deployment"]["number"] == 2, s
 PY
 both_images() {
 	status && [ "$(json_get "$tmp/status.json" image_name)" = "hello 2.0" ] && [ "$(json_get "$tmp/status.json" previous_name)" = "hello 1.0" ] &&
-		[ "$(json_get "$tmp/status.json" well)" = true ] && "$mkappliance" status --group "$group" | grep -q "2 of 2 serve hello 2.0"
+		[ "$(json_get "$tmp/status.json" well)" = true ] && "$mkappliance" status --group "$group" | grep -q "3 of 3 serve hello 2.0"
 }
 check "this image and the previous one" both_images
 
@@ -151,10 +151,10 @@ check "the reports" python3 - "$tmp/drill.json" "$tmp/drill.xml" "$dir/drills.js
 	r = json.load(open(sys.argv[1]))
 	by = {d["drill"]: d for d in r["drills"]}
 	assert r["ok"] and len(by) == 3, r
-	assert by["terminate"]["lowest_serving"] == 1, by
+	assert by["terminate"]["lowest_serving"] == 2, by
 	assert "refused (corruption" in by["tampered-image"]["detail"], by
-	assert by["tampered-image"]["lowest_serving"] == 2 and by["tampered-image"]["requests_lost"] == 0, by
-	assert by["lifetime"]["lowest_serving"] == 2 and by["lifetime"]["requests_lost"] == 0, by
+	assert by["tampered-image"]["lowest_serving"] == 3 and by["tampered-image"]["requests_lost"] == 0, by
+	assert by["lifetime"]["lowest_serving"] == 3 and by["lifetime"]["requests_lost"] == 0, by
 	for d in r["drills"]:
 	    assert 0 < d["time_to_detect"] <= d["time_to_recover"] and d["requests"] > 10, d
 	suite = x.parse(sys.argv[2]).getroot()

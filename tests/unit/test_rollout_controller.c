@@ -276,6 +276,25 @@ static void test_size(void **state)
 	sim_close(&s);
 }
 
+/* One boot time, the time to be trusted, and that of the old ones to stop; nobody missing meanwhile. */
+static void test_back_at_once(struct sim *s)
+{
+	int64_t start = s->now;
+	struct error err = ERROR_INIT;
+
+	sim_forget(s);
+	assert_int_equal(controller_rollback(&s->c, NULL, s->now, &err), 0);
+	sim_step(s);
+	assert_int_equal(sim_of_image(s, "v1"), s->c.group.size);
+	sim_restart(s);
+	assert_true(s->c.group.deployment.at_once);
+	assert_int_equal(sim_settle(s), OUTCOME_DEPLOYED);
+	assert_string_equal(s->c.group.current, "v1");
+	assert_in_range(s->now - start, SIM_BOOT_MS, SIM_BOOT_MS + 1000 + SIM_STOP_MS + 6 * SIM_STEP_MS);
+	assert_in_range(s->least_serving, s->c.group.size, s->c.group.size);
+	assert_in_range(s->most_total, 2 * s->c.group.size, 2 * s->c.group.size);
+}
+
 static void test_rollback(void **state)
 {
 	struct error err = ERROR_INIT;
@@ -286,9 +305,7 @@ static void test_rollback(void **state)
 	(void)sim_deploy(&s, "v1");
 	assert_int_equal(controller_rollback(&s.c, NULL, s.now, &err), -ENOENT);
 	(void)sim_deploy(&s, "v2");
-	assert_int_equal(controller_rollback(&s.c, NULL, s.now, &err), 0);
-	assert_int_equal(sim_settle(&s), OUTCOME_DEPLOYED);
-	assert_string_equal(s.c.group.current, "v1");
+	test_back_at_once(&s);
 	assert_int_equal(controller_deploy(&s.c, "v3", s.now, &err), 0);
 	sim_run(&s, 25);
 	assert_int_equal(controller_deploy(&s.c, "v4", s.now, &err), -EBUSY);
