@@ -27,6 +27,7 @@ def serve(options):
     if options.settings:
         world.settings.change(json.loads(options.settings))
     app = App(world)
+    world.machines.start()
     ports = {"port": http1.Server(app, "127.0.0.1", options.port, None).port}
     ports["url"] = "http://127.0.0.1:%d" % ports["port"]
     if options.cert:
@@ -43,7 +44,7 @@ def serve(options):
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     stop.wait()
-    # Threads that stall or sleep are not waited for; what is stored is stored.
+    # Threads that stall or sleep are not waited for; what is stored is stored. Machines end with us.
     os._exit(0)
 
 

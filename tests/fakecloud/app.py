@@ -16,6 +16,7 @@ import sts
 from answers import ApiError, error_answer, request_id
 from faults import Faults
 from fleet import Fleet
+from machines import Machines
 
 SERVICES = {"ebs": ebs, "ec2": ec2, "sts": sts, "ssm": ssm, "autoscaling": autoscaling, "elasticloadbalancing": elbv2}
 
@@ -23,6 +24,7 @@ SERVICES = {"ebs": ebs, "ec2": ec2, "sts": sts, "ssm": ssm, "autoscaling": autos
 class App:
     def __init__(self, world):
         self.world = world
+        world.machines = Machines(world)
         world.fleet = Fleet(world)
         self.faults = Faults(world)
         self.services = {name: module.Service(world) for name, module in SERVICES.items()}

@@ -3,7 +3,7 @@
 
 GET settings, PATCH settings (an object of changes; null: the default again), GET counters, DELETE counters, GET log, DELETE log,
 GET objects/KIND, POST corrupt {"snapshot", "block", "byte"}, POST snapshot {"id", "status"}, POST image {"id", "state"},
-GET blocks/SNAPSHOT, POST new-image {...}, POST new-fleet {...} (fixtures.py).
+GET blocks/SNAPSHOT, GET machines, POST new-image {...}, POST new-fleet {...} (fixtures.py).
 """
 import hashlib
 import json
@@ -61,6 +61,10 @@ class Service:
 
     def get_objects(self, _, kind=None):
         return self.world.store.kinds if kind is None else self.world.store.kind(kind)
+
+    def get_machines(self, _):
+        """Instance -> its process, whether that runs, and which ports of 127.0.0.1 lead to which of its own."""
+        return self.world.machines.rows()
 
     def get_blocks(self, _, snapshot_id):
         """Index -> SHA-256 in hex of what the snapshot itself was given."""

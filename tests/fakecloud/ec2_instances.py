@@ -5,7 +5,7 @@ import time
 import ec2
 from answers import ApiError, iso
 
-CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48}
+CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopped": 80}
 # type: architecture, boot modes, NitroTPM
 TYPES = {
     "t2.micro": ("x86_64", ["legacy-bios"], False), "t3.micro": ("x86_64", ["legacy-bios", "uefi"], True),
@@ -77,7 +77,7 @@ class Part:
             instance = self.ec2.resource(caller, key)[0]
             self.ec2.allow(caller, "TerminateInstances", "instance/" + key)
             before = instance["state"]
-            if before in ("pending", "running"):
+            if before in ("pending", "running", "stopped"):
                 instance["state"] = "shutting-down"
                 instance["reason"] = {"code": "Client.UserInitiatedShutdown", "message": "Client.UserInitiatedShutdown"}
                 instance["ended"] = time.time()
@@ -122,5 +122,7 @@ class Part:
         import base64
         instance = self.ec2.resource(caller, parameters["InstanceId"])[0]
         self.ec2.allow(caller, "GetConsoleOutput", "instance/" + instance["id"])
-        text = self.world.fleet.behaviour(instance["image"]).get("console", "mkappliance: {\"event\": \"init\"}\r\n")
-        return {"instanceId": instance["id"], "timestamp": iso(time.time()), "output": base64.b64encode(text.encode()).decode()}
+        text = self.world.fleet.behaviour(instance["image"]).get("console", "mkappliance: {\"event\": \"init\"}\r\n").encode()
+        if self.world.machines.are_on():
+            text = self.world.machines.console(instance["id"])
+        return {"instanceId": instance["id"], "timestamp": iso(time.time()), "output": base64.b64encode(text).decode()}

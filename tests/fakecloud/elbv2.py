@@ -85,7 +85,9 @@ class Service:
         group = {
             "arn": self.new_arn(caller, "targetgroup/" + parameters["Name"]), "name": parameters["Name"], "region": caller.region,
             "owner": caller.account, "protocol": protocol, "port": port, "vpc": parameters["VpcId"], "targets": {}, "listeners": [],
-            "path": parameters.get("HealthCheckPath", "/"), "type": parameters.get("TargetType", "instance"), "checks": {
+            "path": parameters.get("HealthCheckPath", "/"), "matcher": parameters.get("Matcher", {}).get("HttpCode", "200"),
+            "check_port": self.check_port(parameters.get("HealthCheckPort", "traffic-port")),
+            "type": parameters.get("TargetType", "instance"), "checks": {
                 "interval": parameters.get("HealthCheckIntervalSeconds", 30), "timeout": parameters.get("HealthCheckTimeoutSeconds", 5),
                 "healthy": parameters.get("HealthyThresholdCount", 5), "unhealthy": parameters.get("UnhealthyThresholdCount", 2)},
         }
@@ -94,15 +96,24 @@ class Service:
             self.world.store.save("tags", group["arn"], {t["Key"]: t.get("Value", "") for t in parameters["Tags"]})
         return {"TargetGroups": [self.row(group)]}
 
+    def check_port(self, text):
+        """0: the target's own."""
+        if text == "traffic-port":
+            return 0
+        if not text.isdigit() or not 1 <= int(text) <= 65535:
+            raise ApiError("ValidationError", "the health check port '%s' is not valid" % text)
+        return int(text)
+
     def row(self, group):
         listeners = [self.world.store.get("listeners", arn) for arn in group["listeners"]]
         checks = group["checks"]
         return {
             "TargetGroupArn": group["arn"], "TargetGroupName": group["name"], "Protocol": group["protocol"], "Port": group["port"],
-            "VpcId": group["vpc"], "HealthCheckProtocol": group["protocol"], "HealthCheckPort": "traffic-port",
-            "HealthCheckEnabled": True, "HealthCheckIntervalSeconds": checks["interval"],
+            "VpcId": group["vpc"], "HealthCheckProtocol": group["protocol"], "HealthCheckEnabled": True,
+            "HealthCheckPort": str(group.get("check_port") or "traffic-port"), "HealthCheckIntervalSeconds": checks["interval"],
             "HealthCheckTimeoutSeconds": checks["timeout"], "HealthyThresholdCount": checks["healthy"],
-            "UnhealthyThresholdCount": checks["unhealthy"], "HealthCheckPath": group["path"], "Matcher": {"HttpCode": "200"},
+            "UnhealthyThresholdCount": checks["unhealthy"], "HealthCheckPath": group["path"],
+            "Matcher": {"HttpCode": group.get("matcher", "200")},
             "LoadBalancerArns": sorted({x["balancer"] for x in listeners}), "TargetType": group["type"], "ProtocolVersion": "HTTP1",
         }
 
@@ -139,7 +150,7 @@ class Service:
         for key in wanted:
             state, reason, description = self.fleet.target_health(group["arn"], key, now)
             port = group["targets"].get(key, {"port": group["port"]})["port"]
-            rows.append({"Target": {"Id": key, "Port": port}, "HealthCheckPort": str(port),
+            rows.append({"Target": {"Id": key, "Port": port}, "HealthCheckPort": str(group.get("check_port") or port),
                          "TargetHealth": {"State": state, "Reason": reason, "Description": description}})
         return {"TargetHealthDescriptions": rows}
 
@@ -176,7 +187,8 @@ class Service:
         return {"LoadBalancers": [self.balancer_row(balancer)]}
 
     def balancer_row(self, b):
-        return {"LoadBalancerArn": b["arn"], "DNSName": "%s-1.%s.elb.amazonaws.com" % (b["name"], b["region"]), "Scheme": b["scheme"],
+        name = "127.0.0.1" if self.world.machines.are_on() else "%s-1.%s.elb.amazonaws.com" % (b["name"], b["region"])
+        return {"LoadBalancerArn": b["arn"], "DNSName": name, "Scheme": b["scheme"],
                 "CreatedTime": iso(b["created"]), "LoadBalancerName": b["name"], "VpcId": "vpc-0fake", "State": {"Code": "active"},
                 "Type": b["type"], "AvailabilityZones": [{"SubnetId": s, "ZoneName": b["region"] + s[-1]} for s in b["subnets"]],
                 "IpAddressType": "ipv4"}

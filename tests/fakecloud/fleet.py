@@ -23,6 +23,7 @@ class Fleet:
     def __init__(self, world):
         self.world = world
         self.store = world.store
+        self.machines = world.machines
         self.refreshes = Refreshes(world, self)
         self.last = time.time()
         self.members = {}
@@ -92,7 +93,7 @@ class Fleet:
                                   "state. Termination Reason: Client.UserInitiatedShutdown: User initiated shutdown")
                 self.gone(group, instance, now)
                 return True
-            if now >= instance["launched"] + self.lasts(settings["instance_launch_s"]):
+            if now >= instance["launched"] + self.lasts(settings["instance_launch_s"]) and not self.machines.is_awaited(instance):
                 self.in_service(group, instance, now)
             return True
         if life == "Terminating":
@@ -100,7 +101,7 @@ class Fleet:
             if instance["state"] == "running" and now >= instance["ending"] + self.lasts(drain):
                 instance["state"] = "shutting-down"
                 self.save(instance)
-            if now >= instance["ending"] + self.lasts(drain + settings["instance_terminate_s"]):
+            if now >= instance["ending"] + self.lasts(drain + settings["instance_terminate_s"]) and not self.machines.runs(instance["id"]):
                 self.gone(group, instance, now)
             return True
         behaves = self.behaviour(instance["image"])
@@ -167,8 +168,11 @@ class Fleet:
         if not group["listeners"]:
             return ("unused", "Target.NotInUse", "Target group is not configured to receive traffic from the load balancer")
         instance = self.store.get("instances", instance_id)
-        if instance is None or instance["state"] in ("shutting-down", "terminated"):
-            return "unused", "Target.InvalidState", "Target is in the terminated state"
+        if instance is None or instance["state"] in ("shutting-down", "terminated", "stopped"):
+            state = "stopped" if instance and instance["state"] == "stopped" else "terminated"
+            return "unused", "Target.InvalidState", "Target is in the %s state" % state
+        if self.machines.are_on():
+            return self.machines.target_health(arn, instance_id)
         age, behaves, checks = now - target["since"], self.behaviour(instance["image"]), group["checks"]
         if age < self.lasts(self.world.settings["health_check_s"]):
             return "initial", "Elb.RegistrationInProgress", "Target registration is in progress"

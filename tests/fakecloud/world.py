@@ -31,7 +31,7 @@ DEFAULTS = {
     "container_token": "container-token", "sso_tokens": {},
     # Auto Scaling and load balancing
     "instance_launch_s": 20, "instance_terminate_s": 10, "health_check_s": 10, "drain_s": 30, "capacity": {},
-    "images": {}, "alarms": {}, "asg_tick_s": 5, "refresh_stuck_s": 3600,
+    "images": {}, "alarms": {}, "asg_tick_s": 5, "refresh_stuck_s": 3600, "machines": None,
 }
 
 
@@ -50,6 +50,8 @@ class Settings:
         for name, value in changes.items():
             if name not in DEFAULTS:
                 raise KeyError(name)
+            if name == "machines" and not set(value or {}) <= {"memory", "cpus", "stop_s"}:
+                raise KeyError("machines: " + ", ".join(value))
             if value is None and DEFAULTS[name] is not None:
                 value = copy.deepcopy(DEFAULTS[name])
             self.values[name] = value
@@ -68,6 +70,7 @@ class World:
         self.log = collections.deque(maxlen=4000)
         self.buckets = {}
         self.fleet = None
+        self.machines = None
         for snapshot in self.store.all("snapshots"):
             if snapshot["status"] == "pending":
                 snapshot["touched"] = max(snapshot["touched"], self.last_put(snapshot["id"]))
