@@ -115,14 +115,14 @@ class Proxy:
             if key not in wanted or wanted[key][0] != port:
                 name = "%s/%s" % (backend(key[0]), key[1])
                 said = self.tell("set server %s state maint" % name, "shutdown sessions server " + name, "del server " + name)
-                if "Server deleted" not in said:
+                if "Server deleted" not in said and "No such server" not in said:
                     raise OSError("haproxy: %s: %s" % (name, said))
                 del self.servers[key]
         for key, (port, ready) in wanted.items():
             name = "%s/%s" % (backend(key[0]), key[1])
             if key not in self.servers:
                 said = self.tell("add server %s 127.0.0.1:%d" % (name, port))
-                if "New server registered" not in said:
+                if "New server registered" not in said and "Already exists a server" not in said:
                     raise OSError("haproxy: %s: %s" % (name, said))
                 self.servers[key] = (port, None)
             if self.servers[key][1] != ready:
