@@ -100,11 +100,22 @@ with open(sys.argv[2], "rb") as i, open(sys.argv[3], "wb") as o:
 check "the image does not say where on this machine they were" sources
 check "again, offline" build --offline
 
+# Everything once more, from the archive and the repositories: no layer of before, another place, time zone and umask.
+rebuild() {
+	mkdir -p "$tmp/elsewhere/scratch" && (cd "$tmp/elsewhere" && umask 077 &&
+		XDG_CACHE_HOME=$tmp/elsewhere/cache TMPDIR=$tmp/elsewhere/scratch TZ=Pacific/Auckland "$mkappliance" rebuild --manifest ../out/repo-1.manifest.json ../t.conf "$@")
+}
+again() {
+	rebuild >"$tmp/said" && grep -qx "identical: every byte of repo 1 comes out again" "$tmp/said" && [ ! -e "$tmp/elsewhere/cache" ] && [ -z "$(ls "$tmp/elsewhere/scratch")" ]
+}
+check "rebuild: identical, all of it fetched and made anew" again
+
 # The repository moves on; --locked asks for what it had, also where newer layers are in the cache.
 forget() { grep -lsE '"what": "(packages that are needed|package mka-app)"' "$XDG_CACHE_HOME"/mkappliance/layers/*.json | while read -r f; do rm -f "$f" "${f%.json}.tar"; done; }
 second_is() { python3 -c 'import json, sys; sys.exit(not any((p["name"], p["version"]) == ("mka-second", sys.argv[2]) for p in json.load(open(sys.argv[1]))["packages"]))' "$tmp/out/repo-1.manifest.json" "$1"; }
 cp "$tmp/out/repo-1.manifest.json" "$tmp/first.json"
-cp "$tmp/out/repo-1.raw" "$tmp/first.raw"
+cp "$tmp/out/repo-1.blocks" "$tmp/first.blocks"
+cp --sparse=always "$tmp/out/repo-1.raw" "$tmp/first.raw"
 moves_on() { deb mka-second "mka-first" "$tmp/repo/pool" 2.0 && index "$tmp/repo" dists/apps main/binary-amd64 && sign "$tmp/repo/dists/apps" good@example.org && forget && build && second_is 2.0; }
 check "the repository moves on, and a build with it" moves_on
 locked() { build --locked "$tmp/first.json" && second_is 1.0 && cmp "$tmp/first.raw" "$tmp/out/repo-1.raw"; }
@@ -116,6 +127,14 @@ gone() {
 		fails_with 3 "package mka-second (all) is version 2.0, the manifest says 1.0" build --locked "$tmp/first.json"
 }
 check "locked: a version that is gone is named" gone
+other_version() {
+	local before=$tmp/before/repo-1 status=0
+	mkdir "$tmp/before" && cp "$tmp/first.json" "$before.manifest.json" && cp "$tmp/first.blocks" "$before.blocks" && mv "$tmp/first.raw" "$before.raw" || return
+	rebuild --manifest "$before.manifest.json" --cache "$XDG_CACHE_HOME/mkappliance" 2>"$tmp/said" || status=$?
+	cat "$tmp/said"
+	[ $status -eq 3 ] && grep -q "partition 'root' differs, first in /var/lib/dpkg/status: its root hash .*; cause: package mka-second (all) is version 2.0, the manifest says 1.0$" "$tmp/said"
+}
+check "rebuild: a version that is gone: what differs first, by partition, file and cause" other_version
 
 # A kernel's metapackage moves on to the next kernel, which is a package of another name. Theirs are made up, and say which version they are.
 image_deb() { # RELEASE VERSION
