@@ -9,6 +9,7 @@
 #include "check/challenge.h"
 #include "check/event_log.h"
 #include "cmd.h"
+#include "cmd_steps.h"
 #include "lib/cleanup.h"
 #include "lib/io.h"
 
@@ -63,21 +64,13 @@ static int read_files(const struct paths *p, struct files *f, struct attest_inpu
 
 static struct json *report_json(const struct manifest *m, const struct attest_report *report)
 {
-	struct json *j = js_object_new(), *steps = js_array_new(), *tpm = js_object_new();
+	struct json *j = js_object_new(), *tpm = js_object_new();
 
 	js_set_string(j, "name", m->name);
 	js_set_string(j, "version", m->version);
 	js_set_bytes(j, "root_hash", m->root_hash.b, sizeof(m->root_hash.b));
 	js_set_bool(j, "ok", report->ok);
-	for (size_t i = 0; i < report->count; i++) {
-		struct json *step = js_object_new();
-
-		js_set_string(step, "check", report->steps[i].name);
-		js_set_bool(step, "ok", report->steps[i].ok);
-		js_set_string(step, "detail", report->steps[i].detail);
-		js_append(steps, step);
-	}
-	js_set(j, "checks", steps);
+	js_set(j, "checks", cmd_steps_json(&report->steps));
 	js_set_int(tpm, "clock_ms", (int64_t)(report->quote.clock & INT64_MAX));
 	js_set_int(tpm, "resets", report->quote.resets);
 	js_set_int(tpm, "restarts", report->quote.restarts);
@@ -95,9 +88,8 @@ static int show(const struct manifest *m, const struct attest_report *report,
 
 		return cmd_print_json(j, err);
 	}
-	for (size_t i = 0; i < report->count && !common->quiet; i++)
-		printf("%-10s %-12s %s\n", report->steps[i].ok ? "ok" : "DIFFERS", report->steps[i].name,
-		       report->steps[i].detail);
+	if (!common->quiet)
+		cmd_steps_print(&report->steps);
 	return 0;
 }
 
@@ -195,11 +187,9 @@ static int run_challenge(const struct paths *p, bool json, struct error *err)
 /* Exit code 3 with the first thing that differs. */
 static int conclude(const struct manifest *m, const struct attest_report *report, struct error *err)
 {
-	for (size_t i = 0; i < report->count; i++)
-		if (!report->steps[i].ok)
-			return error_refuse(err, "not proved to be %s %s: %s: %s", m->name, m->version,
-					    report->steps[i].name, report->steps[i].detail);
-	return 0;
+	_cleanup_free_ char *what = xasprintf("not proved to be %s %s", m->name, m->version);
+
+	return check_steps_bad(&report->steps) ? cmd_steps_refuse(&report->steps, what, err) : 0;
 }
 
 static int run_attest(const struct command *self, int argc, char **argv, struct error *err)

@@ -7,6 +7,7 @@
 
 #include "check/verify.h"
 #include "cmd_group.h"
+#include "cmd_steps.h"
 #include "lib/cleanup.h"
 #include "lib/io.h"
 #include "lib/log.h"
@@ -24,15 +25,13 @@ static int write_manifest(const char *raw, const struct manifest *m, struct erro
 static int prove(const char *raw, const char *image, const struct manifest *m, struct error *err)
 {
 	_cleanup_report_ struct verify_report report = {0};
+	_cleanup_free_ char *what = NULL;
 	int r = verify_image(raw, m, NULL, NULL, 0, &report, err);
 
 	if (r < 0 || report.ok)
 		return r;
-	for (size_t i = 0; i < report.count; i++)
-		if (!report.steps[i].ok)
-			return error_refuse(err, "%s: not what was built: %s: %s (mkappliance verify)", image,
-					    report.steps[i].name, report.steps[i].detail);
-	return error_refuse(err, "%s: not what was built (mkappliance verify)", image);
+	what = xasprintf("%s: not what was built (mkappliance verify)", image);
+	return cmd_steps_refuse(&report.steps, what, err);
 }
 
 /* The file gets its name when it is whole and proved; before, whatever a killed command left goes. */

@@ -8,6 +8,7 @@
 
 #include "check/verify.h"
 #include "cmd.h"
+#include "cmd_steps.h"
 #include "cmd_verify.h"
 #include "image/provenance.h"
 #include "image/sign.h"
@@ -16,22 +17,14 @@
 static struct json *report_json(const char *image, const struct manifest *m,
 				const struct verify_report *report)
 {
-	struct json *j = js_object_new(), *steps = js_array_new();
+	struct json *j = js_object_new();
 
 	js_set_string(j, "image", image);
 	js_set_string(j, "name", m->name);
 	js_set_string(j, "version", m->version);
 	js_set_bytes(j, "root_hash", m->root_hash.b, SHA256_SIZE);
 	js_set_bool(j, "ok", report->ok);
-	for (size_t i = 0; i < report->count; i++) {
-		struct json *step = js_object_new();
-
-		js_set_string(step, "check", report->steps[i].name);
-		js_set_bool(step, "ok", report->steps[i].ok);
-		js_set_string(step, "detail", report->steps[i].detail);
-		js_append(steps, step);
-	}
-	js_set(j, "checks", steps);
+	js_set(j, "checks", cmd_steps_json(&report->steps));
 	if (report->partition) {
 		struct json *place = js_object_new();
 
@@ -44,27 +37,19 @@ static struct json *report_json(const char *image, const struct manifest *m,
 	return j;
 }
 
-static void print_report(const struct verify_report *report)
-{
-	for (size_t i = 0; i < report->count; i++)
-		printf("%-10s %-16s %s\n", report->steps[i].ok ? "ok" : "DIFFERS", report->steps[i].name,
-		       report->steps[i].detail);
-}
-
 /* The message that goes with exit code 3. */
 static int refuse(const char *image, const struct verify_report *report, struct error *err)
 {
+	_cleanup_free_ char *what = NULL;
+
 	if (report->partition && report->owner)
 		return error_refuse(err, "%s: not what was built: %s, block %ju (%s)", image,
 				    report->partition, (uintmax_t)report->block, report->owner);
 	if (report->partition)
 		return error_refuse(err, "%s: not what was built: %s, block %ju", image, report->partition,
 				    (uintmax_t)report->block);
-	for (size_t i = 0; i < report->count; i++)
-		if (!report->steps[i].ok)
-			return error_refuse(err, "%s: not what was built: %s: %s", image,
-					    report->steps[i].name, report->steps[i].detail);
-	return error_refuse(err, "%s: not what was built", image);
+	what = xasprintf("%s: not what was built", image);
+	return cmd_steps_refuse(&report->steps, what, err);
 }
 
 /* That somebody vouches for this manifest, before anything is believed of it. */
@@ -102,7 +87,7 @@ static int show(const struct verify_arguments *a, const struct manifest *m,
 		if (r < 0)
 			return r;
 	} else if (!a->common.quiet) {
-		print_report(report);
+		cmd_steps_print(&report->steps);
 	}
 	return report->ok ? 0 : refuse(a->image, report, err);
 }

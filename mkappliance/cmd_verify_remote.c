@@ -61,11 +61,7 @@ bool verify_is_remote(const char *image)
 
 static void add_step(struct verify_report *report, const char *name, bool ok, char *detail)
 {
-	if (report->count == VERIFY_MAX_STEPS) {
-		free(detail);
-		return;
-	}
-	report->steps[report->count++] = (struct verify_step){.name = name, .ok = ok, .detail = detail};
+	check_steps_add(&report->steps, ok, name, detail);
 	report->ok = report->ok && ok;
 }
 

@@ -39,20 +39,13 @@ static bool say(struct attest *a, bool ok, const char *name, const char *format,
 		abort();
 	va_end(ap);
 	r->ok = r->ok && ok;
-	if (r->count == ATTEST_MAX_STEPS) {
-		free(detail);
-		return ok;
-	}
-	r->steps[r->count++] = (struct attest_step){.name = xstrdup(name), .ok = ok, .detail = detail};
+	check_steps_add(&r->steps, ok, name, detail);
 	return ok;
 }
 
 void attest_report_free(struct attest_report *r)
 {
-	for (size_t i = 0; i < r->count; i++) {
-		free(r->steps[i].name);
-		free(r->steps[i].detail);
-	}
+	check_steps_free(&r->steps);
 	*r = (struct attest_report){0};
 }
 

@@ -7,20 +7,12 @@
 #ifndef MKAPPLIANCE_CHECK_ATTEST_H
 #define MKAPPLIANCE_CHECK_ATTEST_H
 
+#include "check/steps.h"
 #include "check/tpm_quote.h"
 #include "image/manifest.h"
 
-#define ATTEST_MAX_STEPS 64
-
-struct attest_step {
-	char *name; /* "signature", "nonce", "sha256:4"; owned */
-	bool ok;
-	char *detail; /* owned */
-};
-
 struct attest_report {
-	struct attest_step steps[ATTEST_MAX_STEPS];
-	size_t count;
+	struct check_steps steps;
 	bool ok;
 	struct tpm_quote quote;
 };

@@ -8,21 +8,12 @@
 
 #include <stdbool.h>
 
+#include "check/steps.h"
 #include "image/manifest.h"
 #include "lib/error.h"
 
-#define VERIFY_MAX_STEPS 16
-
-/* One line of the report. */
-struct verify_step {
-	const char *name; /* "disk size", "partition table", "UKI", ... */
-	bool ok;
-	char *detail; /* what was checked, or what differs and where; owned */
-};
-
 struct verify_report {
-	struct verify_step steps[VERIFY_MAX_STEPS];
-	size_t count;
+	struct check_steps steps;
 	bool ok;
 	/* The first difference inside a partition; partition is NULL when there is none. */
 	const char *partition; /* "esp", "root", "root-verity", "root-verity-sig" */

@@ -240,6 +240,7 @@ int verify_boot_files(struct verify *v, struct error *err)
 
 int verify_superblock(struct verify *v, struct error *err)
 {
+	const struct check_steps *steps = &v->report->steps;
 	uint8_t block[VERITY_BLOCK];
 	struct verity_superblock sb;
 	struct error bad = ERROR_INIT;
@@ -260,7 +261,7 @@ int verify_superblock(struct verify *v, struct error *err)
 	else
 		report_ok(v, "superblock", "dm-verity format 1, SHA-256, %ju data blocks",
 			  (uintmax_t)sb.data_blocks);
-	if (!v->report->ok && v->report->count > 0 && !v->report->steps[v->report->count - 1].ok)
+	if (!v->report->ok && steps->len > 0 && !steps->list[steps->len - 1].ok)
 		report_place(v, v->m->layout.part[PART_VERITY].name, 0, NULL);
 	return 0;
 }

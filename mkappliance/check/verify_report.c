@@ -19,11 +19,7 @@ static void report_line(struct verify *v, bool ok, const char *name, const char 
 		detail = xstrdup("out of memory");
 	if (!ok)
 		r->ok = false;
-	if (r->count == VERIFY_MAX_STEPS) {
-		free(detail);
-		return;
-	}
-	r->steps[r->count++] = (struct verify_step){.name = name, .ok = ok, .detail = detail};
+	check_steps_add(&r->steps, ok, name, detail);
 }
 
 void report_ok(struct verify *v, const char *name, const char *format, ...)
@@ -59,8 +55,7 @@ void report_place(struct verify *v, const char *partition, uint64_t block, char 
 
 void verify_report_free(struct verify_report *r)
 {
-	for (size_t i = 0; i < r->count; i++)
-		free(r->steps[i].detail);
+	check_steps_free(&r->steps);
 	free(r->owner);
 	*r = (struct verify_report){0};
 }
