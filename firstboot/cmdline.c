@@ -6,6 +6,7 @@
 #include "end.h"
 #include "file.h"
 #include "image/abi.h"
+#include "memory.h"
 
 /* More than any architecture's COMMAND_LINE_SIZE, twice. */
 static char cmdline[8192];
@@ -22,4 +23,5 @@ void cmdline_check(const char *expected)
 		cmdline[--len] = '\0';
 	if (len != strlen(expected) || memcmp(cmdline, expected, len) != 0)
 		refuse(ABI_REFUSED_CMDLINE, "the kernel was started with '%s'", cmdline);
+	memory_forget(cmdline, sizeof cmdline);
 }

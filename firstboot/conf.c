@@ -105,7 +105,7 @@ static int conf_service_line(struct conf_reader *r, const char *key, const char 
 		line_printf(r->detail, "%s= stands before the first Service=", key);
 		return -EINVAL;
 	}
-	e = conf_store(&conf_service_keys[i], value, r->seen_of_service[i],
+	e = conf_store(&conf_service_keys[i], value, r->seen_of_service[i], r->conf,
 		       (char *)r->service + conf_service_keys[i].offset, r->detail);
 	r->seen_of_service[i] = true;
 	return e;
@@ -129,7 +129,7 @@ static int conf_line(struct conf_reader *r, char *text)
 
 		if (i == CONF_KEYS_MAX)
 			continue;
-		e = conf_store(&conf_tables[t][i], equals + 1, r->seen[t][i],
+		e = conf_store(&conf_tables[t][i], equals + 1, r->seen[t][i], r->conf,
 			       (char *)r->conf + conf_tables[t][i].offset, r->detail);
 		r->seen[t][i] = true;
 		return e;
@@ -170,7 +170,8 @@ int conf_parse(char *text, size_t len, struct conf *ret, struct line *detail)
 	struct conf_reader reader = {.conf = ret, .detail = detail};
 	unsigned number = 0;
 
-	memset(ret, 0, offsetof(struct conf, services)); /* those are emptied when they begin */
+	memset(ret, 0,
+	       offsetof(struct conf, services)); /* those are emptied when they begin, the pool is filled */
 	if (len == 0 || len > ABI_CONF_MAX || text[len - 1] != '\n' || memchr(text, '\0', len)) {
 		line_printf(detail, "not lines of text, or more than %u bytes", ABI_CONF_MAX);
 		return -EINVAL;

@@ -11,6 +11,7 @@
 #include "line.h"
 
 #define CONF_LIST_MAX ABI_CONF_LIST_MAX
+#define CONF_POOL_MAX 16384 /* more than the lines of ABI_CONF_MAX bytes and the ends of their lists */
 
 enum conf_on_corruption { CONF_POWEROFF, CONF_REBOOT, CONF_PANIC };
 enum conf_network { CONF_NETWORK_NONE, CONF_NETWORK_DHCP, CONF_NETWORK_STATIC, CONF_NETWORK_IPV6 };
@@ -21,7 +22,7 @@ enum conf_ipv6 { CONF_IPV6_AUTO, CONF_IPV6_NO };
 
 /* All text points into the buffer that was parsed. */
 struct conf_list {
-	const char *ptr[CONF_LIST_MAX + 1]; /* ends in NULL, as argv and envp do */
+	const char **ptr; /* in the pool; ends in NULL, as argv and envp do. NULL: the list is empty */
 	size_t len;
 };
 
@@ -84,6 +85,7 @@ struct conf {
 
 	/* Mode=appliance */
 	struct conf_list root_modules;
+	const char *clock_module; /* NULL: none */
 	const char *hostname;
 	unsigned network;	     /* enum conf_network */
 	struct conf_list interfaces; /* names; empty: the first one */
@@ -110,7 +112,10 @@ struct conf {
 	struct conf_list sysctls; /* checked: NAME=VALUE, maybe behind '-' */
 
 	size_t service_count;
-	struct conf_service services[ABI_SERVICES_MAX]; /* each behind those it waits for; the last member */
+	size_t pool_len;
+	/* The last two members, of which only what is used is ever touched: it stays in memory for the machine's life. */
+	struct conf_service services[ABI_SERVICES_MAX]; /* each behind those it waits for */
+	const char *pool[CONF_POOL_MAX];		/* what the lists point to */
 };
 
 /*

@@ -37,6 +37,7 @@ const struct conf_key conf_boot_keys[] = {
 
 const struct conf_key conf_machine_keys[] = {
 	{"RootModule", KIND_PATHS, MODE_APPLIANCE, AT(root_modules), .optional = true},
+	{"ClockModule", KIND_PATH, MODE_APPLIANCE, AT(clock_module), .optional = true},
 	{"Hostname", KIND_TEXT, MODE_APPLIANCE, AT(hostname)},
 	{"Network", KIND_CHOICE, MODE_APPLIANCE, AT(network), .choices = choices_network},
 	{"Interface", KIND_ARGS, MODE_APPLIANCE, AT(interfaces), .optional = true},

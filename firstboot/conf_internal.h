@@ -46,8 +46,9 @@ extern const struct conf_key conf_boot_keys[];
 extern const struct conf_key conf_machine_keys[]; /* Mode=appliance */
 extern const struct conf_key conf_service_keys[];
 
-/* Puts @value where it belongs, when it is what @k wants. @seen: the key was there before. */
-int conf_store(const struct conf_key *k, const char *value, bool seen, void *field, struct line *detail);
+/* Puts @value where it belongs, @field, when it is what @k wants; of a list to the pool of @conf. @seen: the key was there before. */
+int conf_store(const struct conf_key *k, const char *value, bool seen, struct conf *conf, void *field,
+	       struct line *detail);
 
 /* What no single line of a service shows. @conf has the services before it. */
 int conf_check_service(const struct conf *conf, struct conf_service *s, struct line *detail);

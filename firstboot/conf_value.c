@@ -137,8 +137,33 @@ static bool conf_value(const struct conf_key *k, const char *value, void *field)
 	return false;
 }
 
+/*
+ * Adds to a list. One that does not end where the pool does moves there, which leaves its old place unused: that happens to
+ * lists whose lines stand between each other's, as Before= and BeforeArg=. False: the pool is full.
+ */
+static bool conf_add(struct conf *c, struct conf_list *list, const char *value)
+{
+	bool last = list->len && list->ptr + list->len + 1 == c->pool + c->pool_len;
+
+	if (CONF_POOL_MAX - c->pool_len < (last ? 1 : list->len + 2))
+		return false;
+	if (!last) {
+		const char **to = c->pool + c->pool_len;
+
+		if (list->len)
+			memcpy(to, list->ptr, list->len * sizeof *to);
+		list->ptr = to;
+		c->pool_len += list->len + 1; /* with the NULL */
+	}
+	list->ptr[list->len++] = value;
+	list->ptr[list->len] = NULL;
+	c->pool_len++;
+	return true;
+}
+
 /* Puts a checked value where it belongs. */
-int conf_store(const struct conf_key *k, const char *value, bool seen, void *field, struct line *detail)
+int conf_store(const struct conf_key *k, const char *value, bool seen, struct conf *conf, void *field,
+	       struct line *detail)
 {
 	struct conf_list *list = field;
 
@@ -155,7 +180,11 @@ int conf_store(const struct conf_key *k, const char *value, bool seen, void *fie
 			line_printf(detail, "more than %u times %s=", CONF_LIST_MAX, k->name);
 			return -EINVAL;
 		}
-		list->ptr[list->len++] = value;
+		if (!conf_add(conf, list, value)) {
+			line_printf(detail, "%s= and other lists stand between each other too often",
+				    k->name);
+			return -EINVAL;
+		}
 	} else if (k->kind != KIND_NUMBER && k->kind != KIND_CHOICE) {
 		*(const char **)field = value;
 	}

@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <sys/klog.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "console.h"
@@ -14,7 +15,8 @@
 #define KLOG_CONSOLE_OFF 6
 #define KLOG_CONSOLE_ON	 7
 
-#define DRAIN_STEP_MS 2 /* longer than a port takes to send what is in its own queue */
+#define DRAIN_STEP_MS 2	     /* longer than a port takes to send what is in its own queue */
+#define DRAIN_STEP_NS 100000 /* where the port says when it has */
 
 static int console_fd = -1;
 static bool console_torn; /* the last line was cut off */
@@ -91,17 +93,25 @@ int console_write(const char *line, size_t len)
 }
 
 /*
- * Waits until the line has left the terminal's buffer. Not tcdrain(3), which waits for ever where nobody reads
+ * Waits until the line has left the terminal's buffer, and the port's. Not tcdrain(3), which waits for ever where nobody reads
  * at the other end.
  */
 static void console_drain(void)
 {
+	static const struct timespec step = {.tv_nsec = DRAIN_STEP_NS};
 	uint64_t deadline = clock_ms() + CONSOLE_PATIENCE_MS;
-	int left = 0;
+	int left = 0, port = 0;
 
 	while (ioctl(console_fd, TIOCOUTQ, &left) == 0) {
-		(void)poll(NULL, 0, DRAIN_STEP_MS);
-		if (left == 0 || clock_ms() >= deadline)
+		bool tells = ioctl(console_fd, TIOCSERGETLSR, &port) == 0;
+
+		if (left == 0 && tells && (port & TIOCSER_TEMT))
+			return;
+		if (tells)
+			(void)nanosleep(&step, NULL);
+		else
+			(void)poll(NULL, 0, DRAIN_STEP_MS);
+		if ((left == 0 && !tells) || clock_ms() >= deadline)
 			return;
 	}
 }

@@ -13,6 +13,7 @@
 #include "file.h"
 #include "image/abi.h"
 #include "line.h"
+#include "memory.h"
 #include "ptable.h"
 #include "uevent.h"
 
@@ -257,4 +258,5 @@ void disk_wait(const struct disk_wanted *wanted, size_t count, uint64_t timeout,
 			       missing->uuid, (unsigned long long)timeout);
 		disk_sleep(uevent_fd, deadline);
 	}
+	memory_forget(&gpt, sizeof gpt);
 }

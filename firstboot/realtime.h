@@ -6,6 +6,7 @@
 #ifndef FIRSTBOOT_REALTIME_H
 #define FIRSTBOOT_REALTIME_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -21,6 +22,9 @@ enum realtime_action realtime_decide(int64_t offset, bool early);
 
 /* How many microseconds CLOCK_REALTIME is behind @clock; 0 or -errno. */
 int realtime_measure(clockid_t clock, int64_t *ret);
+
+/* Whether this may be a machine of KVM's, whose driver of the clock is then worth loading. */
+bool realtime_may_have_clock(void);
 
 /* Sets the clock, and follows from then on; nothing without such a clock. Never fatal. */
 void realtime_start(struct events *e);

@@ -151,8 +151,7 @@ static void end(struct service *s)
 	enter(s, SERVICE_ENDED, UINT64_MAX);
 }
 
-/* Whether it ended because of a system call that it may not make. */
-static bool is_filtered(const struct service *s)
+bool service_is_filtered(const struct service *s)
 {
 	return s->conf->system_calls && WIFSIGNALED(s->child.status) && WTERMSIG(s->child.status) == SIGSYS;
 }
@@ -164,7 +163,7 @@ static void fail_ended(struct service *s, const char *who, const char *which, co
 
 	if (WIFSIGNALED(status))
 		service_fail(s, ABI_FAILED_EXITED, "%s%ssignal %d%s ended it%s", who, which, WTERMSIG(status),
-			     is_filtered(s) ? " (a system call that it may not make)" : "", when);
+			     service_is_filtered(s) ? " (a system call that it may not make)" : "", when);
 	else
 		service_fail(s, ABI_FAILED_EXITED, "%s%sit ended with status %d%s", who, which,
 			     WEXITSTATUS(status), when);
@@ -196,7 +195,7 @@ static void record_ended(const struct service *s, const uint64_t *delay)
 		record_number("status", (uint64_t)WEXITSTATUS(s->child.status));
 	if (s->oom)
 		record_text("cause", ABI_CAUSE_OOM);
-	else if (is_filtered(s))
+	else if (service_is_filtered(s))
 		record_text("cause", ABI_CAUSE_SYSTEM_CALL);
 	if (delay)
 		record_number("restart_ms", *delay);

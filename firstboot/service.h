@@ -73,6 +73,9 @@ size_t service_poll(const struct service *s, struct pollfd *p);
 /* Whether a process of it runs, or will. */
 bool service_alive(const struct service *s);
 
+/* Whether it ended because of a system call that it may not make. */
+bool service_is_filtered(const struct service *s);
+
 /* It cannot go on: @reason and the detail, unless there is a reason already. */
 void service_fail(struct service *s, const char *reason, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -12,6 +12,7 @@
 #include "file.h"
 #include "image/abi.h"
 #include "line.h"
+#include "memory.h"
 #include "signature.h"
 
 #define DER_MAX (ABI_SIGNATURE_MAX / 4 * 3)
@@ -118,4 +119,6 @@ void signature_load(const struct disk_partition *p)
 		refuse(ABI_REFUSED_SIGNATURE, "%s holds no signature of a root hash", p->name);
 	if (syscall(SYS_add_key, "user", SIGNATURE_KEY, der, len, KEY_SPEC_PROCESS_KEYRING) < 0)
 		refuse(ABI_REFUSED_SIGNATURE, "the kernel keeps no key for it: %s", strerror(errno));
+	memory_forget(document, sizeof document);
+	memory_forget(der, sizeof der);
 }

@@ -16,6 +16,7 @@
 #include "hurry.h"
 #include "image/abi.h"
 #include "lifetime.h"
+#include "memory.h"
 #include "metadata.h"
 #include "module.h"
 #include "net.h"
@@ -59,14 +60,20 @@ enum supervise_phase supervise_phase(void)
 
 /* ---- start ---- */
 
+static void load_root_module(const char *path)
+{
+	int r = module_load(path);
+
+	if (r < 0)
+		fail(ABI_FAILED_MODULE, "%s: %s", path, strerror(-r));
+}
+
 static void load_root_modules(const struct conf *c)
 {
-	for (size_t i = 0; i < c->root_modules.len; i++) {
-		int r = module_load(c->root_modules.ptr[i]);
-
-		if (r < 0)
-			fail(ABI_FAILED_MODULE, "%s: %s", c->root_modules.ptr[i], strerror(-r));
-	}
+	for (size_t i = 0; i < c->root_modules.len; i++)
+		load_root_module(c->root_modules.ptr[i]);
+	if (c->clock_module && realtime_may_have_clock())
+		load_root_module(c->clock_module);
 }
 
 static void prepare(const struct conf *c)
@@ -290,6 +297,8 @@ static void record_stopped(const char *why)
 		record_number("status", (uint64_t)WEXITSTATUS(s->child.status));
 	else if (s->child.pid && !s->child.running)
 		record_number("signal", (uint64_t)WTERMSIG(s->child.status));
+	if (s->child.pid && !s->child.running && service_is_filtered(s))
+		record_text("cause", ABI_CAUSE_SYSTEM_CALL);
 	record_end();
 }
 
@@ -367,6 +376,7 @@ _Noreturn void supervise_run(const struct conf *c, int uevent_fd)
 	status_start(c, &events, status_now);
 	events_add(&events, &of_network);
 	events_add(&events, &of_services);
+	memory_forget_stack();
 	start_services();
 	hurry_end();
 	while (life.phase != PHASE_STOPPING || any_alive())

@@ -547,6 +547,7 @@ int compose_run(struct template *t, const struct compose_options *options, struc
 	}
 	c.result.tree = merge_finish(c.m, t->appliance.epoch);
 	log_debug("tree: %zu names, %ju bytes", c.result.tree->len, (uintmax_t)c.result.tree->bytes);
+	kernel_fit(&c.result.kernel, &t->kernel.initrd_modules, c.result.tree->bytes);
 	*ret = c.result;
 	c.result = (struct compose_result){0};
 	return 0;

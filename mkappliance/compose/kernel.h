@@ -14,6 +14,12 @@
 int kernel_compose(const struct template *t, struct kernel_source *s, struct merge *m, unsigned number,
 		   struct compose_result *result, struct error *err);
 
+/*
+ * Takes out of the initrd what a root of that many bytes is not worth loading for: what only reads it faster. What @named lists
+ * ([Kernel] InitrdModules=) stays.
+ */
+void kernel_fit(struct kernel *k, const struct strlist *named, uint64_t bytes);
+
 void kernel_free(struct kernel *k);
 
 #endif

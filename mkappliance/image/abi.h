@@ -27,6 +27,7 @@
  * Mode=appliance:
  *   RootModule=              repeats: absolute path in the root, in loading order. The power button needs the
  *                            kernel's button.ko (where it is a module), and nothing else: no evdev
+ *   ClockModule=             optional: the same, the driver of KVM's clock; behind the others, and on KVM only
  *   Hostname=
  *   Network=                 dhcp | static | ipv6 | none. dhcp: an interface without a fixed IPv4 address gets one by
  *                            DHCP; ipv6: waits for an address by router advertisement instead. The others only
@@ -116,7 +117,7 @@
  *   draining  the machine will stop, and says so to who asks, but its services still run: "reason", "seconds"
  *   stopping  "reason": "power-button" | "signal" | "lifetime"
  *   stopped   the application ended: "reason" as above or "exited", "status" (exit code) or "signal", neither
- *             when it never ran or not even SIGKILL ended it; the machine goes off
+ *             when it never ran or not even SIGKILL ended it, "cause" ("system-call") as above; the machine goes off
  *   failed    the application, or a program of Before=, could not be started or failed, or the application never became
  *             ready: "reason" (a name below), "detail";
  *             the machine goes off

@@ -12,6 +12,8 @@
 #include "lib/cleanup.h"
 #include "lib/guid.h"
 
+#define CLOCK_MODULE "ptp_kvm" /* nothing depends on it, so it may be loaded behind the others */
+
 void render(struct render *r, const char *key, const char *format, ...)
 {
 	_cleanup_free_ char *text = NULL;
@@ -122,7 +124,8 @@ static int put_appliance(struct render *r, const struct template *t, const struc
 	render(r, "Mode", "appliance");
 	render_limit(r, "RootModule", c->kernel.root_len);
 	for (size_t i = 0; i < c->kernel.root_len; i++)
-		render(r, "RootModule", "/%s", c->kernel.root[i].path);
+		render(r, strcmp(c->kernel.root[i].name, CLOCK_MODULE) == 0 ? "ClockModule" : "RootModule",
+		       "/%s", c->kernel.root[i].path);
 	render(r, "Hostname", "%s", t->init.hostname);
 	conf_put_network(r, t);
 	for (size_t i = 0; e >= 0 && i < t->init.writable.len; i++)

@@ -26,7 +26,8 @@ static void check_service(const struct conf *c, size_t i, const char *text, size
 	if (s->system_calls && filter_build(s->system_calls, program) > FILTER_MAX)
 		abort();
 	/* It waits for earlier ones only. */
-	if (s->args.ptr[s->args.len] || s->env.ptr[s->env.len] || !s->args.len || s->waits_for >> i)
+	if (!s->args.len || s->args.ptr[s->args.len] || (s->env.len && s->env.ptr[s->env.len]) ||
+	    s->waits_for >> i)
 		abort();
 }
 

@@ -16,21 +16,27 @@ requires mcopy mtools
 [ "$(uname -m)" = x86_64 ] || skip "the host is not x86_64"
 nowhere=999999999 # a sector that no disk here has
 
-# Reads a file of the root again and again, and goes on when that fails.
+# Reads a file of the root again and again, and goes on when that fails. "reader at-once": the part behind block 896 in one read
+# past the page cache, of which one request fails while the disk still owes the others.
 make_base() {
 	mkdir -p "$tmp"/base/{dev,proc,sys,run,tmp,var,etc,usr/bin} && cat >"$tmp/reader.c" <<'C'
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-int main(void)
+int main(int argc, char **argv)
 {
-	static char buf[65536];
+	static _Alignas(4096) char buf[2 << 20];
+	if (argc > 1) {
+		ssize_t all = pread(open("/data", O_RDONLY | O_DIRECT), buf, sizeof buf, 896 * 4096);
+		dprintf(1, "reader: %s\n", all < 0 ? strerror(errno) : "all of it");
+	}
 	for (usleep(300000);; sleep(1)) {
 		int fd = open("/data", O_RDONLY);
 		ssize_t n;
-		while ((n = read(fd, buf, sizeof buf)) > 0)
+		while ((n = read(fd, buf, 65536)) > 0)
 			;
 		dprintf(1, "reader: %s\n", n < 0 ? strerror(errno) : "all of it");
 		close(fd);
@@ -70,7 +76,7 @@ PY
 }
 
 # machine NAME SECTOR [QEMU-ARGUMENT...]: runs the image, the disk of which fails every read of that sector. Its console is $tmp/log.
-# With type=pc disks can be taken out.
+# With type=pc disks can be taken out; with rate=BYTES the disk gives so many a second.
 machine() {
 	local name=$1 sector=$2 command_line
 	shift 2
@@ -80,10 +86,24 @@ machine() {
 		-kernel "$tmp/$name.linux" -initrd "$tmp/$name.initrd" -append "$command_line" -serial "file:$tmp/log" \
 		-blockdev "driver=file,node-name=file,read-only=on,filename=$tmp/$name-1.raw" \
 		-blockdev "driver=blkdebug,node-name=bad,image=file,read-only=on,inject-error.0.event=none,inject-error.0.iotype=read,inject-error.0.sector=$sector,inject-error.0.errno=5" \
-		-blockdev driver=raw,node-name=disk,file=bad,read-only=on -device virtio-blk-pci,drive=disk,id=disk0 "$@" </dev/null
+		-object "throttle-group,id=rate,x-bps-read=${rate:-0}" \
+		-blockdev driver=throttle,node-name=disk,throttle-group=rate,file=bad,read-only=on -device virtio-blk-pci,drive=disk,id=disk0 "$@" </dev/null
 }
 
-# ends NAME SECTOR EXPECTED...: the machine ends by itself, and each of these is a line of its console.
+# From the kernel's word of the first bad block to its word of the end, by the guest's clock, are less than 5 s.
+in_time() {
+	python3 - "$tmp/log" <<'PY'
+import re, sys
+said = re.findall(rb"\[ *(\d+\.\d+)\] (.*)", open(sys.argv[1], "rb").read())
+bad = [float(t) for t, text in said if re.search(rb"is corrupted|I/O error", text)]
+end = [float(t) for t, text in said if re.search(rb"reboot: |Kernel panic", text)]
+if not bad or not end or not 0 <= end[-1] - bad[0] < 5:
+    sys.exit(f"bad blocks at {bad}, ends at {end}")
+print(f"ended {end[-1] - bad[0]:.3f} s later")
+PY
+}
+
+# ends NAME SECTOR EXPECTED...: the machine ends by itself, in time, and each of these is a line of its console.
 ends() {
 	local name=$1 sector=$2 line
 	shift 2
@@ -94,6 +114,13 @@ ends() {
 		tail -n 8 "$tmp/log"
 		return 1
 	done
+	in_time
+}
+
+# stuck SECTOR: the machine ends, in time, while a read of which one block is bad still waits for the rest.
+stuck() {
+	rate=131072 ends old-stuck "$1" "$refused.*\"block\": $block" "$off" || return
+	grep -aq '^mkappliance: .*"ready"' "$tmp/log" && ! grep -a '^app: reader' "$tmp/log"
 }
 
 # The same with the byte altered instead, and no read that fails.
@@ -166,8 +193,11 @@ fi
 kernel=$(find /boot -name 'vmlinuz-6.1.*-cloud-amd64' -readable | sort -V | tail -n 1)
 if [ -n "$kernel" ]; then
 	check "images with kernel 6.1" images old "$kernel" "/lib/modules/${kernel#/boot/vmlinuz-}" reboot || exit
+	check "an image whose reader waits" image old-stuck "$kernel" "/lib/modules/${kernel#/boot/vmlinuz-}" poweroff Mode=appliance \
+		"Exec=/usr/bin/reader at-once" User=65534 Group=65534 Network=none || exit
 	read -r data block tree < <(places old-poweroff)
 	check "6.1, poweroff: read error" ends old-poweroff "$data" "$refused.*\"block\": $block" "$off"
+	check "6.1, poweroff: read error, and the application stuck in that read" stuck "$data"
 	check "6.1, reboot: read error" ends old-reboot "$data" "$refused.*\"block\": $block" "$again"
 	check "6.1, panic: read error" ends old-panic "$data" "$refused.*\"block\": $block" "$panic"
 	check "6.1, reboot, Mode=system: read error" ends old-system "$data" "$refused.*\"block\": $block" "$again"

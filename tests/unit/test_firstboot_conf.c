@@ -71,7 +71,7 @@ static void test_appliance(void **state)
 	struct line detail;
 	struct conf c;
 	const char *all = APPLIANCE "Env=A=b=c\nEnv=D=\nGroupId=4\nWritable=/var/lib/x\nReadyPath=/healthz\n"
-				    "RootModule=/lib/modules/n.ko\n";
+				    "RootModule=/lib/modules/n.ko\nClockModule=/lib/modules/p.ko\n";
 
 	(void)state;
 	assert_int_equal(parse(all, strlen(all), &c, &detail, &text), 0);
@@ -84,6 +84,7 @@ static void test_appliance(void **state)
 	assert_string_equal(c.services[0].env.ptr[0], "A=b=c");
 	assert_string_equal(c.services[0].groups.ptr[0], "4");
 	assert_string_equal(c.services[0].ready_path, "/healthz");
+	assert_string_equal(c.clock_module, "/lib/modules/p.ko");
 	assert_int_equal(c.network, 1);
 }
 
@@ -256,6 +257,43 @@ static void test_refused_bytes(void **state)
 	assert_contains(detail.text, "more than 65536 bytes");
 }
 
+/* Lists whose lines stand between each other's are whole all the same, until their moving about fills the pool. */
+static void test_mixed_lists(void **state)
+{
+	static struct conf c;
+	struct line detail;
+
+	(void)state;
+	for (int count = 5; count <= ABI_CONF_LIST_MAX; count += ABI_CONF_LIST_MAX - 5) {
+		_cleanup_buf_ struct buf b = {0};
+		_cleanup_free_ char *text = NULL;
+
+		buf_printf(&b, "%s", MACHINE);
+		for (int s = 0; s < 2; s++) {
+			buf_printf(&b, "Service=s%d\n%s", s, OF_SERVICE);
+			for (int i = 0; i < count; i++)
+				buf_printf(&b, "Env=A%d=\nEnvFile=/%d\nLimit=%d 1 1\nGroupId=%d\n", i, i,
+					   i % 16, i);
+		}
+		assert_int_equal(parse(b.ptr, b.len, &c, &detail, &text), count == 5 ? 0 : -EINVAL);
+		if (count > 5) {
+			assert_contains(detail.text, "stand between each other too often");
+			continue;
+		}
+		for (int s = 0; s < 2; s++) {
+			assert_int_equal(c.services[s].env.len, 5);
+			assert_string_equal(c.services[s].env.ptr[4], "A4=");
+			assert_null(c.services[s].env.ptr[5]);
+			assert_string_equal(c.services[s].env_files.ptr[0], "/0");
+			assert_string_equal(c.services[s].limits.ptr[3], "3 1 1");
+			assert_string_equal(c.services[s].groups.ptr[4], "4");
+			assert_string_equal(c.services[s].args.ptr[2], "80");
+			assert_null(c.services[s].args.ptr[3]);
+			assert_null(c.services[s].after.ptr);
+		}
+	}
+}
+
 static void test_line_printf(void **state)
 {
 	struct line l = {.len = 0};
@@ -292,17 +330,12 @@ static void test_line_json(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_system),
-		cmocka_unit_test(test_signature),
-		cmocka_unit_test(test_appliance),
-		cmocka_unit_test(test_before),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_refused_bytes),
-		cmocka_unit_test(test_line_printf),
-		cmocka_unit_test(test_line_json),
-		cmocka_unit_test(test_services),
-		cmocka_unit_test(test_attest),
-		cmocka_unit_test(test_ready_path_length),
+		cmocka_unit_test(test_system),	    cmocka_unit_test(test_signature),
+		cmocka_unit_test(test_appliance),   cmocka_unit_test(test_before),
+		cmocka_unit_test(test_refused),	    cmocka_unit_test(test_refused_bytes),
+		cmocka_unit_test(test_mixed_lists), cmocka_unit_test(test_line_printf),
+		cmocka_unit_test(test_line_json),   cmocka_unit_test(test_services),
+		cmocka_unit_test(test_attest),	    cmocka_unit_test(test_ready_path_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,16 +77,19 @@ struct fixture {
 
 static struct fixture make(const char *text, struct tree *tree)
 {
-	static char ring[] = "virtio_ring", blk[] = "virtio_blk", net[] = "usr/lib/modules/6.1/virtio_net.ko";
+	static char ring[] = "virtio_ring", blk[] = "virtio_blk", net[] = "usr/lib/modules/6.1/virtio_net.ko",
+		    clock[] = "usr/lib/modules/6.1/ptp_kvm.ko", net_name[] = "virtio_net",
+		    clock_name[] = "ptp_kvm";
 	static struct kernel_module initrd[] = {{.name = ring}, {.name = blk}};
-	static struct kernel_module root[] = {{.path = net}};
+	static struct kernel_module root[] = {{.name = net_name, .path = net},
+					      {.name = clock_name, .path = clock}};
 	struct fixture f = {.sb.data_blocks = 1234};
 	struct error err = ERROR_INIT;
 
 	if (template_parse(text, strlen(text), "f", "/d", &f.t, &err) < 0)
 		fail_msg("%s", err.text);
 	f.c.tree = tree;
-	f.c.kernel = (struct kernel){.initrd = initrd, .initrd_len = 2, .root = root, .root_len = 1};
+	f.c.kernel = (struct kernel){.initrd = initrd, .initrd_len = 2, .root = root, .root_len = 2};
 	memset(f.sb.salt, 0xab, sizeof(f.sb.salt));
 	for (unsigned i = 0; i < SHA256_SIZE; i++)
 		f.root_hash.b[i] = (uint8_t)i;
@@ -163,7 +166,7 @@ static void test_appliance(void **state)
 		ROOT
 		"DeviceTimeout=9\nOnCorruption=panic\nVerify=full\n"
 		"Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
-		"Mode=appliance\nRootModule=/usr/lib/modules/6.1/virtio_net.ko\nHostname=h\n"
+		"Mode=appliance\nRootModule=/usr/lib/modules/6.1/virtio_net.ko\nClockModule=/usr/lib/modules/6.1/ptp_kvm.ko\nHostname=h\n"
 		"Network=dhcp\nWritable=/srv\n" OPENED "Service=main\n"
 		"Arg=/bin/web\nArg=--port\nArg=80\nArg=\nArg=a b\nUid=101\nGid=102\nGroupId=40\nGroupId=50\n"
 		"Env=B=2\nEnv=A=1 x\nWorkingDirectory=/srv\nCapabilities=0\nNewPrivileges=no\nTasksMax=4096\n"
@@ -173,13 +176,15 @@ static void test_appliance(void **state)
 static void test_appliance_of_defaults(void **state)
 {
 	(void)state;
-	assert_renders(HEAD "[Init]\nExec=/usr/bin/web\nNetwork=none\n" OPEN, make_tree(NULL, NULL),
-		       ROOT "DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n"
-			    "Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
-			    "Mode=appliance\nRootModule=/usr/lib/modules/6.1/virtio_net.ko\nHostname=web\n"
-			    "Network=none\n" OPENED "Service=main\n"
-			    "Arg=/usr/bin/web\nUid=0\nGid=0\nWorkingDirectory=/\n" OF_ROOT "ReadyPort=0\n"
-			    "ReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n");
+	assert_renders(
+		HEAD "[Init]\nExec=/usr/bin/web\nNetwork=none\n" OPEN, make_tree(NULL, NULL),
+		ROOT
+		"DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n"
+		"Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
+		"Mode=appliance\nRootModule=/usr/lib/modules/6.1/virtio_net.ko\nClockModule=/usr/lib/modules/6.1/ptp_kvm.ko\nHostname=web\n"
+		"Network=none\n" OPENED "Service=main\n"
+		"Arg=/usr/bin/web\nUid=0\nGid=0\nWorkingDirectory=/\n" OF_ROOT "ReadyPort=0\n"
+		"ReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n");
 }
 
 /* Only who asks for it has the kernel verify the signature. */
@@ -216,7 +221,7 @@ static void test_services_and_sandbox(void **state)
 		ROOT
 		"DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n"
 		"Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
-		"Mode=appliance\nRootModule=/usr/lib/modules/6.1/virtio_net.ko\nHostname=web\n"
+		"Mode=appliance\nRootModule=/usr/lib/modules/6.1/virtio_net.ko\nClockModule=/usr/lib/modules/6.1/ptp_kvm.ko\nHostname=web\n"
 		"Network=none\nAttest=auto\nMaxLifetime=86400\nJitter=3600\nDrain=30\nWritableSize=64M\n"
 		"HidePid=yes\nLockdown=integrity\nSysctl=net.core.somaxconn=4096\n"
 		"Sysctl=kernel.modules_disabled=0\nSysctl=-kernel.kexec_load_disabled=1\n"
@@ -256,17 +261,19 @@ static void test_hardened(void **state)
 static void test_programs_before(void **state)
 {
 	(void)state;
-	assert_renders(HEAD "[Init]\nExec=/usr/bin/web\nNetwork=none\nExecStartPre=/bin/web -t ''\n"
-			    "ExecStartPre=-+/bin/own\n" OPEN,
-		       make_tree(NULL, NULL),
-		       ROOT "DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n"
-			    "Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
-			    "Mode=appliance\nRootModule=/usr/lib/modules/6.1/virtio_net.ko\nHostname=web\n"
-			    "Network=none\n" OPENED "Service=main\n"
-			    "Arg=/usr/bin/web\nUid=0\nGid=0\nBefore=3\nBeforeArg=/bin/web\nBeforeArg=-t\n"
-			    "BeforeArg=\nBefore=-+1\nBeforeArg=/bin/own\n"
-			    "WorkingDirectory=/\n" OF_ROOT "ReadyPort=0\n"
-			    "ReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n");
+	assert_renders(
+		HEAD "[Init]\nExec=/usr/bin/web\nNetwork=none\nExecStartPre=/bin/web -t ''\n"
+		     "ExecStartPre=-+/bin/own\n" OPEN,
+		make_tree(NULL, NULL),
+		ROOT
+		"DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n"
+		"Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
+		"Mode=appliance\nRootModule=/usr/lib/modules/6.1/virtio_net.ko\nClockModule=/usr/lib/modules/6.1/ptp_kvm.ko\nHostname=web\n"
+		"Network=none\n" OPENED "Service=main\n"
+		"Arg=/usr/bin/web\nUid=0\nGid=0\nBefore=3\nBeforeArg=/bin/web\nBeforeArg=-t\n"
+		"BeforeArg=\nBefore=-+1\nBeforeArg=/bin/own\n"
+		"WorkingDirectory=/\n" OF_ROOT "ReadyPort=0\n"
+		"ReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n");
 	assert_refuses(
 		HEAD "[Init]\nExec=/bin/web\nExecStartPre=/bin/none\n", make_tree(NULL, NULL),
 		"f: [Init] ExecStartPre=: '/bin/none' is not in the image; add its package or a [Files] "
@@ -527,13 +534,15 @@ static void test_directories(void **state)
 static void test_newline(void **state)
 {
 	char path[] = "usr/lib/modules/6.1/a\nUid=0.ko";
-	struct kernel_module module = {.path = path};
+	static char name[] = "a";
+	struct kernel_module module = {.name = name, .path = path};
 	struct fixture f = make(HEAD "[Init]\nExec=/bin/web\n", make_tree(NULL, NULL));
 	_cleanup_buf_ struct buf b = {0};
 	struct error err = ERROR_INIT;
 
 	(void)state;
 	f.c.kernel.root = &module;
+	f.c.kernel.root_len = 1;
 	assert_int_equal(render(&f, &b, &err), -EINVAL);
 	assert_string_equal(err.text,
 			    "f: a value of RootModule= has a newline; /appliance.conf cannot say that");
