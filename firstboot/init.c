@@ -172,7 +172,9 @@ int main(int argc, char **argv)
 	root_switch();
 
 	/* Stage 2. */
-	if (conf.system)
+	if (conf.system) {
+		root_free_initrd();
 		become_system_init(argv, &signals);
+	}
 	supervise_run(&conf, uevent_fd);
 }

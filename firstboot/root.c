@@ -15,6 +15,8 @@
 #define NEW_ROOT     "/sysroot"
 #define INITRD_DEPTH 16 /* of directories; lib/modules/RELEASE/kernel/... has 8 */
 
+static int initrd_fd = -1;
+
 static int mount_at(const char *type, const char *where, unsigned long flags, const char *options)
 {
 	if (mkdir(where, 0755) < 0 && errno != EEXIST)
@@ -65,10 +67,9 @@ void root_switch(void)
 {
 	static const char *const moved[] = {"/dev", "/proc", "/sys"};
 	static const char *const to[] = {NEW_ROOT "/dev", NEW_ROOT "/proc", NEW_ROOT "/sys"};
-	struct stat st;
-	int old = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (old < 0 || fstat(old, &st) < 0)
+	initrd_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (initrd_fd < 0)
 		refuse(ABI_REFUSED_MOUNT, "/ of the initrd: %s", strerror(errno));
 	for (size_t i = 0; i < sizeof moved / sizeof moved[0]; i++)
 		if (mount(moved[i], to[i], NULL, MS_MOVE, NULL) < 0)
@@ -82,7 +83,15 @@ void root_switch(void)
 	if (chdir(NEW_ROOT) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 ||
 	    chdir("/") < 0)
 		refuse(ABI_REFUSED_MOUNT, "changing to the new root: %s", strerror(errno));
+}
+
+void root_free_initrd(void)
+{
+	struct stat st;
+
 	/* Behind the old root's "/" the new one is mounted, so it is reached by this descriptor alone. */
-	remove_below(old, ".", st.st_dev, INITRD_DEPTH);
-	close(old);
+	if (fstat(initrd_fd, &st) == 0)
+		remove_below(initrd_fd, ".", st.st_dev, INITRD_DEPTH);
+	close(initrd_fd);
+	initrd_fd = -1;
 }

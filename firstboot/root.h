@@ -9,8 +9,10 @@ int root_mount_early(void);
 /* Mounts @device read only below the initrd. Refuses when that does not work. */
 void root_mount(const char *device);
 
-/* Makes it "/", takes /proc, /sys and /dev along and frees the initrd's memory. Refuses when that does not
- * work. */
+/* Makes it "/" and takes /proc, /sys and /dev along. Refuses when that does not work. */
 void root_switch(void);
+
+/* Then, at any time, once: gives the initrd's memory back. */
+void root_free_initrd(void);
 
 #endif

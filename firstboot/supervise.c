@@ -23,6 +23,7 @@
 #include "network.h"
 #include "realtime.h"
 #include "record.h"
+#include "root.h"
 #include "seal.h"
 #include "service.h"
 #include "status.h"
@@ -376,9 +377,10 @@ _Noreturn void supervise_run(const struct conf *c, int uevent_fd)
 	status_start(c, &events, status_now);
 	events_add(&events, &of_network);
 	events_add(&events, &of_services);
-	memory_forget_stack();
 	start_services();
 	hurry_end();
+	root_free_initrd();
+	memory_forget_stack();
 	while (life.phase != PHASE_STOPPING || any_alive())
 		events_round(&events);
 	clean_up();
