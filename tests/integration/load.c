@@ -194,7 +194,7 @@ static int root(void)
 {
 	static const char *const rss[] = {"Rss:", NULL};
 
-	sleep(1); /* then all services have started */
+	sleep(1);				 /* then all services have started */
 	print_file("/proc/1/smaps_rollup", rss); /* status is up to 63 pages off */
 	mount("securityfs", "/sys/kernel/security", "securityfs", 0, NULL);
 	print_first("/sys/kernel/security/lockdown");

@@ -119,7 +119,7 @@ ends() {
 
 # stuck SECTOR: the machine ends, in time, while a read of which one block is bad still waits for the rest.
 stuck() {
-	rate=131072 ends old-stuck "$1" "$refused.*\"block\": $block" "$off" || return
+	rate=131072 ends old-stuck "$1" "$refused.*a data block" "$off" || return
 	grep -aq '^mkappliance: .*"ready"' "$tmp/log" && ! grep -a '^app: reader' "$tmp/log"
 }
 

@@ -77,12 +77,9 @@ struct fixture {
 
 static struct fixture make(const char *text, struct tree *tree)
 {
-	static char ring[] = "virtio_ring", blk[] = "virtio_blk", net[] = "usr/lib/modules/6.1/virtio_net.ko",
-		    clock[] = "usr/lib/modules/6.1/ptp_kvm.ko", net_name[] = "virtio_net",
-		    clock_name[] = "ptp_kvm";
+	static char ring[] = "virtio_ring", blk[] = "virtio_blk", net[] = "m/net.ko", clock[] = "ptp_kvm";
 	static struct kernel_module initrd[] = {{.name = ring}, {.name = blk}};
-	static struct kernel_module root[] = {{.name = net_name, .path = net},
-					      {.name = clock_name, .path = clock}};
+	static struct kernel_module root[] = {{.name = net, .path = net}, {.name = clock, .path = clock}};
 	struct fixture f = {.sb.data_blocks = 1234};
 	struct error err = ERROR_INIT;
 
@@ -166,7 +163,7 @@ static void test_appliance(void **state)
 		ROOT
 		"DeviceTimeout=9\nOnCorruption=panic\nVerify=full\n"
 		"Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
-		"Mode=appliance\nRootModule=/usr/lib/modules/6.1/virtio_net.ko\nClockModule=/usr/lib/modules/6.1/ptp_kvm.ko\nHostname=h\n"
+		"Mode=appliance\nRootModule=/m/net.ko\nClockModule=/ptp_kvm\nHostname=h\n"
 		"Network=dhcp\nWritable=/srv\n" OPENED "Service=main\n"
 		"Arg=/bin/web\nArg=--port\nArg=80\nArg=\nArg=a b\nUid=101\nGid=102\nGroupId=40\nGroupId=50\n"
 		"Env=B=2\nEnv=A=1 x\nWorkingDirectory=/srv\nCapabilities=0\nNewPrivileges=no\nTasksMax=4096\n"
@@ -176,15 +173,13 @@ static void test_appliance(void **state)
 static void test_appliance_of_defaults(void **state)
 {
 	(void)state;
-	assert_renders(
-		HEAD "[Init]\nExec=/usr/bin/web\nNetwork=none\n" OPEN, make_tree(NULL, NULL),
-		ROOT
-		"DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n"
-		"Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
-		"Mode=appliance\nRootModule=/usr/lib/modules/6.1/virtio_net.ko\nClockModule=/usr/lib/modules/6.1/ptp_kvm.ko\nHostname=web\n"
-		"Network=none\n" OPENED "Service=main\n"
-		"Arg=/usr/bin/web\nUid=0\nGid=0\nWorkingDirectory=/\n" OF_ROOT "ReadyPort=0\n"
-		"ReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n");
+	assert_renders(HEAD "[Init]\nExec=/usr/bin/web\nNetwork=none\n" OPEN, make_tree(NULL, NULL),
+		       ROOT "DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n"
+			    "Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
+			    "Mode=appliance\nRootModule=/m/net.ko\nClockModule=/ptp_kvm\nHostname=web\n"
+			    "Network=none\n" OPENED "Service=main\n"
+			    "Arg=/usr/bin/web\nUid=0\nGid=0\nWorkingDirectory=/\n" OF_ROOT "ReadyPort=0\n"
+			    "ReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n");
 }
 
 /* Only who asks for it has the kernel verify the signature. */
@@ -221,7 +216,7 @@ static void test_services_and_sandbox(void **state)
 		ROOT
 		"DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n"
 		"Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
-		"Mode=appliance\nRootModule=/usr/lib/modules/6.1/virtio_net.ko\nClockModule=/usr/lib/modules/6.1/ptp_kvm.ko\nHostname=web\n"
+		"Mode=appliance\nRootModule=/m/net.ko\nClockModule=/ptp_kvm\nHostname=web\n"
 		"Network=none\nAttest=auto\nMaxLifetime=86400\nJitter=3600\nDrain=30\nWritableSize=64M\n"
 		"HidePid=yes\nLockdown=integrity\nSysctl=net.core.somaxconn=4096\n"
 		"Sysctl=kernel.modules_disabled=0\nSysctl=-kernel.kexec_load_disabled=1\n"
@@ -261,19 +256,17 @@ static void test_hardened(void **state)
 static void test_programs_before(void **state)
 {
 	(void)state;
-	assert_renders(
-		HEAD "[Init]\nExec=/usr/bin/web\nNetwork=none\nExecStartPre=/bin/web -t ''\n"
-		     "ExecStartPre=-+/bin/own\n" OPEN,
-		make_tree(NULL, NULL),
-		ROOT
-		"DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n"
-		"Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
-		"Mode=appliance\nRootModule=/usr/lib/modules/6.1/virtio_net.ko\nClockModule=/usr/lib/modules/6.1/ptp_kvm.ko\nHostname=web\n"
-		"Network=none\n" OPENED "Service=main\n"
-		"Arg=/usr/bin/web\nUid=0\nGid=0\nBefore=3\nBeforeArg=/bin/web\nBeforeArg=-t\n"
-		"BeforeArg=\nBefore=-+1\nBeforeArg=/bin/own\n"
-		"WorkingDirectory=/\n" OF_ROOT "ReadyPort=0\n"
-		"ReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n");
+	assert_renders(HEAD "[Init]\nExec=/usr/bin/web\nNetwork=none\nExecStartPre=/bin/web -t ''\n"
+			    "ExecStartPre=-+/bin/own\n" OPEN,
+		       make_tree(NULL, NULL),
+		       ROOT "DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n"
+			    "Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
+			    "Mode=appliance\nRootModule=/m/net.ko\nClockModule=/ptp_kvm\nHostname=web\n"
+			    "Network=none\n" OPENED "Service=main\n"
+			    "Arg=/usr/bin/web\nUid=0\nGid=0\nBefore=3\nBeforeArg=/bin/web\nBeforeArg=-t\n"
+			    "BeforeArg=\nBefore=-+1\nBeforeArg=/bin/own\n"
+			    "WorkingDirectory=/\n" OF_ROOT "ReadyPort=0\n"
+			    "ReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n");
 	assert_refuses(
 		HEAD "[Init]\nExec=/bin/web\nExecStartPre=/bin/none\n", make_tree(NULL, NULL),
 		"f: [Init] ExecStartPre=: '/bin/none' is not in the image; add its package or a [Files] "
@@ -534,15 +527,13 @@ static void test_directories(void **state)
 static void test_newline(void **state)
 {
 	char path[] = "usr/lib/modules/6.1/a\nUid=0.ko";
-	static char name[] = "a";
-	struct kernel_module module = {.name = name, .path = path};
+	struct kernel_module module = {.name = path, .path = path};
 	struct fixture f = make(HEAD "[Init]\nExec=/bin/web\n", make_tree(NULL, NULL));
 	_cleanup_buf_ struct buf b = {0};
 	struct error err = ERROR_INIT;
 
 	(void)state;
-	f.c.kernel.root = &module;
-	f.c.kernel.root_len = 1;
+	f.c.kernel.root = &module, f.c.kernel.root_len = 1;
 	assert_int_equal(render(&f, &b, &err), -EINVAL);
 	assert_string_equal(err.text,
 			    "f: a value of RootModule= has a newline; /appliance.conf cannot say that");
