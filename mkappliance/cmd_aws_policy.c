@@ -5,7 +5,7 @@
 #include "lib/cleanup.h"
 
 struct lists {
-	struct strlist regions, kms_keys, parameters;
+	struct strlist regions, kms_keys, parameters, groups;
 };
 
 static void free_lists(struct lists *l)
@@ -13,13 +13,17 @@ static void free_lists(struct lists *l)
 	strlist_free(&l->regions);
 	strlist_free(&l->kms_keys);
 	strlist_free(&l->parameters);
+	strlist_free(&l->groups);
 }
 
 static int run_aws_policy(const struct command *self, int argc, char **argv, struct error *err)
 {
 	_cleanup_(free_lists) struct lists l = {0};
-	struct aws_policy p = {.regions = &l.regions, .kms_keys = &l.kms_keys, .parameters = &l.parameters};
-	bool gc_only = false;
+	struct aws_policy p = {.regions = &l.regions,
+			       .kms_keys = &l.kms_keys,
+			       .parameters = &l.parameters,
+			       .groups = &l.groups};
+	bool gc_only = false, no_upload = false;
 	const struct option_spec options[] = {
 		{"region", 0, OPTION_LIST, "REGION", "only there (default: anywhere); several: copies too",
 		 &l.regions},
@@ -31,6 +35,10 @@ static int run_aws_policy(const struct command *self, int argc, char **argv, str
 		{"deprecate", 0, OPTION_FLAG, NULL, "a date of deprecation", &p.deprecate},
 		{"protect", 0, OPTION_FLAG, NULL, "protection from deregistration", &p.protect},
 		{"gc", 0, OPTION_FLAG, NULL, "'mkappliance gc' too", &p.gc},
+		{"deploy", 0, OPTION_FLAG, NULL, "'mkappliance deploy', status and rollback too", &p.deploy},
+		{"create", 0, OPTION_FLAG, NULL, "deploy --create and --strategy blue-green too", &p.create},
+		{"group", 0, OPTION_LIST, "NAME", "only these groups; may hold * (default: any)", &l.groups},
+		{"no-upload", 0, OPTION_FLAG, NULL, "not what upload needs", &no_upload},
 		{"gc-only", 0, OPTION_FLAG, NULL, "'mkappliance gc' alone", &gc_only},
 		{0},
 	};
@@ -44,7 +52,14 @@ static int run_aws_policy(const struct command *self, int argc, char **argv, str
 		return r;
 	if (gc_only && (p.share || p.deprecate || p.protect || l.kms_keys.len || l.parameters.len))
 		return error_usage(err, "--gc-only goes with --region alone");
-	p.upload = !gc_only;
+	if (gc_only && (p.deploy || p.create))
+		return error_usage(err, "--gc-only goes with --region alone; --no-upload --gc takes more");
+	p.deploy = p.deploy || p.create;
+	if (l.groups.len && !p.deploy)
+		return error_usage(err, "--group goes with --deploy or --create");
+	if (no_upload && !p.deploy && !p.gc)
+		return error_usage(err, "--no-upload leaves nothing: say --deploy, --create or --gc");
+	p.upload = !gc_only && !no_upload;
 	p.gc = p.gc || gc_only;
 	p.copy = p.upload && l.regions.len > 1;
 	r = aws_policy_json(&p, &j, err);
@@ -54,6 +69,6 @@ static int run_aws_policy(const struct command *self, int argc, char **argv, str
 const struct command cmd_aws_policy = {
 	.name = "aws-policy",
 	.arguments = "",
-	.summary = "Print the IAM policy that upload and gc need, and nothing more",
+	.summary = "Print the IAM policy that upload, gc and deploy need, and nothing more",
 	.run = run_aws_policy,
 };

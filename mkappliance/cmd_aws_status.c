@@ -7,6 +7,7 @@
 #include "cmd.h"
 #include "cmd_aws_fleet.h"
 #include "cmd_aws_group.h"
+#include "cmd_aws_set.h"
 #include "cmd_look.h"
 #include "lib/cleanup.h"
 #include "rollout/drill_history.h"
@@ -16,6 +17,8 @@
 struct status {
 	const struct aws_group_options *o;
 	struct aws *a;
+	char *live;	     /* the Auto Scaling group that goes by the name now */
+	struct json *beside; /* what a blue-green deployment that is not over has beside it */
 	struct asg_group last;
 	struct asg_refresh refresh;
 	char *no_refresh;	   /* why that is not known; NULL: it is */
@@ -71,11 +74,29 @@ static void add_drift(const struct status *s, struct look *l)
 			  NULL);
 }
 
+static void add_beside(const struct status *s, struct look *l)
+{
+	for (size_t i = 0; i < js_array_len(s->beside); i++) {
+		const struct json *j = js_array_get(s->beside, i);
+		int64_t instances = 0, kept = 0;
+		struct buf line = {0};
+
+		(void)js_int(js_member(j, "instances"), &instances);
+		(void)js_int(js_member(j, "kept_for"), &kept);
+		buf_printf(&line, "beside it: %s (%s), image %s, %d instances",
+			   js_string(js_member(j, "group")), js_string(js_member(j, "role")),
+			   js_string(js_member(j, "image")), (int)instances);
+		if (kept)
+			buf_printf(&line, ", kept for another %d s", (int)kept);
+		look_head(l, buf_steal(&line), NULL);
+	}
+}
+
 static void add_head(const struct status *s, struct look *l)
 {
 	const struct asg_group *g = &s->last;
 	const struct asg_refresh *r = &s->refresh;
-	const char *previous = aws_tags_get(&g->tags, GROUP_TAG_PREVIOUS);
+	const char *previous = aws_group_previous(&g->tags, s->image);
 
 	look_head(l,
 		  xasprintf("%s: %u of %u serve; image %s, version %s of %s", g->name, count_serving(g),
@@ -92,6 +113,7 @@ static void add_head(const struct status *s, struct look *l)
 	if (s->no_refresh)
 		look_head(l, xasprintf("last refresh: not known: %s", s->no_refresh), NULL);
 	add_drift(s, l);
+	add_beside(s, l);
 }
 
 static void add_row(const struct status *s, const struct asg_instance *i, struct look *l)
@@ -175,11 +197,12 @@ static struct json *status_json(const struct status *s)
 	js_set_string(j, "image", s->image);
 	js_set_string(j, "template", g->template_id);
 	js_set_string(j, "template_version", s->version);
-	js_set_string(j, "previous", aws_tags_get(&g->tags, GROUP_TAG_PREVIOUS));
+	js_set_string(j, "previous", aws_group_previous(&g->tags, s->image));
 	js_set(j, "refresh", refresh_json(s));
 	for (size_t k = 0; k < g->len; k++)
 		js_append(list, instance_json(s, &g->list[k]));
 	js_set(j, "instances", list);
+	js_set(j, "beside", js_share(s->beside));
 	return j;
 }
 
@@ -187,7 +210,7 @@ static struct json *status_json(const struct status *s)
 static int read_refresh(struct status *s, struct error *err)
 {
 	struct error why = ERROR_INIT;
-	int r = asg_refresh_read(s->a, s->o->group, &s->refresh, &why);
+	int r = asg_refresh_read(s->a, s->live, &s->refresh, &why);
 
 	free(s->no_refresh);
 	s->no_refresh = NULL;
@@ -200,13 +223,32 @@ static int read_refresh(struct status *s, struct error *err)
 	return 0;
 }
 
+/* Again only while a blue-green deployment is not over: it is two calls more. */
+static int find_live(struct status *s, struct error *err)
+{
+	struct json *beside = NULL;
+	char *live = NULL;
+	int r;
+
+	if (s->live && !js_array_len(s->beside))
+		return 0;
+	r = aws_set_live(s->a, s->o->group, &live, &beside, err);
+	if (r < 0)
+		return r;
+	free(s->live);
+	js_free(s->beside);
+	s->live = live;
+	s->beside = beside;
+	return 0;
+}
+
 /* Images of instances never change, nor does that of a version: only what is new is asked for. */
 static int read_all(struct status *s, struct asg_group *g, struct error *err)
 {
 	int r;
 
-	if ((r = read_refresh(s, err)) < 0 || (r = asg_read(s->a, s->o->group, g, err)) < 0 ||
-	    (r = asg_read_targets(s->a, g, err)) < 0)
+	if ((r = find_live(s, err)) < 0 || (r = read_refresh(s, err)) < 0 ||
+	    (r = asg_read(s->a, s->live, g, err)) < 0 || (r = asg_read_targets(s->a, g, err)) < 0)
 		return r;
 	asg_carry(&s->last, g);
 	if ((r = asg_read_instances(s->a, g, err)) < 0)
@@ -262,6 +304,8 @@ int aws_group_status(const struct aws_group_options *o, unsigned watch, struct e
 	s.a = a;
 	r = look_show(&source, watch, AWS_GROUP_INTERVAL, o->json, err);
 	asg_group_free(&s.last);
+	js_free(s.beside);
+	free(s.live);
 	free(s.no_refresh);
 	return r;
 }

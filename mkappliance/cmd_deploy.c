@@ -31,8 +31,8 @@ struct deploy_options {
 	const char *listen;
 	const char *health;
 	const char *connect;
-	const char *region, *profile, *endpoint_url;
-	unsigned interval;
+	struct aws_group_options aws; /* with what is said for aws only */
+	const char *strategy;
 	unsigned size;
 	unsigned memory;
 	unsigned cpus;
@@ -171,14 +171,19 @@ static int check_options(const struct deploy_options *o, const char *image, stru
 /* An option that would be passed over in silence is an error. */
 static int check_provider(const struct option_spec *options, bool aws, struct error *err)
 {
-	static const char *const of_libvirt[] = {"size",	"drain",   "max-lifetime", "listen",
-						 "health",	"memory",  "cpus",	   "connect",
-						 "allow-drill", "destroy", "foreground",   NULL};
-	static const char *const of_aws[] = {"region", "profile", "endpoint-url", "interval", NULL};
+	static const char *const of_libvirt[] = {"drain", "max-lifetime", "listen",  "health",	   "memory",
+						 "cpus",  "connect",	  "destroy", "foreground", NULL};
+	static const char *const of_aws[] = {"region",		 "profile",	 "endpoint-url",
+					     "interval",	 "alarm",	 "instance-warmup",
+					     "strategy",	 "keep-old",	 "create",
+					     "subnets",		 "target-group", "instance-type",
+					     "min-size",	 "max-size",	 "security-group",
+					     "instance-profile", "tag",		 NULL};
 	const char *const *foreign = aws ? of_libvirt : of_aws;
 
 	for (const struct option_spec *o = options; o->name; o++) {
-		bool set = o->kind == OPTION_FLAG ? *(bool *)o->value
+		bool set = o->kind == OPTION_FLAG   ? *(bool *)o->value
+			   : o->kind == OPTION_LIST ? ((struct strlist *)o->value)->len > 0
 			   : o->kind == OPTION_NUMBER
 				   ? *(unsigned *)o->value != UNSET && *(unsigned *)o->value
 				   : *(const char **)o->value != NULL;
@@ -191,28 +196,68 @@ static int check_provider(const struct option_spec *options, bool aws, struct er
 	return 0;
 }
 
-static int deploy_aws(const struct deploy_options *o, const char *image, struct error *err)
+/* What makes a group is said with --create, and nowhere else. */
+static int check_create(const struct deploy_options *o, struct error *err)
+{
+	const struct aws_group_options *a = &o->aws;
+	const char *alone = o->size != UNSET	     ? "size"
+			    : a->subnets.len	     ? "subnets"
+			    : a->target_groups.len   ? "target-group"
+			    : a->security_groups.len ? "security-group"
+			    : a->tags.len	     ? "tag"
+			    : a->type		     ? "instance-type"
+			    : a->instance_profile    ? "instance-profile"
+			    : a->min_size != UNSET   ? "min-size"
+			    : a->max_size != UNSET   ? "max-size"
+						     : NULL;
+
+	if (alone && !a->create)
+		return error_usage(err, "--%s means nothing for provider 'aws' without --create", alone);
+	if (o->strategy && strcmp(o->strategy, "rolling") != 0 && strcmp(o->strategy, "blue-green") != 0)
+		return error_usage(err, "--strategy: '%s' is neither rolling nor blue-green", o->strategy);
+	if (a->blue_green && a->create)
+		return error_usage(err, "--create and --strategy blue-green: one after the other");
+	if (a->blue_green && a->alarms.len)
+		return error_usage(err, "--alarm is of a refresh: --strategy rolling");
+	if (a->keep_old != UNSET && !a->blue_green)
+		return error_usage(err, "--keep-old is for --strategy blue-green");
+	return 0;
+}
+
+static void fill_aws(struct deploy_options *o)
+{
+	struct aws_group_options *a = &o->aws;
+
+	a->group = o->group;
+	a->interval = a->interval == UNSET ? AWS_GROUP_INTERVAL : a->interval;
+	a->warms_up = a->instance_warmup != UNSET;
+	a->keep_old = a->keep_old == UNSET ? AWS_GROUP_KEEP : a->keep_old;
+	a->size = o->size == UNSET ? SIZE : o->size;
+	a->min_size = a->min_size == UNSET ? a->size : a->min_size;
+	a->max_size = a->max_size == UNSET ? 2 * a->size : a->max_size;
+	a->plan = ROLLOUT_PLAN_DEFAULT;
+	a->allow_drill = o->allow_drill;
+	a->unverified = o->unverified;
+	a->json = o->common.json;
+	a->quiet = o->common.quiet;
+}
+
+static int deploy_aws(struct deploy_options *o, const char *image, struct error *err)
 {
 	_cleanup_json_ struct json *changes = rollout_plan_json(&o->plan);
-	struct aws_group_options a = {.group = o->group,
-				      .region = o->region,
-				      .profile = o->profile,
-				      .endpoint_url = o->endpoint_url,
-				      .interval = o->interval == UNSET ? AWS_GROUP_INTERVAL : o->interval,
-				      .plan = ROLLOUT_PLAN_DEFAULT,
-				      .unverified = o->unverified,
-				      .json = o->common.json,
-				      .quiet = o->common.quiet};
+	struct aws_group_options *a = &o->aws;
 	int r;
 
 	if (!o->group || !image)
-		return error_usage(err, "missing argument: mkappliance deploy AMI --group=NAME --to=aws");
-	if (!aws_group_is_image(image))
-		return error_usage(err, "'%s' is not the id of an AMI (mkappliance upload makes one)", image);
-	r = rollout_plan_parse(changes, &a.plan, err);
-	if (r == 0)
-		r = rollout_plan_check(&a.plan, 1, err);
-	return r < 0 ? r : aws_group_deploy(&a, image, err);
+		return error_usage(err,
+				   "missing argument: mkappliance deploy AMI|MANIFEST --group=NAME --to=aws");
+	a->blue_green = o->strategy && strcmp(o->strategy, "blue-green") == 0;
+	r = check_create(o, err);
+	if (r < 0)
+		return r;
+	fill_aws(o);
+	r = rollout_plan_parse(changes, &a->plan, err);
+	return r < 0 ? r : aws_group_deploy(a, image, err);
 }
 
 /* Ctrl-C on a terminal: is it to go on by itself, or to go back? */
@@ -407,9 +452,23 @@ static int carry_out(struct deploy_options *o, const struct option_spec *options
 	return o->destroy ? destroy(&d, err) : deploy(&d, o, image, err);
 }
 
+static void free_options(struct deploy_options *o)
+{
+	strlist_free(&o->aws.alarms);
+	strlist_free(&o->aws.subnets);
+	strlist_free(&o->aws.target_groups);
+	strlist_free(&o->aws.security_groups);
+	strlist_free(&o->aws.tags);
+}
+
 static int run(const struct command *self, int argc, char **argv, struct error *err)
 {
-	struct deploy_options o = {.size = UNSET, .interval = UNSET};
+	_cleanup_(free_options) struct deploy_options o = {.size = UNSET,
+							   .aws = {.interval = UNSET,
+								   .instance_warmup = UNSET,
+								   .keep_old = UNSET,
+								   .min_size = UNSET,
+								   .max_size = UNSET}};
 	struct rollout_plan *p = &o.plan;
 	const struct option_spec options[] = {
 		{"group", 0, OPTION_STRING, "NAME", "the group", &o.group},
@@ -442,11 +501,35 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 		{"cpus", 0, OPTION_NUMBER, "N", "processors of a machine (default: the template's)", &o.cpus},
 		{"connect", 0, OPTION_STRING, "URI",
 		 "libvirt to run them (default: one of our own, without a daemon)", &o.connect},
-		{"region", 0, OPTION_STRING, "REGION", "aws: where the group is", &o.region},
-		{"profile", 0, OPTION_STRING, "NAME", "aws: of the configuration", &o.profile},
-		{"endpoint-url", 0, OPTION_STRING, "URL", "aws: another endpoint", &o.endpoint_url},
+		{"region", 0, OPTION_STRING, "REGION", "aws: where the group is", &o.aws.region},
+		{"profile", 0, OPTION_STRING, "NAME", "aws: of the configuration", &o.aws.profile},
+		{"endpoint-url", 0, OPTION_STRING, "URL", "aws: another endpoint", &o.aws.endpoint_url},
 		{"interval", 0, OPTION_NUMBER, "SECONDS", "aws: between two looks at the group (5)",
-		 &o.interval},
+		 &o.aws.interval},
+		{"instance-warmup", 0, OPTION_NUMBER, "SECONDS",
+		 "aws: that a new instance is given before it counts (default: the group's)",
+		 &o.aws.instance_warmup},
+		{"alarm", 0, OPTION_LIST, "NAME",
+		 "aws: CloudWatch's, that brings the group back when it rings", &o.aws.alarms},
+		{"strategy", 0, OPTION_STRING, "NAME",
+		 "aws: rolling (default), or blue-green: a second group beside the first", &o.strategy},
+		{"keep-old", 0, OPTION_NUMBER, "SECONDS", "aws: that the first group stays then (300)",
+		 &o.aws.keep_old},
+		{"create", 0, OPTION_FLAG, NULL, "aws: make the group, with what follows up to --tag",
+		 &o.aws.create},
+		{"subnets", 0, OPTION_LIST, "ID,...", "aws: where its instances are", &o.aws.subnets},
+		{"target-group", 0, OPTION_LIST, "NAME|ARN",
+		 "aws: that gives them requests, and asks for their health", &o.aws.target_groups},
+		{"instance-type", 0, OPTION_STRING, "TYPE", "aws: of its instances", &o.aws.type},
+		{"security-group", 0, OPTION_LIST, "ID", "aws: of its instances (default: the network's own)",
+		 &o.aws.security_groups},
+		{"instance-profile", 0, OPTION_STRING, "NAME|ARN", "aws: of its instances (default: none)",
+		 &o.aws.instance_profile},
+		{"min-size", 0, OPTION_NUMBER, "N", "aws: fewest instances (default: --size)",
+		 &o.aws.min_size},
+		{"max-size", 0, OPTION_NUMBER, "N", "aws: most instances (default: twice --size)",
+		 &o.aws.max_size},
+		{"tag", 0, OPTION_LIST, "KEY=VALUE", "aws: of the group and its instances", &o.aws.tags},
 		{"allow-drill", 0, OPTION_FLAG, NULL, "planned failures are allowed in this group",
 		 &o.allow_drill},
 		{"unverified", 0, OPTION_FLAG, NULL, "do not prove the image first", &o.unverified},

@@ -93,8 +93,6 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 	aws.quiet = common.quiet;
 	if ((r = aws_group_choose(&aws, to, err)) < 0)
 		return r;
-	if (r > 0 && image && !aws_group_is_image(image))
-		return error_usage(err, "--image: '%s' is not the id of an AMI", image);
 	if (r > 0)
 		return aws_group_deploy(&aws, image, err);
 	if ((r = group_dir_open(group, &d, err)) < 0 || (r = group_dir_need(&d, err)) < 0 ||

@@ -9,18 +9,11 @@
 #include "cloud/aws_query.h"
 #include "lib/cleanup.h"
 
+#define GROUPS_MAX     100
 #define INSTANCES_MAX  10000
 #define INSTANCES_PAGE 100
 
-static void copy_text(const struct xml_node *n, const char *path, char *to, size_t size)
-{
-	const char *value = xml_text(n, path);
-
-	snprintf(to, size, "%s", value ? value : "");
-	error_one_line(to);
-}
-
-#define COPY(n, path, field) copy_text((n), (path), (field), sizeof(field))
+#define COPY(n, path, field) xml_copy((n), (path), (field), sizeof(field))
 
 static unsigned number(const struct xml_node *n, const char *path)
 {
@@ -34,6 +27,8 @@ void asg_group_free(struct asg_group *g)
 	free(g->name);
 	strlist_free(&g->target_groups);
 	strlist_free(&g->suspended);
+	strlist_free(&g->policies);
+	free(g->subnets);
 	strlist_free(&g->tags.keys);
 	strlist_free(&g->tags.values);
 	free(g->list);
@@ -61,6 +56,20 @@ static void read_instance(const struct xml_node *n, struct asg_instance *ret)
 	COPY(n, "LaunchTemplate.Version", ret->version);
 }
 
+/* What a second group beside it has to have too. */
+static void read_more(const struct xml_node *n, struct asg_group *g)
+{
+	const char *subnets = xml_text(n, "VPCZoneIdentifier"),
+		   *warmup = xml_text(n, "DefaultInstanceWarmup");
+
+	g->subnets = xstrdup(subnets ? subnets : "");
+	g->grace = number(n, "HealthCheckGracePeriod");
+	g->warmup = number(n, "DefaultInstanceWarmup");
+	g->warms_up = warmup && *warmup;
+	g->lifetime = number(n, "MaxInstanceLifetime");
+	add_texts(xml_find(n, "TerminationPolicies"), NULL, &g->policies);
+}
+
 static void read_group(const struct xml_node *n, struct asg_group *g)
 {
 	const struct xml_node *list = xml_find(n, "Instances"), *tags = xml_find(n, "Tags");
@@ -69,8 +78,6 @@ static void read_group(const struct xml_node *n, struct asg_group *g)
 	g->min = number(n, "MinSize");
 	g->max = number(n, "MaxSize");
 	g->desired = number(n, "DesiredCapacity");
-	g->grace = number(n, "HealthCheckGracePeriod");
-	g->warmup = number(n, "DefaultInstanceWarmup");
 	COPY(n, "LaunchTemplate.LaunchTemplateId", g->template_id);
 	COPY(n, "LaunchTemplate.Version", g->version);
 	COPY(n, "HealthCheckType", g->health_type);
@@ -78,7 +85,12 @@ static void read_group(const struct xml_node *n, struct asg_group *g)
 	g->deleting = xml_text(n, "Status") && *xml_text(n, "Status");
 	add_texts(xml_find(n, "TargetGroupARNs"), NULL, &g->target_groups);
 	add_texts(xml_find(n, "SuspendedProcesses"), "ProcessName", &g->suspended);
-	for (const struct xml_node *i = xml_each(tags, NULL); i; i = xml_each(tags, i)) {
+	read_more(n, g);
+	for (const struct xml_node *i = xml_each(tags, NULL); i && g->tags.keys.len < ASG_TAGS_MAX;
+	     i = xml_each(tags, i)) {
+		const char *propagates = xml_text(i, "PropagateAtLaunch");
+
+		g->propagates[g->tags.keys.len] = propagates && strcmp(propagates, "true") == 0;
 		strlist_add(&g->tags.keys, xml_text(i, "Key") ? xml_text(i, "Key") : "");
 		strlist_add(&g->tags.values, xml_text(i, "Value") ? xml_text(i, "Value") : "");
 	}
@@ -109,6 +121,48 @@ int asg_read(struct aws *a, const char *name, struct asg_group *ret, struct erro
 				 aws_region(a));
 	*ret = (struct asg_group){0};
 	read_group(found, ret);
+	return 0;
+}
+
+void asg_groups_free(struct asg_groups *g)
+{
+	for (size_t i = 0; i < g->len; i++)
+		asg_group_free(&g->list[i]);
+	free(g->list);
+	*g = (struct asg_groups){0};
+}
+
+int asg_read_tagged(struct aws *a, const char *key, const char *value, struct asg_groups *ret,
+		    struct error *err)
+{
+	const struct aws_query q = {
+		.service = "autoscaling", .action = "DescribeAutoScalingGroups", .resource = value};
+	_cleanup_free_ char *token = NULL, *filter = xasprintf("tag:%s", key);
+
+	do {
+		_cleanup_buf_ struct buf form = {0};
+		_cleanup_xml_ struct xml *x = NULL;
+		const struct xml_node *result, *list;
+		const char *next;
+		int r;
+
+		form_add(&form, filter, "Filters.member.1.Name");
+		form_add(&form, value, "Filters.member.1.Values.member.1");
+		form_add(&form, token, "NextToken");
+		r = aws_query(a, &q, &form, &x, NULL, err);
+		if (r < 0)
+			return r;
+		result = xml_find(xml_root(x), "DescribeAutoScalingGroupsResult");
+		list = xml_find(result, "AutoScalingGroups");
+		for (const struct xml_node *n = xml_each(list, NULL); n; n = xml_each(list, n)) {
+			array_grow(ret->list, ret->len, ret->cap);
+			ret->list[ret->len] = (struct asg_group){0};
+			read_group(n, &ret->list[ret->len++]);
+		}
+		next = xml_text(result, "NextToken");
+		free(token);
+		token = next && *next ? xstrdup(next) : NULL;
+	} while (token && ret->len < GROUPS_MAX);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 
 #define ASG_VERSION_SIZE 32
 #define ASG_REASON_SIZE	 200
+#define ASG_TAGS_MAX	 50 /* of a group */
 
 struct asg_instance {
 	char id[EC2_ID_SIZE];
@@ -29,15 +30,21 @@ struct asg_instance {
 struct asg_group {
 	char *name;
 	unsigned min, max, desired;
-	unsigned grace, warmup;		/* HealthCheckGracePeriod, DefaultInstanceWarmup: seconds; 0: none */
 	char template_id[EC2_ID_SIZE];	/* "": none of its own */
 	char version[ASG_VERSION_SIZE]; /* a number, "$Latest", "$Default" */
 	bool mixed;			/* a mixed-instances policy */
 	bool deleting;
-	char health_type[32];	      /* "EC2", "ELB", "EC2,ELB" */
+	char health_type[32]; /* "EC2", "ELB", "EC2,ELB" */
+	unsigned grace;	      /* seconds in which a new instance is not judged by its health check */
+	unsigned warmup;      /* seconds, with @warms_up; else nothing was said */
+	bool warms_up;
+	unsigned lifetime;	      /* seconds that an instance may live; 0: for ever */
+	char *subnets;		      /* ids with commas between them */
+	struct strlist policies;      /* of termination */
 	struct strlist target_groups; /* ARNs */
 	struct strlist suspended;     /* processes */
 	struct aws_tags tags;
+	bool propagates[ASG_TAGS_MAX]; /* of each tag: instances get it too */
 	struct asg_instance *list;
 	size_t len, cap;
 };
@@ -53,6 +60,17 @@ int asg_read_targets(struct aws *a, struct asg_group *g, struct error *err);
 int asg_read_instances(struct aws *a, struct asg_group *g, struct error *err);
 /* What never changes, from an earlier look at the same group: then asg_read_instances() asks for new ones only. */
 void asg_carry(const struct asg_group *before, struct asg_group *g);
+
+/* Those that have the tag; all pages. Emptied by asg_groups_free(). */
+struct asg_groups {
+	struct asg_group *list;
+	size_t len, cap;
+};
+
+int asg_read_tagged(struct aws *a, const char *key, const char *value, struct asg_groups *ret,
+		    struct error *err);
+void asg_groups_free(struct asg_groups *g);
+#define _cleanup_asg_groups_ __attribute__((cleanup(asg_groups_free)))
 
 int asg_set_tags(struct aws *a, const char *group, const struct aws_tag *tags, size_t count,
 		 struct error *err);
@@ -83,6 +101,9 @@ struct asg_preferences {
 	unsigned checkpoint;		   /* seconds after the first instance; 0: no checkpoint */
 	unsigned first_percent;		   /* where that is */
 	unsigned bake;			   /* seconds */
+	unsigned warmup;		   /* seconds, with @warms_up; else the group's own */
+	bool warms_up;
+	const struct strlist *alarms; /* of CloudWatch; one that rings brings it back; may be NULL */
 	bool auto_rollback;
 };
 
@@ -93,7 +114,21 @@ int asg_refresh_start(struct aws *a, const char *group, const char *template_id,
 		      const struct asg_preferences *p, struct error *err);
 int asg_refresh_rollback(struct aws *a, const char *group, struct error *err);
 bool asg_refresh_runs(const struct asg_refresh *r);
+/* The form of asg_refresh_start(), for tests. */
+void asg_refresh_form(const char *group, const char *template_id, const char *version,
+		      const struct asg_preferences *p, struct buf *form);
 
+/* A version of a launch template. */
+struct asg_template {
+	char id[EC2_ID_SIZE];
+	char number[ASG_VERSION_SIZE];
+	char image[EC2_ID_SIZE];
+	char type[32]; /* of instances; "": by requirements, or the group's matter */
+};
+
+/* @version: a number, "$Latest", "$Default". */
+int asg_template_describe(struct aws *a, const char *template_id, const char *version,
+			  struct asg_template *ret, struct error *err);
 /* The image of a version ("$Latest" too), and its number. */
 int asg_template_read(struct aws *a, const char *template_id, const char *version,
 		      char ret_image[EC2_ID_SIZE], char ret_number[ASG_VERSION_SIZE], struct error *err);

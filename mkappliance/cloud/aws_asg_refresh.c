@@ -9,15 +9,7 @@
 #include "cloud/aws_query.h"
 #include "lib/cleanup.h"
 
-static void copy_text(const struct xml_node *n, const char *path, char *to, size_t size)
-{
-	const char *value = xml_text(n, path);
-
-	snprintf(to, size, "%s", value ? value : "");
-	error_one_line(to);
-}
-
-#define COPY(n, path, field) copy_text((n), (path), (field), sizeof(field))
+#define COPY(n, path, field) xml_copy((n), (path), (field), sizeof(field))
 
 bool asg_refresh_runs(const struct asg_refresh *r)
 {
@@ -61,6 +53,31 @@ int asg_refresh_read(struct aws *a, const char *group, struct asg_refresh *ret, 
 	return 0;
 }
 
+void asg_refresh_form(const char *group, const char *template_id, const char *version,
+		      const struct asg_preferences *p, struct buf *form)
+{
+	form_add(form, group, "AutoScalingGroupName");
+	form_add(form, "Rolling", "Strategy");
+	form_add(form, template_id, "DesiredConfiguration.LaunchTemplate.LaunchTemplateId");
+	form_add(form, version, "DesiredConfiguration.LaunchTemplate.Version");
+	form_add_number(form, p->min_healthy, "Preferences.MinHealthyPercentage");
+	form_add_number(form, p->max_healthy, "Preferences.MaxHealthyPercentage");
+	if (p->warms_up)
+		form_add_number(form, p->warmup, "Preferences.InstanceWarmup");
+	form_add(form, "true", "Preferences.SkipMatching");
+	if (p->checkpoint) {
+		form_add_number(form, p->first_percent, "Preferences.CheckpointPercentages.member.1");
+		form_add_number(form, 100, "Preferences.CheckpointPercentages.member.2");
+		form_add_number(form, p->checkpoint, "Preferences.CheckpointDelay");
+	}
+	if (p->bake)
+		form_add_number(form, p->bake, "Preferences.BakeTime");
+	for (size_t i = 0; p->alarms && i < p->alarms->len; i++)
+		form_add(form, p->alarms->ptr[i], "Preferences.AlarmSpecification.Alarms.member.%zu", i + 1);
+	if (p->auto_rollback)
+		form_add(form, "true", "Preferences.AutoRollback");
+}
+
 int asg_refresh_start(struct aws *a, const char *group, const char *template_id, const char *version,
 		      const struct asg_preferences *p, struct error *err)
 {
@@ -69,22 +86,7 @@ int asg_refresh_start(struct aws *a, const char *group, const char *template_id,
 	_cleanup_buf_ struct buf form = {0};
 	_cleanup_xml_ struct xml *x = NULL;
 
-	form_add(&form, group, "AutoScalingGroupName");
-	form_add(&form, "Rolling", "Strategy");
-	form_add(&form, template_id, "DesiredConfiguration.LaunchTemplate.LaunchTemplateId");
-	form_add(&form, version, "DesiredConfiguration.LaunchTemplate.Version");
-	form_add_number(&form, p->min_healthy, "Preferences.MinHealthyPercentage");
-	form_add_number(&form, p->max_healthy, "Preferences.MaxHealthyPercentage");
-	form_add(&form, "true", "Preferences.SkipMatching");
-	if (p->checkpoint) {
-		form_add_number(&form, p->first_percent, "Preferences.CheckpointPercentages.member.1");
-		form_add_number(&form, 100, "Preferences.CheckpointPercentages.member.2");
-		form_add_number(&form, p->checkpoint, "Preferences.CheckpointDelay");
-	}
-	if (p->bake)
-		form_add_number(&form, p->bake, "Preferences.BakeTime");
-	if (p->auto_rollback)
-		form_add(&form, "true", "Preferences.AutoRollback");
+	asg_refresh_form(group, template_id, version, p, &form);
 	return aws_query(a, &q, &form, &x, NULL, err);
 }
 
@@ -99,13 +101,14 @@ int asg_refresh_rollback(struct aws *a, const char *group, struct error *err)
 	return aws_query(a, &q, &form, &x, NULL, err);
 }
 
-int asg_template_read(struct aws *a, const char *template_id, const char *version,
-		      char ret_image[EC2_ID_SIZE], char ret_number[ASG_VERSION_SIZE], struct error *err)
+int asg_template_describe(struct aws *a, const char *template_id, const char *version,
+			  struct asg_template *ret, struct error *err)
 {
 	const struct aws_query q = {
 		.service = "ec2", .action = "DescribeLaunchTemplateVersions", .resource = template_id};
 	_cleanup_buf_ struct buf form = {0};
 	_cleanup_xml_ struct xml *x = NULL;
+	struct asg_template t = {0};
 	const struct xml_node *n;
 	int r;
 
@@ -117,8 +120,24 @@ int asg_template_read(struct aws *a, const char *template_id, const char *versio
 	n = xml_each(xml_find(xml_root(x), "launchTemplateVersionSet"), NULL);
 	if (!n)
 		return error_set(err, -ENOENT, "launch template %s has no version %s", template_id, version);
-	copy_text(n, "launchTemplateData.imageId", ret_image, EC2_ID_SIZE);
-	copy_text(n, "versionNumber", ret_number, ASG_VERSION_SIZE);
+	COPY(n, "launchTemplateId", t.id);
+	COPY(n, "versionNumber", t.number);
+	COPY(n, "launchTemplateData.imageId", t.image);
+	COPY(n, "launchTemplateData.instanceType", t.type);
+	*ret = t;
+	return 0;
+}
+
+int asg_template_read(struct aws *a, const char *template_id, const char *version,
+		      char ret_image[EC2_ID_SIZE], char ret_number[ASG_VERSION_SIZE], struct error *err)
+{
+	struct asg_template t;
+	int r = asg_template_describe(a, template_id, version, &t, err);
+
+	if (r < 0)
+		return r;
+	memcpy(ret_image, t.image, EC2_ID_SIZE);
+	memcpy(ret_number, t.number, ASG_VERSION_SIZE);
 	return 0;
 }
 
@@ -140,7 +159,7 @@ int asg_template_add(struct aws *a, const char *template_id, const char *source,
 	r = aws_query(a, &q, &form, &x, NULL, err);
 	if (r < 0)
 		return r;
-	copy_text(xml_root(x), "launchTemplateVersion.versionNumber", ret_number, ASG_VERSION_SIZE);
+	xml_copy(xml_root(x), "launchTemplateVersion.versionNumber", ret_number, ASG_VERSION_SIZE);
 	if (!ret_number[0])
 		return error_set(err, -EIO, "ec2:CreateLaunchTemplateVersion: no version in the answer");
 	return 0;

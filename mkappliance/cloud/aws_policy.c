@@ -168,6 +168,119 @@ static void add_gc(struct json *list, const struct aws_policy *p)
 	add(list, p, "Remove", remove, both, RESOURCE_TAG);
 }
 
+/* ARNs that end so, in each region; @service: "autoscaling", "ec2". */
+static void add_arns(struct json *list, const struct aws_policy *p, const char *service, const char *rest)
+{
+	for (size_t i = 0; i < (p->regions->len ? p->regions->len : 1); i++) {
+		const char *region = p->regions->len ? p->regions->ptr[i] : "*";
+		_cleanup_free_ char *arn =
+			xasprintf("arn:aws%s:%s:%s:%s:%s", strncmp(region, "cn-", 3) == 0 ? "-cn" : "",
+				  service, region, p->account ? p->account : "*", rest);
+
+		js_append_string(list, arn);
+	}
+}
+
+/* A group has three names: its own, and those of the second one beside it. */
+static struct json *group_arns(const struct aws_policy *p)
+{
+	static const char *const ends[] = {"", "-green", "-blue"};
+	struct json *list = js_array_new();
+
+	if (!p->groups->len)
+		add_arns(list, p, "autoscaling", "autoScalingGroup:*:autoScalingGroupName/*");
+	for (size_t i = 0; i < p->groups->len; i++)
+		for (size_t k = 0; k < sizeof(ends) / sizeof(ends[0]); k++) {
+			_cleanup_free_ char *rest = xasprintf("autoScalingGroup:*:autoScalingGroupName/%s%s",
+							      p->groups->ptr[i], ends[k]);
+
+			add_arns(list, p, "autoscaling", rest);
+		}
+	return list;
+}
+
+static void add_on(struct json *list, const char *sid, const char *const *actions, struct json *resources,
+		   const char *key)
+{
+	struct json *s = statement(sid, actions);
+
+	js_set(s, "Resource", resources);
+	if (key)
+		only_if(s, key);
+	js_append(list, s);
+}
+
+static struct json *ec2_arns(const struct aws_policy *p, const char *const *kinds)
+{
+	struct json *list = js_array_new();
+
+	for (; *kinds; kinds++) {
+		_cleanup_free_ char *rest = xasprintf("%s/*", *kinds);
+
+		add_arns(list, p, "ec2", rest);
+	}
+	return list;
+}
+
+static const char *const templates[] = {"launch-template", NULL};
+
+/* Auto Scaling tries a launch template with the caller's own rights: ec2:RunInstances ("Control Amazon EC2 launch template usage"). */
+static void add_deploy(struct json *list, const struct aws_policy *p)
+{
+	static const char *const look[] = {"autoscaling:DescribeAutoScalingGroups",
+					   "autoscaling:DescribeInstanceRefreshes",
+					   "autoscaling:DescribeScalingActivities",
+					   "cloudwatch:DescribeAlarms",
+					   "ec2:DescribeImages",
+					   "ec2:DescribeInstanceTypes",
+					   "ec2:DescribeInstances",
+					   "ec2:DescribeLaunchTemplateVersions",
+					   "elasticloadbalancing:DescribeTargetHealth",
+					   NULL},
+				 *const move[] = {"autoscaling:CreateOrUpdateTags",
+						  "autoscaling:StartInstanceRefresh",
+						  "autoscaling:RollbackInstanceRefresh", NULL},
+				 *const version[] = {"ec2:CreateLaunchTemplateVersion", NULL},
+				 *const run[] = {"ec2:RunInstances", NULL};
+
+	add(list, p, "LookAtGroups", look, NULL, NULL);
+	add_on(list, "MoveGroups", move, group_arns(p), NULL);
+	add_on(list, "TemplateVersions", version, ec2_arns(p, templates), NULL);
+	add(list, p, "UseTemplates", run, NULL, NULL);
+}
+
+static void add_create(struct json *list, const struct aws_policy *p)
+{
+	static const char *const
+		look[] = {"autoscaling:DescribeLifecycleHooks",
+			  "autoscaling:DescribePolicies",
+			  "autoscaling:DescribeScheduledActions",
+			  "ec2:DescribeLaunchTemplates",
+			  "ec2:DescribeSubnets",
+			  "elasticloadbalancing:DescribeTargetGroups",
+			  NULL},
+		*const make[] = {"autoscaling:AttachLoadBalancerTargetGroups",
+				 "autoscaling:CreateAutoScalingGroup", "autoscaling:DeleteAutoScalingGroup",
+				 "autoscaling:DetachLoadBalancerTargetGroups", NULL},
+		*const template[] = {"ec2:CreateLaunchTemplate", NULL},
+		*const clear[] = {"ec2:DeleteLaunchTemplate", NULL}, *const mark[] = {"ec2:CreateTags", NULL},
+		*const marked[] = {"launch-template", "instance", "volume", NULL},
+		*const pass[] = {"iam:PassRole", NULL};
+	struct json *s = statement("InstanceProfiles", pass), *condition = js_object_new(),
+		    *equals = js_object_new();
+
+	add(list, p, "LookAtParts", look, NULL, NULL);
+	add_on(list, "MakeGroups", make, group_arns(p), NULL);
+	add_on(list, "MakeTemplates", template, ec2_arns(p, templates), REQUEST_TAG);
+	add_on(list, "ClearTemplates", clear, ec2_arns(p, templates), RESOURCE_TAG);
+	add_on(list, "TagParts", mark, ec2_arns(p, marked), REQUEST_TAG);
+	js_set_string(s, "Resource", "*");
+	js_set_string(equals, "iam:PassedToService", "ec2.amazonaws.com");
+	js_set(condition, "StringEquals", equals);
+	js_set(s, "Condition", condition);
+	js_append(list, s);
+}
+
 /* ---- what was asked for ---- */
 
 static bool only_of(const char *text, const char *more)
@@ -192,6 +305,10 @@ static int check(const struct aws_policy *p, struct error *err)
 		if (p->parameters->ptr[i][0] != '/' || !only_of(p->parameters->ptr[i], "/._-*"))
 			return error_usage(err, "--parameter: '%s' is no name of a parameter (/PART/PART)",
 					   p->parameters->ptr[i]);
+	for (size_t i = 0; i < p->groups->len; i++)
+		if (!*p->groups->ptr[i] || !only_of(p->groups->ptr[i], "().-/_*"))
+			return error_usage(err, "--group: '%s' is no name of a group; * stands for anything",
+					   p->groups->ptr[i]);
 	if (p->account && (strlen(p->account) != 12 || strspn(p->account, "0123456789") != 12))
 		return error_usage(err, "--account: '%s' is not 12 digits", p->account);
 	return 0;
@@ -216,6 +333,10 @@ int aws_policy_json(const struct aws_policy *p, struct json **ret, struct error 
 		add_keys(list, p);
 	if (p->gc)
 		add_gc(list, p);
+	if (p->deploy)
+		add_deploy(list, p);
+	if (p->create)
+		add_create(list, p);
 	js_set(j, "Statement", list);
 	*ret = j;
 	return 0;

@@ -5,6 +5,7 @@
 #include <libxml/parser.h>
 #include <libxml/tree.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Neither struct is ever defined: they are libxml2's under names that the rest may see. */
@@ -108,6 +109,14 @@ const char *xml_text(const struct xml_node *node, const char *path)
 		return NULL;
 	n = n->children;
 	return n && n->type == XML_TEXT_NODE && n->content ? text(n->content) : "";
+}
+
+void xml_copy(const struct xml_node *n, const char *path, char *to, size_t size)
+{
+	const char *value = xml_text(n, path);
+
+	snprintf(to, size, "%s", value ? value : "");
+	error_one_line(to);
 }
 
 const struct xml_node *xml_each(const struct xml_node *list, const struct xml_node *previous)

@@ -27,6 +27,8 @@ const char *xml_name(const struct xml_node *n);
 const struct xml_node *xml_find(const struct xml_node *n, const char *path);
 /* Its text ("" when it is empty), NULL: not there. */
 const char *xml_text(const struct xml_node *n, const char *path);
+/* The same into @to, "" when it is not there; what does not fit is cut, control characters are '?'. */
+void xml_copy(const struct xml_node *n, const char *path, char *to, size_t size);
 /* Steps through the elements "item" or "member" below @list: NULL begins, NULL ends. */
 const struct xml_node *xml_each(const struct xml_node *list, const struct xml_node *previous);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The controller of a plain fleet. It goes in steps: look at the fleet, decide, write down what was decided, do it. What it does follows
+ * The controller of a fleet. It goes in steps: look at the fleet, decide, write down what was decided, do it. What it does follows
  * from what is written and what is seen, never from what it remembers, so that one that was killed anywhere goes on where it stood.
  *
  * A deployment: one new instance first (checkpoint), then one after the other within the plan's bounds, then all watched for a while

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What runs instances, as the controller sees it. There are two kinds:
- *
- * - A plain fleet (libvirt): it can start and stop one instance at a time, and the controller (rollout/controller.h) does the replacing.
- *   All functions but the engine's are there.
- * - A fleet with an engine of its own (an auto scaling group): the cloud replaces instances, and we start that, follow it and judge it
- *   (rollout/refresh.h). There are @read and the engine's functions; the others are NULL.
+ * What runs instances, as the controller sees it: it can start and stop one instance at a time, and the controller (rollout/controller.h)
+ * does the replacing. A cloud with an engine of its own (an Auto Scaling group) is no fleet: that is started, followed and judged.
  *
  * Rules for whoever writes one:
  *
@@ -48,32 +44,10 @@ struct fleet_reading {
 		[ROLLOUT_REASON_SIZE]; /* of its health or end: "answered 503", "refused (corruption)"; "": no news */
 };
 
-/* Where an engine stands. */
-enum refresh_state {
-	REFRESH_NONE, /* there never was one */
-	REFRESH_RUNS,
-	REFRESH_WAITS, /* at a checkpoint, or baking */
-	REFRESH_DONE,
-	REFRESH_BACK, /* it rolls back */
-	REFRESH_ROLLED_BACK,
-	REFRESH_FAILED,
-	REFRESH_CANCELLED,
-};
-
-struct refresh_reading {
-	char id[ROLLOUT_ID_SIZE];
-	enum refresh_state state;
-	unsigned percent;
-	char reason[ROLLOUT_REASON_SIZE];
-};
-
-struct rollout_plan;
-
 struct fleet {
 	/* To be freed with free(). Instances that ended stay in the list until terminate() was called for them. */
 	int (*read)(void *data, struct fleet_reading **ret, size_t *ret_count, struct error *err);
 
-	/* ---- plain fleets ---- */
 	int (*launch)(void *data, const char *id, const char *image, struct error *err);
 	/* Lets the balancer give it requests. */
 	int (*attach)(void *data, const char *id, struct error *err);
@@ -81,14 +55,6 @@ struct fleet {
 	int (*drain)(void *data, const char *id, struct error *err);
 	/* @force: takes the power away, instead of pressing the button. Once it ended, removes it. */
 	int (*terminate)(void *data, const char *id, bool force, struct error *err);
-
-	/* ---- fleets with an engine ---- */
-	/* Moves the group to @image, by @plan. @ret_id: of the refresh. -EBUSY when somebody else's is running. */
-	int (*refresh_start)(void *data, const char *image, const struct rollout_plan *plan,
-			     char ret_id[ROLLOUT_ID_SIZE], struct error *err);
-	int (*refresh_read)(void *data, struct refresh_reading *ret, struct error *err);
-	/* Ends a running one where it stands. 0 when none is running. */
-	int (*refresh_cancel)(void *data, struct error *err);
 
 	void *data;
 };

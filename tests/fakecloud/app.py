@@ -91,7 +91,10 @@ class App:
         answer.headers.setdefault("x-amzn-RequestId", request_id())
         answer.headers.setdefault("Date", time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(self.world.wall())))
         self.log(request, answer.status, answer.code)
-        if kind == "late":
+        if kind == "hang":
+            self.world.count("hung")
+            http1.stall(connection, fault.get("seconds", 3600))
+        if kind in ("late", "hang"):
             raise ConnectionError(kind)
         if kind == "cut":
             info["cut"] = len(answer.body) // 2

@@ -57,6 +57,9 @@ SHAPES = {
     "CreateLaunchConfiguration": {"LaunchConfigurationName!": "str", "ImageId!": "str", "InstanceType!": "str"},
     "DescribeLaunchConfigurations": {"LaunchConfigurationNames": ["str"], **PAGE},
     "DescribeLifecycleHooks": {**NAME, "LifecycleHookNames": ["str"]},
+    "PutScalingPolicy": {**NAME, "PolicyName!": "str", "PolicyType": "str", "AdjustmentType": "str", "ScalingAdjustment": "int"},
+    "DescribePolicies": {"AutoScalingGroupName": "str", "PolicyNames": ["str"], **PAGE},
+    "DescribeScheduledActions": {"AutoScalingGroupName": "str", **PAGE},
 }
 PROCESSES = ["Launch", "Terminate", "AddToLoadBalancer", "AlarmNotification", "AZRebalance", "HealthCheck", "InstanceRefresh",
              "ReplaceUnhealthy", "ScheduledActions"]
@@ -182,7 +185,8 @@ class Service:
 
     def CreateAutoScalingGroup(self, caller, parameters):
         name = parameters["AutoScalingGroupName"]
-        self.allow(caller, "CreateAutoScalingGroup")
+        access.authorize(caller, "autoscaling:CreateAutoScalingGroup", self.world.arn(
+            "autoscaling", caller.region, caller.account, "autoScalingGroup:*:autoScalingGroupName/" + name))
         if not re.fullmatch(r"[ -9;-~]{1,255}", name):
             raise wrong("the name '%s' is not valid" % name)
         if self.world.store.get("groups", self.key(caller, name)) is not None:
@@ -455,6 +459,23 @@ class Service:
     def DescribeLifecycleHooks(self, caller, parameters):
         self.find(caller, parameters["AutoScalingGroupName"], "DescribeLifecycleHooks")
         return {"LifecycleHooks": []}
+
+    # Scaling policies and scheduled actions are kept, not carried out.
+    def PutScalingPolicy(self, caller, parameters):
+        group = self.find(caller, parameters["AutoScalingGroupName"], "PutScalingPolicy")
+        group["scaling_policies"] = sorted({*group.get("scaling_policies", []), parameters["PolicyName"]})
+        self.save(group)
+        return {"PolicyARN": self.arn(group) + ":policyName/" + parameters["PolicyName"]}
+
+    def DescribePolicies(self, caller, parameters):
+        group = self.find(caller, parameters["AutoScalingGroupName"], "DescribePolicies")
+        page, token = self.page([{"PolicyName": n, "AutoScalingGroupName": group["name"], "PolicyType": "SimpleScaling"}
+                                 for n in group.get("scaling_policies", [])], parameters)
+        return {"ScalingPolicies": page, "NextToken": token}
+
+    def DescribeScheduledActions(self, caller, parameters):
+        self.find(caller, parameters["AutoScalingGroupName"], "DescribeScheduledActions")
+        return {"ScheduledUpdateGroupActions": [], "NextToken": None}
 
     # Launch configurations: what came before templates; an image may still be named by one.
     def CreateLaunchConfiguration(self, caller, parameters):

@@ -3,7 +3,7 @@
 
 GET settings, PATCH settings (an object of changes; null: the default again), GET counters, DELETE counters, GET log, DELETE log,
 GET objects/KIND, POST corrupt {"snapshot", "block", "byte"}, POST snapshot {"id", "status"}, POST image {"id", "state"},
-GET blocks/SNAPSHOT, GET machines, POST new-image {...}, POST new-fleet {...} (fixtures.py).
+GET blocks/SNAPSHOT, GET machines, POST new-image {...}, POST new-balancer {...}, POST new-fleet {...} (fixtures.py).
 """
 import hashlib
 import json
@@ -92,6 +92,9 @@ class Service:
 
     def post_new_image(self, body):
         return fixtures.image(self.world, self.app.services, body)
+
+    def post_new_balancer(self, body):
+        return fixtures.balancer(self.world, self.app.services, body)
 
     def post_new_fleet(self, body):
         self.world.fleet.advance()

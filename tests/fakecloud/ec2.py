@@ -128,7 +128,9 @@ class Service:
             if rest is None:
                 access.authorize(caller, "ec2:" + action, request_tags=request_tags)
                 continue
-            arn = self.world.arn("ec2", caller.region, "", rest)
+            # Of all that is here only images and snapshots have no account in their ARN.
+            account = "" if rest.startswith(("image/", "snapshot/")) else caller.account
+            arn = self.world.arn("ec2", caller.region, account, rest)
             access.authorize(caller, "ec2:" + action, arn, self.tags(rest.partition("/")[2]), request_tags)
 
     def resource(self, caller, key):

@@ -145,6 +145,7 @@ class Service:
 
     def DescribeTargetHealth(self, caller, parameters):
         group = self.find(caller, parameters["TargetGroupArn"], "DescribeTargetHealth")
+        self.fleet.drop_drained(group["arn"], time.time())
         wanted = [t["Id"] for t in parameters.get("Targets", [])] or sorted(group["targets"])
         rows, now = [], time.time()
         for key in wanted:

@@ -2,7 +2,7 @@
 """Failures that a test orders. Each is an object of the setting "faults":
 
 {"action": "PutSnapshotBlock",   glob; a form's action is known only when its body has been read
- "kind": "error" | "reset" | "stall" | "close" | "cut" | "delay" | "late" | "corrupt",
+ "kind": "error" | "reset" | "stall" | "close" | "cut" | "delay" | "late" | "hang" | "corrupt",
  "count": N,                     how often, default 1, 0 for ever
  "skip": N,                      lets N such requests pass first
  "every": N,                     only every Nth
@@ -10,12 +10,12 @@
  "at": BYTES, "seconds": S}
 
 reset: RST in the middle of the request's body (at). stall: reads the body, then says nothing for S seconds. close: ends the connection
-without an answer. cut: half of the answer. delay: answers S seconds later. late: does the work, then closes without a word.
+without an answer. cut: half of the answer. delay: answers S seconds later. late: does the work, then closes without a word. hang: does the work, counts "hung", then says nothing for S seconds.
 corrupt: GetSnapshotBlock's data with one bit turned, its checksum as it was.
 """
 import fnmatch
 
-KINDS = ("error", "reset", "stall", "close", "cut", "delay", "late", "corrupt")
+KINDS = ("error", "reset", "stall", "close", "cut", "delay", "late", "hang", "corrupt")
 NONE = {}
 
 

@@ -41,33 +41,43 @@ def image(world, services, body):
     return {"image": key, "snapshot": snapshot["id"]}
 
 
+def balancer(world, services, body):
+    """{"name", "region", "checks": {...}}: a target group in use by the listener of a balancer."""
+    caller = Nobody(world, body.get("region", "us-east-1"))
+    balancing = services["elasticloadbalancing"]
+    target = balancing.CreateTargetGroup(caller, {
+        "Name": body["name"], "Protocol": "HTTP", "Port": 80, "VpcId": "vpc-0fake", **body.get("checks", {
+            "HealthCheckIntervalSeconds": 10, "HealthyThresholdCount": 2, "UnhealthyThresholdCount": 2})})["TargetGroups"][0]
+    made = balancing.CreateLoadBalancer(caller, {"Name": body["name"], "Subnets": ["subnet-0a", "subnet-0b"]})["LoadBalancers"][0]
+    balancing.CreateListener(caller, {"LoadBalancerArn": made["LoadBalancerArn"], "DefaultActions": [
+        {"Type": "forward", "TargetGroupArn": target["TargetGroupArn"]}]})
+    return {"target_group": target["TargetGroupArn"], "balancer": made["LoadBalancerArn"]}
+
+
 def fleet(world, services, body):
-    """{"group", "size", "image", "type", "min", "max", "region", "grace", "warmup", "health_type", "version", "tags", "checks": {...}}:
+    """{"group", "size", "image", "type", "min", "max", "region", "grace", "warmup", "health_type", "version", "tags", "suspended",
+    "checks": {...}}:
     a launch template, a target group behind a balancer, and a group whose instances are in service and healthy."""
     if world.machines.are_on():
         raise ValueError("with real machines a group is made by its own calls")
     caller = Nobody(world, body.get("region", "us-east-1"))
     name, size, now = body["group"], body.get("size", 3), time.time()
     key = body.get("image") or image(world, services, {"name": name + "-image-1", "region": caller.region})["image"]
-    ec2, balancing, scaling = services["ec2"], services["elasticloadbalancing"], services["autoscaling"]
+    ec2, scaling = services["ec2"], services["autoscaling"]
     template = ec2.owner["CreateLaunchTemplate"].CreateLaunchTemplate(caller, {
         "LaunchTemplateName": name, "LaunchTemplateData": {
             "ImageId": key, "InstanceType": body.get("type", "t3.micro"), "MetadataOptions": {"HttpTokens": "required"},
             "BlockDeviceMapping": [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 2, "VolumeType": "gp3"}}]}})["launchTemplate"]
-    target = balancing.CreateTargetGroup(caller, {
-        "Name": name, "Protocol": "HTTP", "Port": 80, "VpcId": "vpc-0fake", **body.get("checks", {
-            "HealthCheckIntervalSeconds": 10, "HealthyThresholdCount": 2, "UnhealthyThresholdCount": 2})})["TargetGroups"][0]
-    balancer = balancing.CreateLoadBalancer(caller, {"Name": name, "Subnets": ["subnet-0a", "subnet-0b"]})["LoadBalancers"][0]
-    balancing.CreateListener(caller, {"LoadBalancerArn": balancer["LoadBalancerArn"], "DefaultActions": [
-        {"Type": "forward", "TargetGroupArn": target["TargetGroupArn"]}]})
+    behind = balancer(world, services, {**body, "name": name})
     scaling.CreateAutoScalingGroup(caller, {
         "AutoScalingGroupName": name, "MinSize": body.get("min", 0), "MaxSize": body.get("max", max(2 * size, 1)),
         "DesiredCapacity": size, "HealthCheckType": body.get("health_type", "ELB"), "HealthCheckGracePeriod": body.get("grace", 60),
         "DefaultInstanceWarmup": body.get("warmup", 30), "VPCZoneIdentifier": "subnet-0a,subnet-0b,subnet-0c",
-        "TargetGroupARNs": [target["TargetGroupArn"]],
+        "TargetGroupARNs": [behind["target_group"]],
         "LaunchTemplate": {"LaunchTemplateId": template["launchTemplateId"], "Version": body.get("version", "1")},
         "Tags": [{"Key": k, "Value": v, "PropagateAtLaunch": True} for k, v in body.get("tags", {}).items()]})
     group = world.store.get("groups", scaling.key(caller, name))
+    group["suspended"] = sorted(body.get("suspended", []))
     run = world.fleet
     long_ago = now - run.lasts(100000)
     for _ in range(size):
@@ -75,5 +85,4 @@ def fleet(world, services, body):
             break
     for instance in run.of(group):
         run.in_service(group, instance, long_ago)
-    return {"group": name, "image": key, "template": template["launchTemplateId"], "target_group": target["TargetGroupArn"],
-            "balancer": balancer["LoadBalancerArn"], "instances": [i["id"] for i in run.of(group)]}
+    return {"group": name, "image": key, "template": template["launchTemplateId"], **behind, "instances": [i["id"] for i in run.of(group)]}

@@ -157,6 +157,16 @@ class Fleet:
             group["targets"][instance_id]["draining"] = now
             self.store.save("target-groups", arn, group)
 
+    def drop_drained(self, arn, now):
+        """A target that has drained is not in its group any more."""
+        group = self.store.get("target-groups", arn)
+        done = [i for i, t in group["targets"].items() if t["draining"] is not None
+                and now >= t["draining"] + self.lasts(self.world.settings["drain_s"])]
+        for instance_id in done:
+            del group["targets"][instance_id]
+        if done:
+            self.store.save("target-groups", arn, group)
+
     def target_health(self, arn, instance_id, now):
         """(state, reason, description) of a target; reasons as ELBv2's TargetHealth lists them."""
         group = self.store.get("target-groups", arn)

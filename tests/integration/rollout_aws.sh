@@ -61,7 +61,7 @@ cloud '{"images": {}}'
 
 # ---- what is refused ----
 check "no such group" fails_with 1 "no Auto Scaling group 'none'" deploy "$new" --group none
-check "no image's id" fails_with 2 "not the id of an AMI" deploy web.raw --group web
+check "no image's id" fails_with 2 "neither the id of an AMI nor an image" deploy web.raw --group web
 check "an image that is not there" fails_with 1 "InvalidAMIID" deploy ami-0123456789abcdef0 --group web
 check "one that nobody proved" fails_with 3 "--unverified" deploy "$(image plain '{}')" --group web
 check "another architecture" fails_with 1 "is for arm64" deploy "$(image arm '' '"architecture": "arm64"')" --group web
