@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/boot.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -70,6 +72,23 @@ static int find_stub(const struct template *t, struct boot_parts *p, struct erro
 	return 0;
 }
 
+/* Neither a file that is no program, nor the build host's own init in an image for another machine, would ever start. */
+static int check_init(const struct template *t, const struct buf *init, const char *path, struct error *err)
+{
+	const unsigned other = t->appliance.arch == ARCH_ARM64 ? EM_X86_64 : EM_AARCH64;
+	const uint8_t *p = (const uint8_t *)init->ptr;
+	const size_t at = offsetof(Elf64_Ehdr, e_machine);
+
+	if (init->len < SELFMAG || memcmp(p, ELFMAG, SELFMAG) != 0)
+		return error_set(err, -ENOEXEC, "%s: not an ELF program, so it cannot be the init", path);
+	if (init->len >= at + 2 && (p[at] | (unsigned)p[at + 1] << 8) == other)
+		return error_set(
+			err, -ENOEXEC,
+			"%s: an init for another machine than Architecture=%s (MKAPPLIANCE_INIT= names another)",
+			path, architecture_name(t->appliance.arch));
+	return 0;
+}
+
 int boot_parts_load(const struct template *t, const char *init_path, struct boot_parts *ret,
 		    struct error *err)
 {
@@ -91,8 +110,9 @@ int boot_parts_load(const struct template *t, const char *init_path, struct boot
 				&p.signer, err);
 	if (r < 0)
 		return error_prefix(err, "[Sign]");
-	if (p.init.len < 4 || memcmp(p.init.ptr, "\177ELF", 4) != 0)
-		return error_set(err, -ENOEXEC, "%s: not an ELF program, so it cannot be the init", init);
+	r = check_init(t, &p.init, init, err);
+	if (r < 0)
+		return r;
 	*ret = p;
 	p = (struct boot_parts){0};
 	return 0;

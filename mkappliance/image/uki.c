@@ -26,9 +26,10 @@ static int read_stub(const char *path, struct buf *ret, struct pe *ret_pe, struc
 		return r;
 	magic = pe_find(ret_pe, ".sdmagic");
 	if (!magic || !memmem(pe_section_data(ret_pe, magic), magic->data_size, STUB_MARK, strlen(STUB_MARK)))
-		return error_set(err, -EINVAL,
-				 "%s: not a systemd-stub; linuxx64.efi.stub of systemd-boot-efi is one",
-				 path);
+		return error_set(
+			err, -EINVAL,
+			"%s: not a systemd-stub; linuxx64.efi.stub of systemd-boot-efi is one, and linuxaa64.efi.stub of the one in Debian 13",
+			path);
 	return 0;
 }
 

@@ -141,6 +141,10 @@ check "no init" refuses 1 "$tmp/nowhere: the init is needed ('make' builds it; M
 check "init that is no program" refuses 1 "$in/page: not an ELF program, so it cannot be the init" \
 	env MKAPPLIANCE_INIT="$in/page" "$mkappliance" build "$in" -o "$out" --quiet
 
+printf '\177ELF\2\1\1%011d\267\0' 0 >"$in/arm64"
+check "init for another machine" refuses 1 "$in/arm64: an init for another machine than Architecture=x86_64 (MKAPPLIANCE_INIT= names another)" \
+	env MKAPPLIANCE_INIT="$in/arm64" "$mkappliance" build "$in" -o "$out" --quiet
+
 # ---- archives ----
 
 mkdir "$in/bad"
