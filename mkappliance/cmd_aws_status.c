@@ -209,9 +209,14 @@ static struct json *status_json(const struct status *s)
 /* What is shown though the refresh cannot be read: a right that is missing, a service that has none. */
 static int read_refresh(struct status *s, struct error *err)
 {
+	static const struct retry_policy soon = {
+		.attempts = 3, .throttled = 30, .base_ms = 200, .cap_ms = 2000};
 	struct error why = ERROR_INIT;
-	int r = asg_refresh_read(s->a, s->live, &s->refresh, &why);
+	int r;
 
+	aws_set_policy(s->a, &soon);
+	r = asg_refresh_read(s->a, s->live, &s->refresh, &why);
+	aws_set_policy(s->a, NULL);
 	free(s->no_refresh);
 	s->no_refresh = NULL;
 	if (r == -EINTR)

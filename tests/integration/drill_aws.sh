@@ -96,9 +96,11 @@ check "without a kind: all that need no image" defaults
 
 # ---- drills that must fail ----
 mild() {
-	fails_with 1 "1 of 1 drills did not end as they must" drill --group web bad-image --image "$fine" --report "$tmp/report.json" &&
-		report 'not r["ok"] and "image was healthy" in by["bad-image"]["detail"]' && status web && [ "$(json_get "$tmp/status.json" image)" = "$own" ] &&
-		[ "$(json_get "$tmp/status.json" serving)" = 6 ]
+	fleet mild '"size": 2' || return
+	fails_with 1 "1 of 1 drills did not end as they must" drill --group mild bad-image --image "$fine" --report "$tmp/report.json" &&
+		report 'not r["ok"] and "image was healthy" in by["bad-image"]["detail"]' && status mild &&
+		[ "$(json_get "$tmp/status.json" image)" = "$(json_get "$tmp/mild.json" image)" ] && [ "$(json_get "$tmp/status.json" serving)" = 2 ] &&
+		json_get "$tmp/status.json" drills | grep -q '"drill": "bad-image".*"ok": false'
 }
 check "an image that is not bad fails the drill, and the group gets its own back" mild
 slow() {
@@ -186,3 +188,152 @@ striking() {
 	return $status
 }
 check "Ctrl-C while a machine is missing: said" striking
+
+# ---- status, again and again ----
+# On a terminal: rewritten in place, cut at its size; what is not as it should be comes first.
+on_a_terminal() {
+	python3 tests/integration/watch_pty.py 10 60 3 "$mkappliance" status --group three "${aws[@]}" --watch=1 >"$tmp/pty.json" && python3 - "$tmp/pty.json" <<-'PY'
+		import json, sys
+		seen = json.load(open(sys.argv[1]))
+		assert seen["exit"] == 0, seen
+		for frame in seen["frames"]:
+		    assert 5 <= len(frame) <= 9 and all(len(line) < 60 for line in frame) and frame[0].startswith("three: 3 of 3 serve"), seen
+	PY
+}
+check "status --watch on a terminal: in place, Ctrl-C ends it with 0" on_a_terminal
+crowded() {
+	python3 tests/integration/watch_pty.py 9 80 2 "$mkappliance" status --group slow "${aws[@]}" --watch=1 >"$tmp/pty.json" && python3 - "$tmp/pty.json" <<-'PY'
+		import json, re, sys
+		seen = json.load(open(sys.argv[1]))
+		for frame in seen["frames"]:
+		    assert len(frame) <= 8 and re.fullmatch(r"\(and [1-6] more\)", frame[-1]), seen
+	PY
+}
+check "  what does not fit is counted" crowded
+# watching WORDS COMMAND...: status --watch into $tmp/watch.log; the command; SIGINT once the words are there; must end with 0
+watching() {
+	local words=$1 pid i status=0
+	shift
+	"$mkappliance" status --group three "${aws[@]}" --watch=1 "${more[@]}" >"$tmp/watch.log" 2>&1 &
+	pid=$!
+	for ((i = 0; i < 300; i++)); do
+		[ ! -s "$tmp/watch.log" ] || break
+		sleep 0.1
+	done
+	"$@" || status=1
+	for ((i = 0; i < 300; i++)); do
+		! grep -q "$words" "$tmp/watch.log" || break
+		sleep 0.1
+	done
+	kill -INT $pid
+	wait $pid || status=1
+	cat "$tmp/watch.log"
+	grep -q "$words" "$tmp/watch.log" && return $status
+}
+in_a_log() {
+	local more=() victim
+	victim=$(json_get "$tmp/three.json" instances.0)
+	watching "$victim  gone" aws_cli autoscaling terminate-instance-in-auto-scaling-group --instance-id "$victim" --no-should-decrement-desired-capacity || return
+	[ "$(grep -vcE '^20[0-9-]+T[0-9:]+Z (three: [0-9] of 3 serve|i-|previous|last)' "$tmp/watch.log")" = 0 ] &&
+		[ "$(grep -c "Z $(json_get "$tmp/three.json" instances.1) " "$tmp/watch.log")" = 1 ]
+}
+check "in a log: a line a look, and one for each change" in_a_log
+drifts() {
+	local more=(--json) template
+	template=$(json_get "$tmp/three.json" template)
+	aws_cli ec2 create-launch-template-version --launch-template-id "$template" --source-version 1 --launch-template-data "ImageId=$fine" >"$tmp/version.json" || return
+	watching '"drift": *true' aws_cli autoscaling update-auto-scaling-group --auto-scaling-group-name three --launch-template "LaunchTemplateId=$template,Version=2" || return
+	python3 - "$tmp/watch.log" "$fine" <<-'PY' || return
+		import json, sys
+		looks = [json.loads(line) for line in open(sys.argv[1])]
+		assert len(looks) >= 2 and all(l["time"].endswith("Z") and len(l["instances"]) >= 3 for l in looks), looks
+		assert looks[-1]["image"] == sys.argv[2] and looks[-1]["template_version"] == "2", looks[-1]
+		drifting = [i for i in looks[-1]["instances"] if i["drift"]]
+		assert drifting and all("of version 1" in i["drift_reason"] for i in drifting), looks[-1]
+	PY
+	"$mkappliance" status --group three "${aws[@]}" >"$tmp/out" && grep -qE "^drift: 3 of 3 instances: i-[0-9a-f]+, i-" "$tmp/out" && [ "$(grep -c 'DRIFT: image ami-.* of version 1' "$tmp/out")" = 3 ]
+}
+check "as JSON: a document a line; drift is named" drifts
+past() {
+	status web && python3 - "$tmp/status.json" "$own" <<-'PY'
+		import json, sys
+		s = json.load(open(sys.argv[1]))
+		assert [d["drill"] for d in s["drills"]] == ["terminate", "unhealthy", "bad-image", "tampered-image", "crash-loop", "lifetime"], s
+		assert all(d["date"].startswith("20") and d["seconds"] > 0 and d["ok"] for d in s["drills"]), s
+		assert s["refresh"]["status"] == "RollbackSuccessful" and s["refresh"]["ended"] > s["refresh"]["started"] and s["drill_allowed"], s
+	PY
+}
+check "the last refresh and the last drills" past
+check "no interval" fails_with 2 "is not a number" "$mkappliance" status --group web "${aws[@]}" --watch=soon
+unread() {
+	cloud "{\"credentials\": {\"AKIAFAKEFAKEFAKEFAKE\": {\"secret\": \"$AWS_SECRET_ACCESS_KEY\", \"account\": \"111122223333\", \"arn\": \"arn:aws:iam::111122223333:user/test\", \"deny\": [\"autoscaling:DescribeInstanceRefreshes\"]}}}"
+	status web
+	local status=$?
+	cloud '{"credentials": null}'
+	[ $status = 0 ] && grep -q '"error": "autoscaling:DescribeInstanceRefreshes web: AccessDenied' "$tmp/status.json"
+}
+check "a refresh that may not be read is said, the rest is shown" unread
+
+# ---- 500 instances ----
+# What AWS publishes: Elastic Load Balancing 10 Describe* a second and 40 at once, EC2 20 and 100 (filtered or paginated), each per account and
+# region; nothing for Auto Scaling, 10 here. A look every second is five times as often as by default, and nothing is throttled.
+fleet=$(image fleet)
+crowd() {
+	cloud '{"scale": 0.01, "throttle_burst": 4, "throttle": {"DescribeTargetHealth": 10, "DescribeInstances": 20, "DescribeLaunchTemplateVersions": 20,
+		"DescribeInstanceRefreshes": 10, "DescribeAutoScalingGroups": 10, "DescribeScalingActivities": 10}}' && fleet crowd '"size": 500' || return
+	cloud_ask -X DELETE "$cloud_url/_fake/counters" >/dev/null
+	python3 - "$tmp/crowd.json" "$mkappliance" deploy "$fleet" --group crowd "${aws[@]}" --unverified --interval 1 --checkpoint 20 --bake 20 <<-'PY'
+		import json, resource, subprocess, sys
+		done = subprocess.run(sys.argv[2:], capture_output=True, timeout=500)
+		json.dump({"exit": done.returncode, "kib": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, "said": done.stderr.decode()[-2000:]}, open(sys.argv[1], "w"))
+	PY
+	cloud_ask "$cloud_url/_fake/counters" >"$tmp/counters.json"
+	python3 - "$tmp/crowd.json" "$tmp/counters.json" <<-'PY'
+		import json, sys
+		crowd, counters = [json.load(open(f)) for f in sys.argv[1:]]
+		assert crowd["exit"] == 0, crowd
+		assert crowd["kib"] < 64 << 10, crowd["kib"]
+		assert not [c for c in counters if c.startswith("throttled:")], counters
+		calls = {c[7:]: n for c, n in counters.items() if c.startswith("action:")}
+		looks = calls["DescribeInstanceRefreshes"]
+		assert looks >= 3 and calls["DescribeTargetHealth"] <= looks and calls["DescribeAutoScalingGroups"] <= looks + 1, calls
+		assert sum(calls.values()) <= 4 * looks + 10, calls
+		print("%d looks, %d calls, %d KiB" % (looks, sum(calls.values()), crowd["kib"]))
+	PY
+}
+check "500 instances are moved within the quotas, four calls a look, in less than 64 MiB" crowd
+crowd_status() {
+	cloud_ask -X DELETE "$cloud_url/_fake/counters" >/dev/null
+	status crowd && [ "$(json_get "$tmp/status.json" serving)" = 500 ] && [ "$(cloud_counter action:DescribeInstances)" = 5 ] && [ "$(cloud_counter action:DescribeTargetHealth)" = 1 ] &&
+		python3 -c 'import json, sys; s = json.load(open(sys.argv[1])); assert {i["image"] for i in s["instances"]} == {sys.argv[2]} and len(s["instances"]) == 500' "$tmp/status.json" "$fleet"
+}
+check "their status: 100 instances a call" crowd_status
+
+# ---- moto ----
+moto=build/oracles/bin/moto_server
+if [ ! -x "$moto" ]; then
+	check_skip "moto's group" "no moto in build/oracles (scripts/setup test)"
+	exit
+fi
+moto_port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+"$moto" -H 127.0.0.1 -p "$moto_port" >"$tmp/moto.log" 2>&1 &
+moto_pid=$!
+stop_moto() { kill "$moto_pid" 2>/dev/null; }
+at_exit stop_moto
+for ((i = 0; i < 300; i++)); do
+	curl -sS --noproxy '*' -o /dev/null "http://127.0.0.1:$moto_port/moto-api/" 2>/dev/null && break
+	sleep 0.2
+done
+# Moto has no instance refreshes: that is said, and the rest is there.
+moto_status() {
+	build/oracles/bin/python tests/integration/moto_group.py "http://127.0.0.1:$moto_port" >"$tmp/moto.json" &&
+		"$mkappliance" status --group web --to aws --endpoint-url "http://127.0.0.1:$moto_port" --json >"$tmp/status.json" && python3 - "$tmp" <<-'PY'
+			import json, sys
+			made, s = [json.load(open(sys.argv[1] + f)) for f in ("/moto.json", "/status.json")]
+			assert s["desired"] == s["serving"] == 3 and s["image"] == made["image"] and s["template"] == made["template"], s
+			assert sorted(i["id"] for i in s["instances"]) == made["instances"], s
+			assert all(i["target"] == "healthy" and i["image"] == made["image"] and i["launched"] and not i["drift"] for i in s["instances"]), s
+			assert "DescribeInstanceRefreshes" in s["refresh"]["error"] and s["drills"][0]["seconds"] == 42.1, s
+		PY
+}
+check "the status of moto's group, targets and instances" moto_status

@@ -162,6 +162,29 @@ check "the reports" python3 - "$tmp/drill.json" "$tmp/drill.xml" "$dir/drills.js
 	assert len(json.load(open(sys.argv[3]))) == 3
 PY
 
+# status --watch: in a log, as JSON, on a terminal; Ctrl-C ends it with 0.
+watches() {
+	local pid i status=0
+	"$mkappliance" status --group "$group" --watch --json >"$tmp/watch.log" 2>&1 &
+	pid=$!
+	for ((i = 0; i < 300; i++)); do
+		[ "$(wc -l <"$tmp/watch.log")" -lt 2 ] || break
+		sleep 0.1
+	done
+	kill -INT $pid
+	wait $pid || status=$?
+	[ $status -eq 0 ] && python3 tests/integration/watch_pty.py 24 100 2 "$mkappliance" status --group "$group" -w >"$tmp/pty.json" && python3 - "$tmp" <<-'PY'
+		import json, sys
+		looks = [json.loads(line) for line in open(sys.argv[1] + "/watch.log")]
+		assert len(looks) >= 2 and all(l["desired"] == 2 and l["time"] for l in looks), looks
+		assert [d["drill"] for d in looks[0]["drills"]] == ["terminate", "tampered-image", "lifetime"], looks[0]
+		assert all(d["ok"] and d["seconds"] > 0 for d in looks[0]["drills"]), looks[0]
+		seen = json.load(open(sys.argv[1] + "/pty.json"))
+		assert seen["exit"] == 0 and len(seen["frames"]) == 2 and all(" serve hello 1.0 " in f[0] for f in seen["frames"]), seen
+	PY
+}
+check "status, again and again, with the last drills" watches
+
 # ---- the end ----
 to_nothing() {
 	deploy --size 0 && [ -z "$(keeper)$(machines)$(balancers)" ] && [ "$(value desired)" = 0 ]
