@@ -28,7 +28,8 @@ def group(name, target, image):
     asg.create_auto_scaling_group(
         AutoScalingGroupName=name, MinSize=1, MaxSize=4, DesiredCapacity=2, HealthCheckType="ELB", HealthCheckGracePeriod=900,
         DefaultInstanceWarmup=5, VPCZoneIdentifier="subnet-0a,subnet-0b", TargetGroupARNs=[target],
-        LaunchTemplate={"LaunchTemplateId": template, "Version": "1"})
+        LaunchTemplate={"LaunchTemplateId": template, "Version": "1"},
+        Tags=[{"Key": "mkappliance:drill", "Value": "allowed", "PropagateAtLaunch": False}])
 
 
 def alter(image, file, text, by):

@@ -95,25 +95,28 @@ before=$(seen)
 check "an altered image is not what was built" fails_with 3 "" \
 	"$mkappliance" verify "aws:$altered" --full --manifest "$tmp/out/hello-2.0.manifest.json" --endpoint-url "$cloud_url"
 check "nobody proved it" fails_with 3 "--unverified" "$mkappliance" deploy "$altered" "${asg[@]}"
-altered_goes_back() {
-	local status=0 instance
-	deploy "$altered" --unverified || status=$?
-	[ $status -eq 4 ] || { echo "exit code $status"; return 1; }
-	instance=$(grep -oE "^[^ ]*i-[0-9a-f]+  $altered" "$tmp/err" | grep -oE 'i-[0-9a-f]+' | head -n 1)
-	aws_cli ec2 get-console-output --instance-id "$instance" | json_get /dev/stdin Output >"$tmp/console" || return
-	grep -a '"event": *"refused"' "$tmp/console" && well "$v2"
+# It is tried all the same. An instance that is ended is replaced first: a planned failure as any.
+drills() {
+	follow drill terminate tampered-image --image "tampered-image=$altered" --url "$url" --report "$tmp/drill.json" && well "$v2"
 }
-check "it is tried all the same: refuses itself, and the group goes back" altered_goes_back
+check "an instance lost, and the altered image: the group recovers" drills
+refused_itself() {
+	local instance
+	instance=$(grep -oE "i-[0-9a-f]+  $altered" "$tmp/err" | head -n 1)
+	aws_cli ec2 get-console-output --instance-id "${instance%%  *}" | json_get /dev/stdin Output >"$tmp/console" &&
+		grep -a '"event": *"refused"' "$tmp/console"
+}
+check "since it refuses itself" refused_itself
+check "the report" python3 - "$tmp/drill.json" <<-'PY'
+	import json, sys
+	r = json.load(open(sys.argv[1]))
+	by = {d["drill"]: d for d in r["drills"]}
+	assert r["ok"] and by["terminate"]["lowest_serving"] >= 1 and by["tampered-image"]["lowest_serving"] == 2, r
+	assert all(d["requests"] > 10 and d["requests_lost"] == 0 for d in by.values()), r
+PY
 check "it never served" [ "$(pages_since "$before")" = 2.0 ]
 
-# ---- a machine goes, and back ----
-replaced() {
-	local instance
-	instance=$(json_get "$tmp/status.json" instances.0.id) &&
-		aws_cli autoscaling terminate-instance-in-auto-scaling-group --instance-id "$instance" --no-should-decrement-desired-capacity >/dev/null &&
-		well "$v2" && ! grep -q "$instance" "$tmp/status.json"
-}
-check "an instance that is ended is replaced" replaced
+# ---- and back ----
 back() { follow rollback --image "$v1" && well "$v1"; }
 check "back to version 1.0" back
 check "and serves that" now_serves 1.0
