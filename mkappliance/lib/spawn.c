@@ -181,7 +181,9 @@ static int child_reap(struct child *c)
 {
 	int status = 0;
 
-	(void)kill(-c->pid, SIGKILL);
+	/* A daemon leaves the group by itself, but perhaps only after the process that we wait for has ended. */
+	if (!c->spec->daemon || c->stopping)
+		(void)kill(-c->pid, SIGKILL);
 	while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	cleanup_closep(&c->pidfd);

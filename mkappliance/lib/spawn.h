@@ -26,13 +26,14 @@ struct spawn {
 	bool join;		 /* standard output goes where standard error goes: lines in their order */
 	struct buf *log;	 /* standard error, its last 64 KiB at least; may be NULL */
 	uint64_t timeout_ns;	 /* 0: none */
+	bool daemon;		 /* what it leaves behind goes on, unless it was told to end */
 	/* Called for each line of standard error as it comes (no newline); may be NULL. */
 	void (*on_line)(const char *line, void *data);
 	void *data;
 };
 
 /*
- * Runs it to its end, which is the end of its process group: what it leaves behind there is killed. An exit
+ * Runs it to its end, which is the end of its process group: what it leaves behind there is killed (but see @daemon). An exit
  * code other than 0, a signal, the deadline and a missing program are errors; the message ends in the last
  * line that the program wrote to standard error. -ENOENT: not installed.
  */

@@ -186,7 +186,8 @@ int balancer_start(const struct balancer_config *c, struct error *err)
 	const struct spawn s = {.argv = spawn_available("haproxy") ? argv : sbin,
 				.package = "haproxy",
 				.log = &log,
-				.timeout_ns = START_NS};
+				.timeout_ns = START_NS,
+				.daemon = true};
 	int r;
 
 	if (is_there(c->dir))

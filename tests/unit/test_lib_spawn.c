@@ -227,6 +227,24 @@ static void test_what_is_left_behind(void **state)
 	assert_int_not_equal(kill(left, 0), 0);
 }
 
+/* Still in the group when its parent ends, as HAProxy may be. */
+static void test_daemon_that_has_not_left_yet(void **state)
+{
+	_cleanup_free_ char *text =
+		output_of(&(struct spawn){.argv = SH("sleep 100 & echo $!"), .daemon = true});
+	pid_t left = (pid_t)strtol(text, NULL, 10);
+	_cleanup_free_ char *stat_path = xasprintf("/proc/%d/stat", (int)left);
+	_cleanup_buf_ struct buf b = {0};
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_true(left > 1);
+	usleep(50000);
+	assert_int_equal(io_read_file(AT_FDCWD, stat_path, 4096, &b, &err), 0);
+	assert_null(strstr(b.ptr, ") Z "));
+	assert_int_equal(kill(left, SIGKILL), 0);
+}
+
 static void test_daemon_that_left_the_group(void **state)
 {
 	_cleanup_free_ char *text = NULL;
@@ -421,6 +439,7 @@ int main(void)
 		cmocka_unit_test(test_timeout_of_a_silent_program),
 		cmocka_unit_test(test_timeout_lets_it_clean_up),
 		cmocka_unit_test(test_what_is_left_behind),
+		cmocka_unit_test(test_daemon_that_has_not_left_yet),
 		cmocka_unit_test(test_daemon_that_left_the_group),
 		cmocka_unit_test(test_no_time_is_lost),
 		cmocka_unit_test(test_environment),
