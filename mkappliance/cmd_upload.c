@@ -194,6 +194,8 @@ static void take_manifest(struct upload_arguments *a, struct upload_settings *s,
 			for (size_t k = 0; k < said[i]->len; k++)
 				strlist_add(lists[i], said[i]->ptr[k]);
 	s->parameter = s->parameter ? s->parameter : m->parameter;
+	s->connect = s->connect ? s->connect : m->connect;
+	s->pool = s->pool ? s->pool : m->pool;
 	s->encrypt = s->encrypt || m->encrypt;
 	s->protect = s->protect || m->protect;
 	s->deprecate_days = s->deprecate_days ? s->deprecate_days : m->deprecate_days;
@@ -226,7 +228,9 @@ static int upload_with(struct upload_arguments *a, const struct option_spec *opt
 		r = parse_check(a->check, &u->settings.check, err);
 	if (r < 0)
 		return r;
-	take_manifest(a, &u->settings, &m->upload);
+	/* What one provider is told means nothing to another. */
+	if (!m->upload.provider || strcmp(to, m->upload.provider) == 0)
+		take_manifest(a, &u->settings, &m->upload);
 	u->settings.regions = &a->regions;
 	u->settings.kms_keys = &a->kms_keys;
 	u->settings.share = &a->share;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cloud/meter.h"
+#include "cloud/plan.h"
 #include "cmd_upload.h"
 #include "lib/cleanup.h"
 #include "lib/interrupt.h"
@@ -29,7 +30,10 @@ static int take(void *user, uint64_t offset, const void *buf, size_t len, struct
 		return n;
 	r->read++;
 	if (r->digests) {
-		sha256_of(buf, len, &digest);
+		if (len == LAYOUT_BLOCK && is_zero(buf, len))
+			digest = *plan_zero_digest();
+		else
+			sha256_of(buf, len, &digest);
 		if (r->differs == REMOTE_NONE &&
 		    memcmp(&digest, &r->digests->ptr[number], sizeof(digest)) != 0)
 			r->differs = number;

@@ -49,6 +49,7 @@ struct manifest_upload {
 	char *provider;
 	struct strlist regions, kms_keys, share;
 	char *parameter;
+	char *connect, *pool;
 	bool encrypt, protect;
 	unsigned deprecate_days;
 };

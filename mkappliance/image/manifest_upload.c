@@ -28,6 +28,8 @@ void manifest_set_upload(struct manifest *m, const struct template *t)
 	manifest_upload_free(u);
 	u->provider = copy_string(t->upload.provider);
 	u->parameter = copy_string(t->upload.parameter);
+	u->connect = copy_string(t->upload.connect);
+	u->pool = copy_string(t->upload.pool);
 	copy_list(&t->upload.regions, &u->regions);
 	copy_list(&t->upload.kms_keys, &u->kms_keys);
 	copy_list(&t->upload.share, &u->share);
@@ -52,8 +54,8 @@ struct json *manifest_upload_json(const struct manifest_upload *u)
 {
 	struct json *j;
 
-	if (!u->provider && !u->parameter && !u->encrypt && !u->protect && !u->deprecate_days &&
-	    u->regions.len + u->kms_keys.len + u->share.len == 0)
+	if (!u->provider && !u->parameter && !u->connect && !u->pool && !u->encrypt && !u->protect &&
+	    !u->deprecate_days && u->regions.len + u->kms_keys.len + u->share.len == 0)
 		return NULL;
 	j = js_object_new();
 	if (u->provider)
@@ -63,6 +65,10 @@ struct json *manifest_upload_json(const struct manifest_upload *u)
 	set_list(j, "share", &u->share);
 	if (u->parameter)
 		js_set_string(j, "parameter", u->parameter);
+	if (u->connect)
+		js_set_string(j, "connect", u->connect);
+	if (u->pool)
+		js_set_string(j, "pool", u->pool);
 	if (u->encrypt)
 		js_set_bool(j, "encrypt", true);
 	if (u->protect)
@@ -155,6 +161,8 @@ int manifest_upload_read(const struct json *j, struct manifest_upload *ret, stru
 	    (r = read_list(j, "kms_keys", &u.kms_keys, err)) < 0 ||
 	    (r = read_list(j, "share", &u.share, err)) < 0 ||
 	    (r = read_name(j, "parameter", &u.parameter, err)) < 0 ||
+	    (r = read_name(j, "connect", &u.connect, err)) < 0 ||
+	    (r = read_name(j, "pool", &u.pool, err)) < 0 ||
 	    (r = read_flag(j, "encrypt", &u.encrypt, err)) < 0 ||
 	    (r = read_flag(j, "protect", &u.protect, err)) < 0 ||
 	    (r = read_days(j, &u.deprecate_days, err)) < 0) {
@@ -169,6 +177,8 @@ void manifest_upload_free(struct manifest_upload *u)
 {
 	free(u->provider);
 	free(u->parameter);
+	free(u->connect);
+	free(u->pool);
 	strlist_free(&u->regions);
 	strlist_free(&u->kms_keys);
 	strlist_free(&u->share);

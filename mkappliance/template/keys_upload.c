@@ -14,6 +14,19 @@ static int name_provider(const char *value, struct error *err)
 	return error_usage(err, "'%s' is no provider (known: aws, openstack, libvirt)", value);
 }
 
+static bool is_libvirt(const struct template *t)
+{
+	return t->upload.provider && strcmp(t->upload.provider, "libvirt") == 0;
+}
+
+static bool is_cloud(const struct template *t)
+{
+	return !is_libvirt(t);
+}
+
+static const struct condition libvirt = {is_libvirt, "Provider=libvirt"};
+static const struct condition cloud = {is_cloud, "a provider other than libvirt"};
+
 /* Names of the provider's, that go into requests and messages: printable and without quotes. */
 static int name_remote(const char *value, struct error *err)
 {
@@ -29,12 +42,15 @@ static int name_remote(const char *value, struct error *err)
 
 const struct key keys_upload[] = {
 	{STRING("Upload.Provider", upload.provider), .check = name_provider},
-	{WORDS("Upload.Region", upload.regions), .check = name_remote},
-	{KEY("Upload.Encrypt", upload.encrypt, set_answer), .choices = answers},
-	{WORDS("Upload.KMSKey", upload.kms_keys), .check = name_remote},
-	{WORDS("Upload.Share", upload.share), .check = name_remote},
-	{STRING("Upload.Parameter", upload.parameter), .check = name_remote},
-	{KEY("Upload.DeprecateAfterDays", upload.deprecate_days, set_number), .min = 1, .max = 3650},
-	{KEY("Upload.Protect", upload.protect, set_answer), .choices = answers},
+	{STRING("Upload.Connect", upload.connect), .check = name_remote, .only = &libvirt},
+	{STRING("Upload.Pool", upload.pool), .check = name_remote, .only = &libvirt},
+	{WORDS("Upload.Region", upload.regions), .check = name_remote, .only = &cloud},
+	{KEY("Upload.Encrypt", upload.encrypt, set_answer), .choices = answers, .only = &cloud},
+	{WORDS("Upload.KMSKey", upload.kms_keys), .check = name_remote, .only = &cloud},
+	{WORDS("Upload.Share", upload.share), .check = name_remote, .only = &cloud},
+	{STRING("Upload.Parameter", upload.parameter), .check = name_remote, .only = &cloud},
+	{KEY("Upload.DeprecateAfterDays", upload.deprecate_days, set_number), .min = 1, .max = 3650,
+	 .only = &cloud},
+	{KEY("Upload.Protect", upload.protect, set_answer), .choices = answers, .only = &cloud},
 	{0},
 };

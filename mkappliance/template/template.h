@@ -299,6 +299,7 @@ struct template
 		struct strlist kms_keys; /* KEY, or REGION=KEY */
 		struct strlist share;	 /* accounts, organisations, units, "all" */
 		char *parameter;	 /* that gets the image's id */
+		char *connect, *pool;	 /* libvirt: URI, storage pool */
 		bool encrypt;
 		bool protect; /* against deregistration */
 		unsigned deprecate_days;

@@ -181,9 +181,9 @@ check "no variables of firmware" fails_with 1 "not a firmware volume" to_golden 
 signed() {
 	mkdir "$tmp/signed" && "$mkappliance" keygen "$tmp/keys" --quiet && "$mkappliance" uefi-vars "$tmp/keys" -o "$tmp/vars.fd" --quiet &&
 		{ sed "s,../../build/hello:,$PWD/build/hello:,; s,^Name=.*,Name=signed," templates/hello/appliance.conf &&
-			printf '[Sign]\nSecureBootKey=%s\nSecureBootCertificate=%s\n[Upload]\nProvider=libvirt\n' "$tmp/keys/db.key" "$tmp/keys/db.crt"; } >"$tmp/signed/appliance.conf" &&
+			printf '[Sign]\nSecureBootKey=%s\nSecureBootCertificate=%s\n[Upload]\nProvider=libvirt\nPool=golden\n' "$tmp/keys/db.key" "$tmp/keys/db.crt"; } >"$tmp/signed/appliance.conf" &&
 		"$mkappliance" build "$tmp/signed" -o "$tmp/out" --version 1 --quiet &&
-		"$mkappliance" upload "$tmp/out/signed-1.raw" --pool golden --uefi-data "$tmp/vars.fd" --quiet &&
+		"$mkappliance" upload "$tmp/out/signed-1.raw" --uefi-data "$tmp/vars.fd" --quiet &&
 		domain_has signed "//os/nvram[starts-with(., '$tmp/pool/signed-')]" && domain_has signed "//smm[@state='on']" &&
 		cmp "$tmp/vars.fd" "$tmp"/pool/signed-*.nvram
 }

@@ -58,6 +58,8 @@ static struct manifest *make_manifest(void)
 	m->upload = (struct manifest_upload){.encrypt = true, .protect = true, .deprecate_days = 30};
 	m->upload.provider = xstrdup("aws");
 	m->upload.parameter = xstrdup("/app/{name}");
+	m->upload.connect = xstrdup("qemu:///system");
+	m->upload.pool = xstrdup("golden");
 	strlist_add(&m->upload.regions, "eu-central-1");
 	strlist_add(&m->upload.regions, "eu-west-1");
 	strlist_add(&m->upload.kms_keys, "eu-west-1=arn:k");
@@ -92,6 +94,8 @@ static void test_round_trip(void **state)
 	assert_string_equal(again->inputs[0].arch, "amd64");
 	assert_int_equal(again->test.cpus, 2);
 	assert_string_equal(again->upload.provider, "aws");
+	assert_string_equal(again->upload.connect, "qemu:///system");
+	assert_string_equal(again->upload.pool, "golden");
 	assert_int_equal(again->upload.regions.len, 2);
 	assert_string_equal(again->upload.regions.ptr[1], "eu-west-1");
 	assert_true(again->upload.encrypt && again->upload.protect);
@@ -294,6 +298,8 @@ static void test_every_field_counts(void **state)
 		{"\"regions\": [", "\"regions\": 1, \"y\": [", "upload: 'regions'"},
 		{"\"eu-west-1\"", "5", "upload: 'regions'"},
 		{"\"123456789012\"", "\"a\\nb\"", "upload: 'share'"},
+		{"\"golden\"", "\"a b\"", "upload: 'pool'"},
+		{"\"qemu:///system\"", "1", "upload: 'connect'"},
 		{"\"encrypt\": true", "\"encrypt\": false", "upload: 'encrypt'"},
 		{"\"protect\": true", "\"protect\": 1", "upload: 'protect'"},
 		{"\"deprecate_days\": 30", "\"deprecate_days\": 0", "upload: 'deprecate_days'"},

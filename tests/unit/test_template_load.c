@@ -127,6 +127,18 @@ static void test_upload(void **state)
 	assert_int_equal(t->upload.deprecate_days, 90);
 }
 
+static void test_upload_to_libvirt(void **state)
+{
+	_cleanup_template_ struct template *t =
+		parse(HEAD NONE "[Init]\nMode=appliance\nExec=/x\n[Upload]\nProvider=libvirt\n"
+				"Connect=qemu+ssh://host/system\nPool=golden\n");
+
+	(void)state;
+	assert_string_equal(t->upload.provider, "libvirt");
+	assert_string_equal(t->upload.connect, "qemu+ssh://host/system");
+	assert_string_equal(t->upload.pool, "golden");
+}
+
 static void test_init_and_probes(void **state)
 {
 	_cleanup_template_ struct template *t = parse(
@@ -325,6 +337,10 @@ static const struct {
 	 "f:2: Sysctl=: 'a/b=1' is not NAME=VALUE, such as net.core.somaxconn=4096"},
 	{"[Sandbox]\nSysctl=a.b=1\nSysctl=a.b=2\n", "f:3: Sysctl=: 'a.b=2' is set already, as 'a.b=1'"},
 	{HEAD NONE EXEC "Jitter=5\n", "f:10: Jitter= works only with MaxLifetime=; remove the line"},
+	{HEAD NONE EXEC "[Upload]\nProvider=aws\nPool=golden\n",
+	 "f:12: Pool= works only with Provider=libvirt; remove the line"},
+	{HEAD NONE EXEC "[Upload]\nProvider=libvirt\nEncrypt=yes\n",
+	 "f:12: Encrypt= works only with a provider other than libvirt; remove the line"},
 
 	/* settings that nothing would read */
 	{HEAD NONE EXEC "[Base]\nPackages=x\n",
@@ -565,6 +581,7 @@ int main(void)
 		cmocka_unit_test(test_base_and_kernel),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_upload),
+		cmocka_unit_test(test_upload_to_libvirt),
 		cmocka_unit_test(test_init_and_probes),
 		cmocka_unit_test(test_deb_sources),
 		cmocka_unit_test(test_mode_system),
