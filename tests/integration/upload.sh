@@ -6,6 +6,7 @@
 requires python3
 requires openssl
 requires curl
+requires sfdisk fdisk
 
 kills=${UPLOAD_KILLS:-12}
 cp -r templates/hello "$tmp/template"
@@ -288,6 +289,17 @@ interrupted() {
 		identical "$(ami_of "$tmp/c.json")" 1
 }
 check "Ctrl-C: says the command that goes on, and it does" interrupted
+
+# ---- signed: a fourth partition, and variables of the firmware ----
+signed() {
+	"$mkappliance" keygen "$tmp/keys" --quiet && "$mkappliance" uefi-vars "$tmp/keys" -o "$tmp/vars.aws" --format aws --quiet &&
+		printf '[Sign]\nSecureBootKey=%s\nSecureBootCertificate=%s\nVerityKey=%s\nVerityCertificate=%s\n' \
+			"$tmp/keys/db.key" "$tmp/keys/db.crt" "$tmp/keys/verity.key" "$tmp/keys/verity.crt" >>"$tmp/template/appliance.conf" &&
+		"$mkappliance" build "$tmp/template" -o "$tmp/out" --version 4 --quiet &&
+		[ "$(sfdisk --dump "$(image 4)" | grep -c 'start=')" = 4 ] &&
+		upload "$(image 4)" --uefi-data "$tmp/vars.aws" --json >"$tmp/4.json" && identical "$(ami_of "$tmp/4.json")" 4
+}
+check "a signed image with four partitions comes back as it was built" signed
 
 # ---- and it boots ----
 boots() {
