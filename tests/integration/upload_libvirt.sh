@@ -43,7 +43,7 @@ check "a dry run makes nothing" nothing_is_made
 
 first() {
 	to_golden "$image" --json >"$tmp/first.json" && [ "$(volumes)" = "hello-1 " ] &&
-		virsh_do vol-download --pool golden hello-1 "$tmp/back.raw" && cmp "$image" "$tmp/back.raw" && rm "$tmp/back.raw" &&
+		virsh_do vol-download --sparse --pool golden hello-1 "$tmp/back.raw" && cmp "$image" "$tmp/back.raw" && rm "$tmp/back.raw" &&
 		[ "$(json_get "$tmp/first.json" already)" = false ] && [ "$(json_get "$tmp/first.json" domain)" = hello ] &&
 		[ "$(json_get "$tmp/first.json" images.0.region) $(json_get "$tmp/first.json" images.0.image)" = "golden hello-1" ]
 }
@@ -79,9 +79,9 @@ again() {
 check "the same image again is no work" again
 
 next_version() {
-	local uuid
-	uuid=$(virsh_do domuuid hello) && to_golden "$second" --memory 300 --no-tpm && [ "$(volumes)" = "hello-1 hello-2 " ] &&
-		cmp "$second" "$tmp/pool/hello-2" && cmp "$image" "$tmp/pool/hello-1" && [ "$(virsh_do domuuid hello)" = "$uuid" ] &&
+	local uuid old
+	old=$(stat -c '%y %s %b' "$tmp/pool/hello-1") && uuid=$(virsh_do domuuid hello) && to_golden "$second" --memory 300 --no-tpm && [ "$(volumes)" = "hello-1 hello-2 " ] &&
+		cmp "$second" "$tmp/pool/hello-2" && [ "$(stat -c '%y %s %b' "$tmp/pool/hello-1")" = "$old" ] && [ "$(virsh_do domuuid hello)" = "$uuid" ] &&
 		domain_has hello "//disk[source/@file='$tmp/pool/hello-2']" && domain_has hello "//memory[. = '307200']" &&
 		! domain_has hello "//tpm" >/dev/null
 }
