@@ -33,7 +33,6 @@ libvirt_stop() {
 	for directory in pool small; do umount "$tmp/$directory" 2>/dev/null; done
 }
 
-# What is written beyond a limit (prlimit --fsize) is to be an error in libvirtd, not its end: signals that are ignored stay so.
 libvirt_start() {
 	local directory i
 	for directory in /etc/libvirt /var/lib/libvirt /var/cache/libvirt /var/log/libvirt /run/libvirt; do
@@ -55,7 +54,7 @@ libvirt_start() {
 			cgroup_controllers = []
 			stdio_handler = "file"
 		END2
-	(trap '' XFSZ && exec libvirtd --pid-file "$tmp/libvirtd.pid" --config /etc/libvirt/libvirtd.conf) >"$tmp/libvirtd.out" 2>&1 &
+	libvirtd --pid-file "$tmp/libvirtd.pid" --config /etc/libvirt/libvirtd.conf >"$tmp/libvirtd.out" 2>&1 &
 	libvirtd_pid=$!
 	at_exit libvirt_stop
 	for ((i = 0; i < 600; i++)); do

@@ -5,7 +5,6 @@
 . "$(dirname "$0")/libvirt_server.sh"
 requires swtpm
 requires swtpm_setup swtpm-tools
-requires prlimit util-linux
 requires xmllint libxml2-utils
 
 for version in 1 2; do
@@ -21,7 +20,7 @@ libvirt_start || {
 	exit 1
 }
 make_pools() {
-	mkdir "$tmp/pool" "$tmp/small" && mount -t tmpfs -o size=16m tmpfs "$tmp/small" &&
+	mkdir "$tmp/pool" "$tmp/small" && mount -t tmpfs -o size=40m tmpfs "$tmp/small" &&
 		virsh_do pool-create-as golden dir --target "$tmp/pool" && virsh_do pool-create-as small dir --target "$tmp/small" &&
 		virsh_do pool-define-as asleep dir --target "$tmp/out"
 }
@@ -109,32 +108,37 @@ check "verify: no POOL/VOLUME" fails_with 2 "is not libvirt:POOL/VOLUME" \
 check "verify: of a provider that reads nothing back" fails_with 2 "not read back" \
 	"$mkappliance" verify openstack:some --manifest "$tmp/out/hello-2.manifest.json"
 
-# stopped_upload: starts one of hello-2 and stops it where it has begun and not ended; its number is in $upload.
+# stopped_upload POOL: starts one of hello-2 and stops it while its volume is there and not whole; its number is in $upload. One that ended
+# before it was seen is taken away again.
 stopped_upload() {
-	local i
-	"$mkappliance" upload --to libvirt --pool golden "$second" --quiet 2>/dev/null &
-	upload=$!
-	for ((i = 0; i < 2000000; i++)); do
-		[ ! -e "$tmp/pool/hello-2.uploading" ] || break
-		kill -0 $upload 2>/dev/null || return
-	done
-	kill -STOP $upload
+	local i end
+	for i in 1 2 3 4 5; do
+		"$mkappliance" upload --to libvirt --pool "$1" "$second" --quiet 2>"$tmp/stopped.log" &
+		upload=$!
+		end=$((SECONDS + 60))
+		until [ -s "$tmp/$1/hello-2" ] || [ $SECONDS -gt $end ] || ! kill -0 "$upload" 2>/dev/null; do :; done
+		kill -STOP "$upload" && [ -e "$tmp/$1/hello-2.uploading" ] && return
+		kill -9 "$upload"
+		wait "$upload"
+		rm -f "$tmp/$1/hello-2"*
+	done 2>/dev/null
+	return 1
 }
 whole() { [ "$(volumes)" = "hello-1 hello-2 " ] && cmp "$second" "$tmp/pool/hello-2"; }
 interrupted() {
 	local status=0
-	stopped_upload || return
-	kill -INT $upload
-	kill -CONT $upload
-	wait $upload || status=$?
+	stopped_upload golden || return
+	kill -INT "$upload"
+	kill -CONT "$upload"
+	wait "$upload" || status=$?
 	[ $status -eq 130 ] && [ "$(volumes)" = "hello-1 " ]
 }
 check "Ctrl-C in the middle leaves no volume" interrupted
 killed() {
-	stopped_upload || return
-	kill -9 $upload
-	wait $upload 2>/dev/null
-	virsh_do pool-refresh golden && volumes | grep -q 'hello-2.uploading' && to_golden "$second" && whole
+	stopped_upload golden || return
+	kill -9 "$upload"
+	wait "$upload" 2>/dev/null
+	virsh_do pool-refresh golden && volumes | grep -q 'hello-2 hello-2.uploading' && to_golden "$second" && whole
 }
 check "killed in the middle, the same command makes it whole" killed
 half() {
@@ -142,21 +146,23 @@ half() {
 		to_golden "$second" && whole
 }
 check "half a volume that an upload left is made anew" half
+# The room is gone when half of it is there.
 broken_off() {
-	virsh_do vol-delete --pool golden hello-2 && prlimit --pid "$libvirtd_pid" --fsize=30000000: &&
-		fails_with 1 "volume 'hello-2' of pool 'golden': " to_golden "$second"
-	local status=$?
-	prlimit --pid "$libvirtd_pid" --fsize=unlimited:
-	[ $status -eq 0 ] && [ "$(volumes)" = "hello-1 " ] && to_golden "$second" && whole
+	local status=0
+	stopped_upload small || return
+	dd if=/dev/zero of="$tmp/small/filler" bs=64k status=none 2>/dev/null
+	kill -CONT "$upload"
+	wait "$upload" || status=$?
+	[ $status -eq 1 ] && grep -q "volume 'hello-2' of pool 'small': " "$tmp/stopped.log" && [ "$(ls "$tmp/small")" = filler ]
 }
-check "a write that fails there leaves no volume" broken_off
+check "a pool that becomes full in the middle: no volume stays" broken_off
 
 # ---- refused ----
 
 check "no such pool: those that are there" fails_with 1 "has no storage pool 'default' (it has: " upload "$image"
 check "a pool that is not active: how to start it" fails_with 1 "virsh -c $uri pool-start asleep" upload "$image" --pool asleep
-check "a pool that is full" fails_with 1 "pool 'small' of $uri has " upload "$image" --pool small
-nothing_there() { [ -z "$(ls "$tmp/small")" ]; }
+check "a pool that is full" fails_with 1 "pool 'small' of $uri has 0.0 MiB free, the image needs" upload "$image" --pool small
+nothing_there() { [ "$(ls "$tmp/small")" = filler ]; }
 check "and nothing was put there" nothing_there
 check "nobody at that URI" fails_with 1 "is it the right --connect=URI" \
 	upload "$image" --connect "qemu+unix:///system?socket=$tmp/none"
