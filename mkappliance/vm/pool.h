@@ -64,8 +64,10 @@ int pool_delete(struct pool *p, const char *volume, struct error *err);
 
 /*
  * Streams @size bytes into a volume that reads as zeros, from its start: @give is called for each 512 KiB in their order (the last one may be
- * shorter) and fills @buf. Zeros go as holes (VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM), so they cost neither line nor room. A failure of @give
- * (with @err set) breaks the stream off, and leaves the volume with a part of it.
+ * shorter) and fills @buf. Where there are 4 MiB of zeros and more one stream ends and the next begins behind them, so they cost neither line nor
+ * room. (Not by VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM: when a write fails on the host in such a stream, as in a pool that is full,
+ * libvirt 9.0 drops the holes that follow without an answer, and virStreamFinish() waits for ever.) A failure of @give (with @err set) breaks the
+ * stream off, and leaves the volume with a part of it.
  */
 int pool_send(struct pool *p, const char *volume, uint64_t size,
 	      int (*give)(void *user, uint64_t offset, void *buf, size_t len, struct error *err), void *user,

@@ -12,10 +12,10 @@
 #include "vm/virt.h"
 #include "vm/xml.h"
 
-#define BLOCK ((size_t)512 << 10)
-#define PIECE \
-	((size_t)64 << 10) /* what is sent or left out as a hole; one message of libvirt holds 256 KiB */
-#define AT_HOLE (-3)	   /* of virStreamRecvFlags() */
+#define BLOCK	((size_t)512 << 10)
+#define PIECE	((size_t)64 << 10)  /* what is looked at for zeros; one message of libvirt holds 256 KiB */
+#define GAP	((uint64_t)4 << 20) /* zeros that are worth another stream */
+#define AT_HOLE (-3)		    /* of virStreamRecvFlags() */
 
 static void free_volume(virStorageVolPtr *v)
 {
@@ -119,68 +119,71 @@ int pool_delete(struct pool *p, const char *volume, struct error *err)
 /* ---- to the host ---- */
 
 struct sending {
-	virStreamPtr stream;
-	uint64_t hole; /* bytes of zeros that were not said yet */
+	struct pool *pool;
+	const char *name;
+	virStorageVolPtr volume;
+	virStreamPtr stream; /* NULL: in zeros that are left out */
+	uint64_t zeros;	     /* bytes of them that were not sent yet */
 };
 
-static int say_hole(struct sending *s)
+static int open_stream(struct sending *s, uint64_t offset, struct error *err)
 {
-	uint64_t len = s->hole;
-
-	s->hole = 0;
-	return len > 0 ? virStreamSendHole(s->stream, (long long)len, 0) : 0;
+	s->stream = virStreamNew(s->pool->connection, 0);
+	if (s->stream && virStorageVolUpload(s->volume, s->stream, offset, 0, 0) == 0)
+		return 0;
+	return fail(s->pool, s->name, err);
 }
 
-static int send_bytes(struct sending *s, const char *data, size_t len)
+static int finish_stream(struct sending *s, struct error *err)
 {
-	if (say_hole(s) < 0)
-		return -1;
+	int r = s->stream && virStreamFinish(s->stream) < 0 ? fail(s->pool, s->name, err) : 0;
+
+	free_stream(&s->stream);
+	s->stream = NULL;
+	return r;
+}
+
+static int send_bytes(struct sending *s, const char *data, size_t len, struct error *err)
+{
 	while (len > 0) {
 		int n = virStreamSend(s->stream, data, len);
 
 		if (n <= 0)
-			return -1;
+			return fail(s->pool, s->name, err);
 		data += n;
 		len -= (size_t)n;
 	}
 	return 0;
 }
 
-static int send_block(struct sending *s, const char *data, size_t len)
+/* What is not zero, at @offset: in the stream that is open, or in a new one behind many zeros. */
+static int send_piece(struct sending *s, uint64_t offset, const char *data, size_t len, struct error *err)
 {
-	for (size_t at = 0; at < len; at += PIECE) {
+	static const char zeros[PIECE];
+	int r = s->zeros >= GAP ? finish_stream(s, err) : 0;
+
+	if (r == 0 && !s->stream) {
+		s->zeros = 0;
+		r = open_stream(s, offset, err);
+	}
+	for (; r == 0 && s->zeros > 0; s->zeros -= s->zeros < PIECE ? s->zeros : PIECE)
+		r = send_bytes(s, zeros, s->zeros < PIECE ? (size_t)s->zeros : PIECE, err);
+	return r < 0 ? r : send_bytes(s, data, len, err);
+}
+
+static int send_block(struct sending *s, uint64_t offset, const char *data, size_t len, struct error *err)
+{
+	int r = 0;
+
+	for (size_t at = 0; r == 0 && at < len; at += PIECE) {
 		size_t n = len - at < PIECE ? len - at : PIECE;
 
 		if (n >= 16 && is_zero(data + at, n))
-			s->hole += n;
-		else if (send_bytes(s, data + at, n) < 0)
-			return -1;
+			s->zeros += n;
+		else
+			r = send_piece(s, offset + at, data + at, n, err);
 	}
-	return 0;
-}
-
-/* Sets @err; what libvirt says of a failure comes before what the stream says when it is broken off. */
-static int send_all(struct pool *p, struct sending *s, const char *volume, uint64_t size,
-		    int (*give)(void *user, uint64_t offset, void *buf, size_t len, struct error *err),
-		    void *user, struct error *err)
-{
-	_cleanup_free_ char *block = xmalloc(BLOCK);
-	int r = 0;
-
-	for (uint64_t at = 0; r == 0 && at < size; at += BLOCK) {
-		size_t len = size - at < BLOCK ? (size_t)(size - at) : BLOCK;
-
-		r = give(user, at, block, len, err);
-		if (r == 0 && send_block(s, block, len) < 0)
-			r = fail(p, volume, err);
-	}
-	if (r == 0 && say_hole(s) < 0)
-		r = fail(p, volume, err);
-	if (r < 0) {
-		(void)virStreamAbort(s->stream);
-		return r;
-	}
-	return virStreamFinish(s->stream) < 0 ? fail(p, volume, err) : 0;
+	return r;
 }
 
 int pool_send(struct pool *p, const char *volume, uint64_t size,
@@ -188,17 +191,24 @@ int pool_send(struct pool *p, const char *volume, uint64_t size,
 	      struct error *err)
 {
 	_cleanup_(free_volume) virStorageVolPtr v = NULL;
-	_cleanup_(free_stream) virStreamPtr stream = NULL;
-	struct sending s = {0};
+	_cleanup_free_ char *block = xmalloc(BLOCK);
+	struct sending s = {.pool = p, .name = volume};
 	int r = look_up(p, volume, &v, err);
 
-	if (r < 0)
-		return r;
-	stream = virStreamNew(p->connection, 0);
-	if (!stream || virStorageVolUpload(v, stream, 0, size, VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM) < 0)
-		return fail(p, volume, err);
-	s.stream = stream;
-	return send_all(p, &s, volume, size, give, user, err);
+	s.volume = v;
+	for (uint64_t at = 0; r == 0 && at < size; at += BLOCK) {
+		size_t len = size - at < BLOCK ? (size_t)(size - at) : BLOCK;
+
+		r = give(user, at, block, len, err);
+		if (r == 0)
+			r = send_block(&s, at, block, len, err);
+	}
+	if (r == 0)
+		return finish_stream(&s, err);
+	if (s.stream)
+		(void)virStreamAbort(s.stream);
+	free_stream(&s.stream);
+	return r;
 }
 
 /* ---- from the host ---- */

@@ -2,10 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 # upload --to libvirt: into pools of a real libvirtd; what is stored is what was built, the domain boots it, and nothing half made stays.
 . "$(dirname "$0")/functions.sh"
-. "$(dirname "$0")/libvirt_server.sh"
+requires qemu-system-x86_64 qemu-system-x86
+requires virsh libvirt-clients
 requires swtpm
 requires swtpm_setup swtpm-tools
 requires xmllint libxml2-utils
+[ -x /usr/sbin/libvirtd ] || requires libvirtd libvirt-daemon-system
+[ -e /usr/share/OVMF/OVMF_CODE_4M.fd ] || skip "no UEFI firmware (apt-get install ovmf)"
+[ "$(id -u)" -eq 0 ] || skip "a libvirtd of the test's own needs root"
+can_sandbox || skip "no mount name space here"
+
+# What is mounted for it goes with it.
+if [ -z "${UPLOAD_LIBVIRT_INSIDE:-}" ]; then
+	remove_tmp
+	UPLOAD_LIBVIRT_INSIDE=1 exec unshare --mount bash "$0"
+fi
+. tests/integration/libvirtd.sh
 
 for version in 1 2; do
 	"$mkappliance" build templates/hello -o "$tmp/out" --version $version --quiet || {
@@ -14,21 +26,29 @@ for version in 1 2; do
 	}
 done
 image=$tmp/out/hello-1.raw second=$tmp/out/hello-2.raw
-unset LIBVIRT_DEFAULT_URI
-libvirt_start || {
-	echo "not ok libvirtd starts"
+at_exit unmount
+unmount() { umount "$tmp/small"; }
+mkdir "$tmp/golden" "$tmp/small" && mount -t tmpfs -o size=40m,mode=755 tmpfs "$tmp/small" || exit 1
+# Keys and logs of TPMs that other users of this machine left are in the way of libvirt's.
+for directory in /var/log/swtpm /var/lib/swtpm-localca; do
+	[ ! -d $directory ] || mount -t tmpfs -o "mode=755,uid=$(id -u tss)" tmpfs $directory || exit 1
+done
+libvirtd_start || {
+	echo "not ok a libvirtd of the test's own"
 	exit 1
 }
+uri=$libvirt_uri
+virsh_do() { virsh -q -c "$uri" "$@"; }
 make_pools() {
-	mkdir "$tmp/pool" "$tmp/small" && mount -t tmpfs -o size=40m tmpfs "$tmp/small" &&
-		virsh_do pool-create-as golden dir --target "$tmp/pool" && virsh_do pool-create-as small dir --target "$tmp/small" &&
+	virsh_do pool-create-as golden dir --target "$tmp/golden" && virsh_do pool-create-as small dir --target "$tmp/small" &&
 		virsh_do pool-define-as asleep dir --target "$tmp/out"
 }
 make_pools >/dev/null || {
 	echo "not ok pools are made"
 	exit 1
 }
-upload() { "$mkappliance" upload --to libvirt --quiet "$@"; }
+export LIBVIRT_DEFAULT_URI=$uri
+upload() { "$mkappliance" upload --to libvirt --connect "$uri" --quiet "$@"; }
 to_golden() { upload --pool golden "$@"; }
 volumes() { virsh_do vol-list golden | awk '{ print $1 }' | tr '\n' ' '; }
 # domain_has NAME XPATH
@@ -47,13 +67,13 @@ first() {
 		[ "$(json_get "$tmp/first.json" images.0.region) $(json_get "$tmp/first.json" images.0.image)" = "golden hello-1" ]
 }
 check "what libvirt's own client gets is what was built" first
-holes() { [ $(($(stat -c %b "$tmp/pool/hello-1") * 512)) -lt $(($(stat -c %s "$image") / 2)) ]; }
+holes() { [ $(($(stat -c %b "$tmp/golden/hello-1") * 512)) -lt $(($(stat -c %s "$image") / 2)) ]; }
 check "zeros take no room there" holes
 
 domain() {
 	local root
 	root=$(json_get "$tmp/out/hello-1.manifest.json" verity.root_hash)
-	domain_has hello "//disk[@device='disk'][source/@file='$tmp/pool/hello-1'][readonly][target/@bus='virtio']" &&
+	domain_has hello "//disk[@device='disk'][source/@file='$tmp/golden/hello-1'][readonly][target/@bus='virtio']" &&
 		domain_has hello "//os[@firmware='efi']" && domain_has hello "//tpm/backend[@type='emulator']" &&
 		domain_has hello "//serial" && domain_has hello "//interface[@type='user']" &&
 		domain_has hello "//metadata/*[local-name()='appliance'][@version='1'][@root-hash='$root']" &&
@@ -63,6 +83,26 @@ check "the domain is defined, says what it runs, and is not started" domain
 check "verify reads it back" "$mkappliance" verify libvirt:golden/hello-1 --manifest "$tmp/out/hello-1.manifest.json" --quiet
 check "verify --full proves it" \
 	"$mkappliance" verify libvirt:golden/hello-1 --manifest "$tmp/out/hello-1.manifest.json" --full --quiet
+
+# start_and_read DOMAIN TEXT: its console up to a line with TEXT, or up to its end or 3 minutes. It is started paused, so that no line is lost.
+start_and_read() {
+	virsh_do start --paused "$1" && python3 - "$1" "$(virsh_do ttyconsole "$1")" "$2" <<-'PY'
+		import os, select, subprocess, sys, time, tty
+		domain, path, text = sys.argv[1:]
+		fd = os.open(path, os.O_RDWR | os.O_NOCTTY)
+		tty.setraw(fd)
+		subprocess.run(["virsh", "-q", "resume", domain], check=True)
+		seen, end = b"", time.monotonic() + 180
+		while text.encode() not in seen and time.monotonic() < end:
+		    if select.select([fd], [], [], 1)[0]:
+		        try:
+		            seen += os.read(fd, 65536)
+		        except OSError:
+		            break
+		print(seen.decode(errors="replace"))
+		sys.exit(text.encode() not in seen)
+	PY
+}
 
 boots() {
 	start_and_read hello '"event": "ready"' >"$tmp/console" && grep -q '"event": "verified"' "$tmp/console" && virsh_do destroy hello
@@ -79,21 +119,21 @@ check "the same image again is no work" again
 
 next_version() {
 	local uuid old
-	old=$(stat -c '%y %s %b' "$tmp/pool/hello-1") && uuid=$(virsh_do domuuid hello) && to_golden "$second" --memory 300 --no-tpm && [ "$(volumes)" = "hello-1 hello-2 " ] &&
-		cmp "$second" "$tmp/pool/hello-2" && [ "$(stat -c '%y %s %b' "$tmp/pool/hello-1")" = "$old" ] && [ "$(virsh_do domuuid hello)" = "$uuid" ] &&
-		domain_has hello "//disk[source/@file='$tmp/pool/hello-2']" && domain_has hello "//memory[. = '307200']" &&
+	old=$(stat -c '%y %s %b' "$tmp/golden/hello-1") && uuid=$(virsh_do domuuid hello) && to_golden "$second" --memory 300 --no-tpm && [ "$(volumes)" = "hello-1 hello-2 " ] &&
+		cmp "$second" "$tmp/golden/hello-2" && [ "$(stat -c '%y %s %b' "$tmp/golden/hello-1")" = "$old" ] && [ "$(virsh_do domuuid hello)" = "$uuid" ] &&
+		domain_has hello "//disk[source/@file='$tmp/golden/hello-2']" && domain_has hello "//memory[. = '307200']" &&
 		! domain_has hello "//tpm" >/dev/null
 }
 check "the next version gets its own volume, and the domain boots that one" next_version
 beside() {
-	to_golden "$second" --domain other && domain_has other "//disk[source/@file='$tmp/pool/hello-2']" && virsh_do undefine --nvram other
+	to_golden "$second" --domain other && domain_has other "//disk[source/@file='$tmp/golden/hello-2']" && virsh_do undefine --nvram other
 }
 check "another domain beside it" beside
 
 check "a volume of that name with another image is refused" \
 	fails_with 1 "volume 'hello-1' of pool 'golden' is there and is not this image (block" to_golden "$second" --name hello-1
 turned() {
-	printf x | dd of="$tmp/pool/hello-2" bs=1 seek=$(($(json_get "$tmp/out/hello-2.manifest.json" disk.partitions.1.offset) + 5000)) conv=notrunc status=none &&
+	printf x | dd of="$tmp/golden/hello-2" bs=1 seek=$(($(json_get "$tmp/out/hello-2.manifest.json" disk.partitions.1.offset) + 5000)) conv=notrunc status=none &&
 		fails_with 3 "not what was built: root, block" "$mkappliance" verify libvirt:golden/hello-2 --manifest "$tmp/out/hello-2.manifest.json" &&
 		fails_with 1 "virsh -c $uri vol-delete --pool golden hello-2" to_golden "$second" &&
 		virsh_do vol-delete --pool golden hello-2
@@ -124,7 +164,7 @@ stopped_upload() {
 	done 2>/dev/null
 	return 1
 }
-whole() { [ "$(volumes)" = "hello-1 hello-2 " ] && cmp "$second" "$tmp/pool/hello-2"; }
+whole() { [ "$(volumes)" = "hello-1 hello-2 " ] && cmp "$second" "$tmp/golden/hello-2"; }
 interrupted() {
 	local status=0
 	stopped_upload golden || return
@@ -142,7 +182,7 @@ killed() {
 }
 check "killed in the middle, the same command makes it whole" killed
 half() {
-	virsh_do vol-create-as golden hello-2.uploading 4096 && truncate -s 8M "$tmp/pool/hello-2" && virsh_do pool-refresh golden &&
+	virsh_do vol-create-as golden hello-2.uploading 4096 && truncate -s 8M "$tmp/golden/hello-2" && virsh_do pool-refresh golden &&
 		to_golden "$second" && whole
 }
 check "half a volume that an upload left is made anew" half
@@ -173,7 +213,7 @@ foreign() {
 	virsh_do dumpxml --inactive hello | xmllint --xpath '/domain/*[not(self::metadata or self::uuid)]' - >"$tmp/inner" &&
 		{ echo "<domain type='qemu'>" && sed 's,<name>hello</name>,<name>foreign</name>,' "$tmp/inner" && echo "</domain>"; } >"$tmp/foreign.xml" &&
 		virsh_do define "$tmp/foreign.xml" && fails_with 1 "domain 'foreign' of $uri is not ours" to_golden "$image" --domain foreign &&
-		domain_has foreign "//disk[source/@file='$tmp/pool/hello-2']"
+		domain_has foreign "//disk[source/@file='$tmp/golden/hello-2']"
 }
 check "a domain that is not ours is left alone" foreign
 check "no such network" fails_with 1 "has no network 'none'" to_golden "$image" --network none
@@ -190,12 +230,12 @@ signed() {
 			printf '[Sign]\nSecureBootKey=%s\nSecureBootCertificate=%s\n[Upload]\nProvider=libvirt\nPool=golden\n' "$tmp/keys/db.key" "$tmp/keys/db.crt"; } >"$tmp/signed/appliance.conf" &&
 		"$mkappliance" build "$tmp/signed" -o "$tmp/out" --version 1 --quiet &&
 		"$mkappliance" upload "$tmp/out/signed-1.raw" --uefi-data "$tmp/vars.fd" --quiet &&
-		domain_has signed "//os/nvram[starts-with(., '$tmp/pool/signed-')]" && domain_has signed "//smm[@state='on']" &&
-		cmp "$tmp/vars.fd" "$tmp"/pool/signed-*.nvram
+		domain_has signed "//os/nvram[starts-with(., '$tmp/golden/signed-')]" && domain_has signed "//smm[@state='on']" &&
+		cmp "$tmp/vars.fd" "$tmp"/golden/signed-*.nvram
 }
 check "a signed image, where the template says: with the keys' variables" signed
 secure() {
 	start_and_read signed '"event": "verified"' >"$tmp/console" && virsh_do destroy signed &&
-		! cmp -s "$tmp/vars.fd" "$tmp"/pool/signed-*.nvram
+		! cmp -s "$tmp/vars.fd" "$tmp"/golden/signed-*.nvram
 }
 check "it boots with Secure Boot, whose firmware keeps its variables there" secure
