@@ -16,7 +16,7 @@
 #define GROUP_TAG_BEFORE   "mkappliance:before"
 #define GROUP_DRILL_OK	   "allowed"
 #define AWS_GROUP_KEEP	   300 /* seconds that the old group of a blue-green deployment stays */
-#define AWS_GROUP_INTERVAL 5   /* seconds: three or four calls each, whatever the size of the group */
+#define AWS_GROUP_INTERVAL 5   /* seconds: three to five calls each, whatever the size of the group */
 
 struct aws_group_options {
 	const char *group;

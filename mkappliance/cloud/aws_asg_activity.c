@@ -8,7 +8,7 @@
 #include "lib/cleanup.h"
 
 #define ACTIVITIES_PAGE 100
-#define PAGES_MAX	10
+#define PAGES_MAX	2 /* of one look: what is older was seen at the look before */
 
 /* One page, newest first. @ret_older: whether there is a page behind it that may be of interest. */
 static int read_page(struct aws *a, const char *group, const char *since, struct xml **ret,
