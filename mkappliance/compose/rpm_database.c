@@ -206,6 +206,10 @@ static void leave_wal_mode(int dir)
 /* Only the database itself: what sqlite and rpm need while they have it open is made anew by each reader. */
 static void strip_database(int dir)
 {
+	static const char *const of_bdb[] = {"__db.001", "__db.002", "__db.003", ".dbenv.lock"};
+
+	for (size_t i = 0; i < sizeof(of_bdb) / sizeof(of_bdb[0]); i++)
+		(void)unlinkat(dir, of_bdb[i], 0);
 	remove_empty(dir, "rpmdb.sqlite-wal");
 	if (faccessat(dir, "rpmdb.sqlite-wal", F_OK, 0) < 0) {
 		(void)unlinkat(dir, "rpmdb.sqlite-shm", 0);
@@ -239,6 +243,23 @@ static void remove_directory(const char *root, const char *path)
 		(void)unlinkat(dir, strrchr(path, '/') + 1, AT_REMOVEDIR);
 }
 
+/* What the root's rpm had before: --importdb adds to what is there. */
+static int remove_database(const struct rpm_job *job, const char *path, struct error *err)
+{
+	int fd = open_directory(job->s->root, path, err);
+	_cleanup_closedir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *de;
+	struct stat st;
+
+	if (!dir)
+		return fd < 0 ? fd : error_errno(err, -errno, "%s in the install root", path);
+	while ((de = readdir(dir)))
+		if (fstatat(fd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+		    unlinkat(fd, de->d_name, 0) < 0)
+			return error_errno(err, -errno, "%s/%s in the install root", path, de->d_name);
+	return 0;
+}
+
 int rpm_database_close(struct rpm_job *job, struct error *err)
 {
 	_cleanup_(own_rpm_free) struct own_rpm own = ask_own_rpm(job);
@@ -249,6 +270,8 @@ int rpm_database_close(struct rpm_job *job, struct error *err)
 	if (!is_sqlite(&own)) {
 		if (strcmp(job->dbpath, OWN_PATH) != 0)
 			r = move_database(job, OWN_PATH, err);
+		if (r == 0)
+			r = remove_database(job, to, err);
 		if (r == 0)
 			r = convert(job, false, err);
 		dir = r < 0 ? -EBADF : open_directory(job->s->root, OWN_PATH, err);

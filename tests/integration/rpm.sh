@@ -51,17 +51,7 @@ refused() {
 
 conf app "Path=$app" "GPGKey=$distribution/key.asc"
 check "an application on its base" build app || exit
-root_of() {
-	local m=$tmp/out/$1-1.manifest.json
-	dd if="$tmp/out/$1-1.raw" of="$tmp/$1.root" bs=1M iflag=skip_bytes,count_bytes status=none \
-		skip="$(json_get "$m" disk.partitions.1.offset)" count="$(json_get "$m" disk.partitions.1.used)"
-}
 root_of app
-# in_root COMMAND...: in the image's root, mounted where nobody else sees it.
-in_root() {
-	# shellcheck disable=SC2016 # for the inner shell
-	unshare -m bash -euc 'mkdir -p "$1/mnt"; mount -o loop,ro "$1/app.root" "$1/mnt"; shift; exec chroot "$0" "$@"' "$tmp/mnt" "$tmp" "$@"
-}
 if in_root /usr/bin/true 2>"$tmp/log"; then
 	# Nothing but the time of what has been clamped, what is not of the package (%ghost), and the directories that are mount points in a sandbox.
 	verified() {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Source=rpm where dnf5 is the solver and rpm is of version 6: both as Debian's unstable has them, in a directory of their own. What comes
-# out has the packages that dnf 4 gives, and each refusal reads as it does there.
+# out has the packages that dnf 4 gives, and each refusal reads as it does there. That rpm also has databases of the format ndb.
 . "$(dirname "$0")/functions.sh"
 requires mmdebstrap
 [ "$(id -u)" -eq 0 ] || skip "needs root, to go into another root"
@@ -81,6 +81,18 @@ again() { cp "$other/srv/out/app-1.raw" "$tmp/first" && build app --refresh && c
 check "all of it once more: the same bytes" again
 locked() { build app --refresh --locked /srv/out/app-1.manifest.json && cmp "$tmp/first" "$other/srv/out/app-1.raw"; }
 check "locked: the same bytes" locked
+
+# ---- the format of openSUSE's databases ----
+
+# A tree that this rpm itself made; which packages it has we ask that rpm.
+ndb() {
+	other rpm --root=/srv/tree --define '_dbpath /usr/lib/sysimage/rpm' --define '_db_backend ndb' --noplugins --nosignature -U \
+		/srv/repository/{filesystem,setup,glibc,base-libs,bash,coreutils,kernel-core}-1-1.x86_64.rpm && [ -e "$other/srv/tree/usr/lib/sysimage/rpm/Packages.db" ] &&
+		printf '%s\n' '[Appliance]' Name=ndb Version=1 '[Base]' Source=directory Path=/srv/tree '[Kernel]' Stub=/opt/m/linuxx64.efi.stub '[Init]' 'Exec=/usr/bin/sleep 1' >"$other/srv/ndb.conf" &&
+		build ndb && [ "$(python3 -c 'import json, sys; print(*sorted(p["name"] for p in json.load(open(sys.argv[1]))["packages"]))' "$other/srv/out/ndb-1.manifest.json")" = \
+		"base-libs bash coreutils filesystem glibc kernel-core setup" ]
+}
+check "a database of the format ndb is read" ndb
 
 # ---- refusals ----
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2154 # $tmp is set by functions.sh
+# shellcheck shell=bash disable=SC2154,SC2034 # $tmp is set by functions.sh; $url is for the tests
 #
 # What the tests of Source=rpm begin with: the small distribution of scripts/rpm-distribution in $distribution, and RPMs of their own
 # (rpm_packages.sh). To be sourced behind functions.sh.
@@ -32,3 +32,15 @@ server.serve_forever()' "$1" >"$tmp/port" 2>/dev/null &
 	url=http://127.0.0.1:$(cat "$tmp/port")/
 }
 stop_server() { kill "$server" 2>/dev/null; }
+
+# root_of NAME: the root file system of $tmp/out/NAME-1.raw becomes $tmp/NAME.root.
+root_of() {
+	local m=$tmp/out/$1-1.manifest.json
+	dd if="$tmp/out/$1-1.raw" of="$tmp/$1.root" bs=1M iflag=skip_bytes,count_bytes status=none \
+		skip="$(json_get "$m" disk.partitions.1.offset)" count="$(json_get "$m" disk.partitions.1.used)"
+}
+# in_root COMMAND...: in that of 'app', mounted where nobody else sees it.
+in_root() {
+	# shellcheck disable=SC2016 # for the inner shell
+	unshare -m bash -euc 'mkdir -p "$1/mnt"; mount -o loop,ro "$1/app.root" "$1/mnt"; shift; exec chroot "$0" "$@"' "$tmp/mnt" "$tmp" "$@"
+}
