@@ -251,7 +251,7 @@ static char *metadata_dir(const struct template *t, const struct cache *cache, s
 
 	cache_key_add(&key, "architecture", rpm_architecture(t->appliance.arch));
 	cache_key_add(&key, "release", t->base.release);
-	if (m && m->is_5) /* keeps it in its own way */
+	if (m && m->kind != RPM_DNF) /* keeps it in its own way */
 		cache_key_add(&key, "program", m->program);
 	if (add_repositories(t, &key, err) < 0)
 		return NULL;

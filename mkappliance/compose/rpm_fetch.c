@@ -118,8 +118,9 @@ int rpm_fetch(struct rpm_job *job, struct error *err)
 	int r = 0;
 
 	if (!m)
-		return error_set(err, -ENOENT,
-				 "'dnf' is not installed (apt-get install dnf); dnf5 would do too");
+		return error_set(
+			err, -ENOENT,
+			"'dnf' is not installed (apt-get install dnf); dnf5 or microdnf would do too");
 	/* DIR/work/NAME/root is the root, DIR/dnf/HEX what is kept. */
 	metadata = xasprintf("/../../../dnf/%s", hex);
 	for (size_t i = 0; r == 0 && i < job->file_count; i++)

@@ -31,9 +31,15 @@ const char *rpm_architecture(enum architecture arch);
 /* A solver that we know. */
 struct rpm_manager {
 	const char *program;
-	const char *package; /* Debian's */
-	bool is_5;	     /* dnf5, which has other names for a few things */
+	const char *package; /* Debian's; NULL: it has none */
+	enum { RPM_DNF, RPM_DNF5, RPM_MICRODNF } kind;
 };
+
+/* Without one no address asks for it. */
+static inline const char *rpm_release(const struct rpm_job *job)
+{
+	return job->t->base.release ? job->t->base.release : "0";
+}
 
 /* The one to use; NULL: none is installed. */
 const struct rpm_manager *rpm_manager(void);
@@ -45,6 +51,22 @@ int rpm_configure(const struct rpm_job *job, const struct rpm_manager *m, const 
 /* Solves and downloads @files and job->packages. */
 int rpm_solve(const struct rpm_job *job, const struct rpm_manager *m, const char *config,
 	      const struct strlist *files, struct error *err);
+
+/* glob(3) of the primary.xml that the manager in use keeps of a repository below job->metadata. To be freed. */
+char *rpm_primary_pattern(const struct rpm_job *job, const char *repository);
+
+/* ---- rpm_microdnf.c ---- */
+
+/* Writes its repositories, which it does not take from its configuration, to SCRATCH/repos. */
+int rpm_microdnf_configure(const struct rpm_job *job, struct error *err);
+
+/* rpm_solve() by microdnf, which has no option for any of it but the solving. @lines: what it said. */
+int rpm_microdnf_solve(const struct rpm_job *job, const struct rpm_manager *m, const char *config,
+		       const struct strlist *files, struct strlist *lines, struct error *err);
+
+/* One repository's section of a configuration; @key: "baseurl", "mirrorlist" or "metalink". */
+void rpm_write_repository(struct buf *b, const struct rpm_job *job, const struct template_repository *repo,
+			  const char *key, const char *url);
 
 /*
  * What dnf said, made one line: the reasons of a problem rather than the advice behind them. @lines are all that it printed. To be

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dnf and dnf5: their configuration, their command line and what they say; declared in rpm_internal.h. */
+/* dnf, dnf5 and microdnf: their configuration, their command line and what they say; declared in rpm_internal.h. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -12,7 +12,12 @@
 #define REASONS_MAX 4
 
 static const struct rpm_manager dnf = {.program = "dnf", .package = "dnf"};
-static const struct rpm_manager dnf5 = {.program = "dnf5", .package = "dnf5", .is_5 = true};
+static const struct rpm_manager dnf5 = {.program = "dnf5", .package = "dnf5", .kind = RPM_DNF5};
+static const struct rpm_manager microdnf = {.program = "microdnf", .kind = RPM_MICRODNF};
+
+/* For glob(3): dnf's directory of a repository is its name and 16 hexadecimal digits. */
+#define HEX4  "[0-9a-f][0-9a-f][0-9a-f][0-9a-f]"
+#define HEX16 HEX4 HEX4 HEX4 HEX4
 
 const struct rpm_manager *rpm_manager(void)
 {
@@ -23,7 +28,19 @@ const struct rpm_manager *rpm_manager(void)
 
 	if (path && !(slash && strcmp(slash, "/dnf5") == 0))
 		return &dnf;
-	return spawn_available("dnf5") ? &dnf5 : NULL;
+	if (spawn_available("dnf5"))
+		return &dnf5;
+	return spawn_available("microdnf") ? &microdnf : NULL;
+}
+
+char *rpm_primary_pattern(const struct rpm_job *job, const char *repository)
+{
+	const struct rpm_manager *m = rpm_manager();
+
+	if (m && m->kind == RPM_MICRODNF)
+		return xasprintf("%s/microdnf/metadata/%s-%s-*/repodata/*primary.xml*", job->metadata,
+				 repository, rpm_release(job));
+	return xasprintf("%s/%s-" HEX16 "/repodata/*primary.xml*", job->metadata, repository);
 }
 
 /* ---- configuration ---- */
@@ -54,20 +71,16 @@ static void add_locked(struct buf *b, const struct installed *locked)
 		buf_printf(b, "\n");
 }
 
-static void add_repository(struct buf *b, const struct template_repository *repo,
-			   const struct installed *locked)
+void rpm_write_repository(struct buf *b, const struct rpm_job *job, const struct template_repository *repo,
+			  const char *key, const char *url)
 {
-	static const char *const kinds[] = {[REPOSITORY_BASEURL] = "baseurl",
-					    [REPOSITORY_METALINK] = "metalink",
-					    [REPOSITORY_MIRRORLIST] = "mirrorlist"};
-
 	/* Signatures are checked by rpm_verify(), against the keys of this repository alone. */
 	buf_printf(b,
 		   "\n[%s]\nname=%s\n%s=%s\nenabled=1\npriority=%u\ngpgcheck=0\nrepo_gpgcheck=0\n"
 		   "module_hotfixes=1\nskip_if_unavailable=0\n",
-		   repo->name, repo->name, kinds[repo->kind], repo->url, repo->priority);
-	if (locked)
-		add_locked(b, locked);
+		   repo->name, repo->name, key, url, repo->priority);
+	if (job->cache->locked)
+		add_locked(b, job->cache->locked);
 }
 
 /*
@@ -77,6 +90,9 @@ static void add_repository(struct buf *b, const struct template_repository *repo
 static int write_config(const struct rpm_job *job, const struct rpm_manager *m, const char *path,
 			const char *metadata, struct error *err)
 {
+	static const char *const kinds[] = {[REPOSITORY_BASEURL] = "baseurl",
+					    [REPOSITORY_METALINK] = "metalink",
+					    [REPOSITORY_MIRRORLIST] = "mirrorlist"};
 	const struct template *t = job->t;
 	_cleanup_buf_ struct buf b = {0};
 
@@ -87,9 +103,12 @@ static int write_config(const struct rpm_job *job, const struct rpm_manager *m, 
 		"pluginconfpath=/dev/null\nplugins=0\nprotected_packages=\ninstall_weak_deps=%d\nbest=1\n"
 		"keepcache=1\ngpgcheck=0\nlocalpkg_gpgcheck=0\ncountme=0\nzchunk=0\nretries=3\ntimeout=30\n"
 		"color=never\n",
-		m->is_5 ? "system_cachedir" : "cachedir", metadata, t->base.weak_dependencies);
-	for (size_t i = 0; i < t->base.repositories.len; i++)
-		add_repository(&b, &t->base.repositories.ptr[i], job->cache->locked);
+		m->kind == RPM_DNF5 ? "system_cachedir" : "cachedir", metadata, t->base.weak_dependencies);
+	for (size_t i = 0; m->kind != RPM_MICRODNF && i < t->base.repositories.len; i++) {
+		const struct template_repository *repo = &t->base.repositories.ptr[i];
+
+		rpm_write_repository(&b, job, repo, kinds[repo->kind], repo->url);
+	}
 	return output_write_file(path, b.ptr, b.len, err);
 }
 
@@ -108,6 +127,8 @@ int rpm_configure(const struct rpm_job *job, const struct rpm_manager *m, const 
 {
 	int r = write_config(job, m, path, metadata, err);
 
+	if (r == 0 && m->kind == RPM_MICRODNF)
+		r = rpm_microdnf_configure(job, err);
 	return r < 0 ? r : write_macros(job, err);
 }
 
@@ -116,11 +137,12 @@ int rpm_configure(const struct rpm_job *job, const struct rpm_manager *m, const 
 /* The text of a line that gives a reason, NULL for any other. */
 static const char *reason_of(const char *line)
 {
-	static const char *const prefixes[] = {"- ", "No match for argument: ", "Unable to find a match: "};
+	static const char *const prefixes[] = {
+		"- ", "No match for argument: ", "Unable to find a match: ", "No package matches "};
 
 	while (isspace((unsigned char)*line))
 		line++;
-	if (rpm_line_begins(line, "Error: "))
+	if (rpm_line_begins(line, "Error: ") || rpm_line_begins(line, "error: "))
 		line += strlen("Error: ");
 	if (rpm_line_begins(line, "- "))
 		return rpm_line_begins(line + 2, "conflicting requests") ? NULL : line + 2;
@@ -156,33 +178,41 @@ char *rpm_solver_error(const struct strlist *lines)
 
 /* ---- running it ---- */
 
-int rpm_solve(const struct rpm_job *job, const struct rpm_manager *m, const char *config,
-	      const struct strlist *files, struct error *err)
+/* dnf and dnf5 put everything into the directory of downloads. */
+static int solve(const struct rpm_job *job, const struct rpm_manager *m, const char *config,
+		 const struct strlist *files, struct strlist *lines, struct error *err)
 {
-	_cleanup_strlist_ struct strlist argv = {0}, lines = {0};
-	_cleanup_free_ char *reason = NULL;
-	int r;
+	_cleanup_strlist_ struct strlist argv = {0};
 
 	strlist_add(&argv, m->program);
 	strlist_addf(&argv, "--config=%s", config);
 	strlist_addf(&argv, "--installroot=%s", job->s->root);
-	/* Without one no address asks for it. */
-	strlist_addf(&argv, "--releasever=%s", job->t->base.release ? job->t->base.release : "0");
+	strlist_addf(&argv, "--releasever=%s", rpm_release(job));
 	strlist_addf(&argv, "--forcearch=%s", rpm_architecture(job->t->appliance.arch));
 	strlist_add(&argv, "--assumeyes");
 	if (job->cache->refresh)
 		strlist_add(&argv, "--refresh");
-	if (m->is_5)
+	if (m->kind == RPM_DNF5)
 		strlist_addf(&argv, "--setopt=destdir=%s/packages", job->s->scratch);
 	strlist_add(&argv, "install");
 	strlist_add(&argv, "--downloadonly");
-	if (!m->is_5)
+	if (m->kind == RPM_DNF)
 		strlist_addf(&argv, "--destdir=%s/packages", job->s->scratch);
 	for (size_t i = 0; i < files->len; i++)
 		strlist_add(&argv, files->ptr[i]);
 	for (size_t i = 0; i < job->packages.len; i++)
 		strlist_add(&argv, job->packages.ptr[i]);
-	r = rpm_run(job, &argv, m->package, &lines, err);
+	return rpm_run(job, &argv, m->package, lines, err);
+}
+
+int rpm_solve(const struct rpm_job *job, const struct rpm_manager *m, const char *config,
+	      const struct strlist *files, struct error *err)
+{
+	_cleanup_strlist_ struct strlist lines = {0};
+	_cleanup_free_ char *reason = NULL;
+	int r = m->kind == RPM_MICRODNF ? rpm_microdnf_solve(job, m, config, files, &lines, err)
+					: solve(job, m, config, files, &lines, err);
+
 	if (r == -EPIPE && job->cache->locked && rpm_check_locked(job, err) < 0)
 		return err->code;
 	if (r == -EPIPE && (reason = rpm_solver_error(&lines)))

@@ -16,10 +16,6 @@
 
 #define HEX (SHA256_HEX_SIZE - 1)
 
-/* For glob(3): dnf's directory of a repository is its name and 16 hexadecimal digits. */
-#define HEX4  "[0-9a-f][0-9a-f][0-9a-f][0-9a-f]"
-#define HEX16 HEX4 HEX4 HEX4 HEX4
-
 static int compare_digests(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -105,8 +101,7 @@ static int map_text(const struct rpm_job *job, const char *path, void **ret, siz
 static int scan_repository(const struct rpm_job *job, const char *const *wanted, size_t count,
 			   struct scan *scan, struct error *err)
 {
-	_cleanup_free_ char *pattern =
-		xasprintf("%s/%s-" HEX16 "/repodata/*primary.xml*", job->metadata, scan->repository->name);
+	_cleanup_free_ char *pattern = rpm_primary_pattern(job, scan->repository->name);
 	glob_t g = {0};
 	int r = 0;
 

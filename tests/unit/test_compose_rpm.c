@@ -34,6 +34,11 @@ static void solver_errors(void **state)
 		 "Failed to download metadata for repo 'x': Cannot download repomd.xml"},
 		{"Failed to resolve the transaction:\nNo match for argument: nowhere\nYou can try to add to command line:\n",
 		 "No match for argument: nowhere"},
+		{"Downloading metadata...\nerror: No package matches 'nowhere'",
+		 "No package matches 'nowhere'"},
+		{"error: Could not depsolve transaction; 1 problem detected:\n Problem: conflicting requests\n"
+		 "  - nothing provides libx.so.1 needed by app-1-1.x86_64",
+		 "nothing provides libx.so.1 needed by app-1-1.x86_64"},
 	};
 
 	(void)state;
