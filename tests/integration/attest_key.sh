@@ -18,9 +18,9 @@ manifest=$tmp/out/synthetic-1.0.manifest.json
 
 # ---- two TPMs, each with endorsement certificates by a maker of its own ----
 
-servers=()
+# They are started in the subshell of a check: what is known of them outside is their files.
 stop_servers() {
-	[ ${#servers[@]} -eq 0 ] || kill "${servers[@]}" 2>/dev/null
+	cat "$tmp"/*/pid 2>/dev/null | xargs -r kill 2>/dev/null
 }
 at_exit stop_servers
 # make_tpm NAME: its state in $tmp/NAME, its maker in $tmp/NAME-maker.
@@ -36,7 +36,7 @@ make_tpm() {
 start_tpm() {
 	swtpm socket --tpm2 --tpmstate dir="$tmp/$1" --server type=unixio,path="$tmp/$1/s" --ctrl type=unixio,path="$tmp/$1/s.ctrl" \
 		--flags not-need-init,startup-clear >"$tmp/$1.log" 2>&1 &
-	servers+=($!)
+	echo $! >"$tmp/$1/pid"
 	for ((i = 0; i < 100; i++)); do
 		[ -S "$tmp/$1/s" ] && [ -S "$tmp/$1/s.ctrl" ] && return
 		sleep 0.1
