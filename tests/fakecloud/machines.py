@@ -21,6 +21,7 @@ import lineage
 from proxies import Proxies, free_port
 
 TURN_S = 0.2
+LAST_REQUESTS_S = 1  # from when the balancer sends it nothing more
 PRESS_AGAIN_S = 5
 MONITOR_S = 60  # qemu's patience with us is ours with it: it may be slow to start on a busy machine
 CONSOLE_MAX = 65536  # bytes of GetConsoleOutput
@@ -106,7 +107,7 @@ class Machine:
         self.stopping_at = self.stopping_at or now
         if now > self.stopping_at + self.options["stop_s"]:
             self.process.kill()
-        elif not self.pressed_at or now > self.pressed_at + PRESS_AGAIN_S:
+        elif now > (self.pressed_at + PRESS_AGAIN_S if self.pressed_at else self.stopping_at + LAST_REQUESTS_S):
             self.pressed_at = now
             self.monitor.execute("system_powerdown")
 

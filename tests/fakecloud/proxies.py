@@ -9,6 +9,7 @@ import http.client
 import os
 import socket
 import threading
+import time
 
 PATIENCE_S = 10
 
@@ -156,7 +157,7 @@ class Proxies:
             try:
                 if not proxy.runs():
                     proxy.start(self.machines.bound)
-                proxy.move(self.wanted(groups, listener, ports))
+                proxy.move(self.wanted(listener, ports))
             except OSError as e:
                 self.machines.complain("balancer at port %d: %s" % (listener["port"], e))
 
@@ -181,10 +182,8 @@ class Proxies:
             self.checks.pop(key).over.set()
         return ports
 
-    def wanted(self, groups, listener, ports):
-        servers = {}
-        for (arn, key), port in ports.items():
-            if arn in listener["groups"]:
-                draining = groups[arn]["targets"][key]["draining"] is not None
-                servers[arn, key] = (port, not draining and self.target_health(arn, key)[0] == "healthy")
-        return servers
+    def wanted(self, listener, ports):
+        """Ready: healthy as DescribeTargetHealth says it, so neither draining nor an instance that is being ended."""
+        with self.world.lock:
+            return {(arn, key): (port, self.world.fleet.target_health(arn, key, time.time())[0] == "healthy")
+                    for (arn, key), port in ports.items() if arn in listener["groups"]}
