@@ -221,7 +221,7 @@ static int make_group(const struct pursuit *p, const struct wanted *w, struct er
 				.tag_count = 3};
 
 	if (o->allow_drill)
-		tags[make.tag_count++] = (struct asg_make_tag){GROUP_TAG_DRILL, GROUP_DRILL_OK, false};
+		tags[make.tag_count++] = (struct asg_make_tag){ASG_TAG_DRILL, ASG_DRILL_ALLOWED, false};
 	for (size_t i = 0; i < o->tags.len; i++) {
 		const char *equals = strchr(o->tags.ptr[i], '=');
 

@@ -6,7 +6,6 @@
 #include "cloud/aws_asg.h"
 #include "rollout/group.h"
 
-#define GROUP_TAG_DRILL	       "mkappliance:drill"  /* "allowed" */
 #define GROUP_TAG_DRILL_PREFIX "mkappliance:drill:" /* and the kind: what the last one came to */
 
 /*

@@ -90,7 +90,7 @@ static int write_tags(const struct pursuit *p, const struct asg_group *g, struct
 {
 	const struct aws_tag tags[] = {{GROUP_TAG_PREVIOUS, p->current},
 				       {GROUP_TAG_BEFORE, p->before},
-				       {GROUP_TAG_DRILL, GROUP_DRILL_OK}};
+				       {ASG_TAG_DRILL, ASG_DRILL_ALLOWED}};
 
 	return asg_set_tags(p->a, g->name, tags, p->o->allow_drill ? 3 : 2, err);
 }

@@ -14,7 +14,6 @@
 
 #define GROUP_TAG_PREVIOUS "mkappliance:previous"
 #define GROUP_TAG_BEFORE   "mkappliance:before"
-#define GROUP_DRILL_OK	   "allowed"
 #define AWS_GROUP_KEEP	   300 /* seconds that the old group of a blue-green deployment stays */
 #define AWS_GROUP_INTERVAL 5   /* seconds: three to five calls each, whatever the size of the group */
 

@@ -36,6 +36,7 @@ static int run_aws_policy(const struct command *self, int argc, char **argv, str
 		{"protect", 0, OPTION_FLAG, NULL, "protection from deregistration", &p.protect},
 		{"gc", 0, OPTION_FLAG, NULL, "'mkappliance gc' too", &p.gc},
 		{"deploy", 0, OPTION_FLAG, NULL, "'mkappliance deploy', status and rollback too", &p.deploy},
+		{"drill", 0, OPTION_FLAG, NULL, "'mkappliance drill' too, and what deploy needs", &p.drill},
 		{"create", 0, OPTION_FLAG, NULL, "deploy --create and --strategy blue-green too", &p.create},
 		{"group", 0, OPTION_LIST, "NAME", "only these groups; may hold * (default: any)", &l.groups},
 		{"no-upload", 0, OPTION_FLAG, NULL, "not what upload needs", &no_upload},
@@ -52,13 +53,14 @@ static int run_aws_policy(const struct command *self, int argc, char **argv, str
 		return r;
 	if (gc_only && (p.share || p.deprecate || p.protect || l.kms_keys.len || l.parameters.len))
 		return error_usage(err, "--gc-only goes with --region alone");
-	if (gc_only && (p.deploy || p.create))
+	if (gc_only && (p.deploy || p.create || p.drill))
 		return error_usage(err, "--gc-only goes with --region alone; --no-upload --gc takes more");
-	p.deploy = p.deploy || p.create;
+	p.deploy = p.deploy || p.create || p.drill;
 	if (l.groups.len && !p.deploy)
-		return error_usage(err, "--group goes with --deploy or --create");
+		return error_usage(err, "--group goes with --deploy, --create or --drill");
 	if (no_upload && !p.deploy && !p.gc)
-		return error_usage(err, "--no-upload leaves nothing: say --deploy, --create or --gc");
+		return error_usage(err,
+				   "--no-upload leaves nothing: say --deploy, --create, --drill or --gc");
 	p.upload = !gc_only && !no_upload;
 	p.gc = p.gc || gc_only;
 	p.copy = p.upload && l.regions.len > 1;
@@ -69,6 +71,6 @@ static int run_aws_policy(const struct command *self, int argc, char **argv, str
 const struct command cmd_aws_policy = {
 	.name = "aws-policy",
 	.arguments = "",
-	.summary = "Print the IAM policy that upload, gc and deploy need, and nothing more",
+	.summary = "Print the IAM policy that upload, gc, deploy and drill need, and nothing more",
 	.run = run_aws_policy,
 };

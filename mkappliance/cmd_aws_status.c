@@ -186,14 +186,14 @@ static struct json *instance_json(const struct status *s, const struct asg_insta
 static struct json *status_json(const struct status *s)
 {
 	const struct asg_group *g = &s->last;
-	const char *drill = aws_tags_get(&g->tags, GROUP_TAG_DRILL);
+	const char *drill = aws_tags_get(&g->tags, ASG_TAG_DRILL);
 	struct json *j = js_object_new(), *list = js_array_new();
 
 	js_set_string(j, "group", g->name);
 	js_set_string(j, "provider", "aws");
 	js_set_int(j, "desired", g->desired);
 	js_set_int(j, "serving", count_serving(g));
-	js_set_bool(j, "drill_allowed", drill && strcmp(drill, "allowed") == 0);
+	js_set_bool(j, "drill_allowed", drill && strcmp(drill, ASG_DRILL_ALLOWED) == 0);
 	js_set_string(j, "image", s->image);
 	js_set_string(j, "template", g->template_id);
 	js_set_string(j, "template_version", s->version);

@@ -21,9 +21,9 @@ static size_t collect_tags(const struct aws_set *s, const struct pursuit *p,
 			   struct asg_make_tag tags[TAGS_MAX])
 {
 	const struct asg_make_tag ours[] = {
-		{GROUP_TAG_GROUP, s->name, false},	  {GROUP_TAG_ROLE, ROLE_NEXT, false},
-		{GROUP_TAG_PREVIOUS, p->current, false},  {GROUP_TAG_BEFORE, p->before, false},
-		{GROUP_TAG_DRILL, GROUP_DRILL_OK, false},
+		{GROUP_TAG_GROUP, s->name, false},	   {GROUP_TAG_ROLE, ROLE_NEXT, false},
+		{GROUP_TAG_PREVIOUS, p->current, false},   {GROUP_TAG_BEFORE, p->before, false},
+		{ASG_TAG_DRILL, ASG_DRILL_ALLOWED, false},
 	};
 	const struct aws_tags *t = &s->live->tags;
 	size_t count = 0;
@@ -31,7 +31,7 @@ static size_t collect_tags(const struct aws_set *s, const struct pursuit *p,
 	for (size_t i = 0; i < t->keys.len && count < TAGS_MAX - 5; i++)
 		if (strncmp(t->keys.ptr[i], "aws:", 4) != 0 &&
 		    (strncmp(t->keys.ptr[i], "mkappliance:", 12) != 0 ||
-		     (strcmp(t->keys.ptr[i], GROUP_TAG_DRILL) == 0 && !p->o->allow_drill)))
+		     (strcmp(t->keys.ptr[i], ASG_TAG_DRILL) == 0 && !p->o->allow_drill)))
 			tags[count++] = (struct asg_make_tag){t->keys.ptr[i], t->values.ptr[i],
 							      s->live->propagates[i]};
 	for (size_t i = 0; i < 4u + p->o->allow_drill; i++)

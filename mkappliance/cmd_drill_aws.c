@@ -10,6 +10,7 @@
 
 #include "cmd_aws_fleet.h"
 #include "cmd_aws_group.h"
+#include "cmd_aws_set.h"
 #include "cmd_drill.h"
 #include "cmd_group.h"
 #include "lib/cleanup.h"
@@ -22,6 +23,7 @@
 struct far {
 	const struct drill_options *o;
 	struct aws *a;
+	char *group;			  /* the one of that name that serves */
 	struct asg_group last;		  /* at the last look */
 	struct strlist known;		  /* instances when the drill began */
 	char version[ASG_VERSION_SIZE];	  /* of the group's template, when @image was read */
@@ -67,8 +69,8 @@ static int read_all(struct far *f, struct asg_group *g, struct asg_refresh *r, s
 	char number[ASG_VERSION_SIZE];
 	int e;
 
-	if ((e = asg_refresh_read(f->a, f->o->group, r, err)) < 0 ||
-	    (e = asg_read(f->a, f->o->group, g, err)) < 0 || (e = asg_read_targets(f->a, g, err)) < 0)
+	if ((e = asg_refresh_read(f->a, f->group, r, err)) < 0 ||
+	    (e = asg_read(f->a, f->group, g, err)) < 0 || (e = asg_read_targets(f->a, g, err)) < 0)
 		return e;
 	asg_carry(&f->last, g);
 	if ((e = asg_read_instances(f->a, g, err)) < 0)
@@ -138,7 +140,7 @@ static void observe(void *data, const struct asg_group *g, const struct asg_refr
 
 static struct aws_group_options deployment(struct far *f)
 {
-	return (struct aws_group_options){.group = f->o->group,
+	return (struct aws_group_options){.group = f->group,
 					  .region = f->o->region,
 					  .profile = f->o->profile,
 					  .endpoint_url = f->o->endpoint_url,
@@ -232,7 +234,7 @@ static int keep(void *data, const struct drill *d, struct error *err)
 	f->outcome = OUTCOME_NONE;
 	f->reason[0] = 0;
 	drill_history_text(d, group_now(), value);
-	return asg_set_tags(f->a, f->o->group, &tag, 1, err);
+	return asg_set_tags(f->a, f->group, &tag, 1, err);
 }
 
 /* A refresh to an image that is known to be bad does not go on without us. The signal is taken back for the calls, and given again. */
@@ -246,21 +248,21 @@ static int interrupted(void *data, const struct drill *d, struct error *err)
 
 	interrupt_clear();
 	if (back)
-		e = asg_refresh_read(f->a, f->o->group, &r, &failure);
+		e = asg_refresh_read(f->a, f->group, &r, &failure);
 	if (e == 0 && back && asg_refresh_runs(&r) && strcmp(r.status, "RollbackInProgress") != 0)
-		e = asg_refresh_rollback(f->a, f->o->group, &failure);
+		e = asg_refresh_rollback(f->a, f->group, &failure);
 	if (number)
 		(void)raise(number);
 	if (e < 0)
 		return error_set(
 			err, -EINTR,
 			"interrupted in drill %s; group '%s' may go on to %s: mkappliance rollback (%.300s)",
-			drill_name(d->kind), f->o->group, d->image, failure.text);
+			drill_name(d->kind), f->group, d->image, failure.text);
 	return error_set(
 		err, -EINTR,
 		"interrupted in drill %s: group '%s' %s (mkappliance status --group %s --to aws --watch)",
-		drill_name(d->kind), f->o->group,
-		back ? "is rolled back" : "replaces by itself what is missing", f->o->group);
+		drill_name(d->kind), f->group, back ? "is rolled back" : "replaces by itself what is missing",
+		f->group);
 }
 
 static void close_far(void *data)
@@ -270,6 +272,7 @@ static void close_far(void *data)
 	asg_group_free(&f->last);
 	strlist_free(&f->known);
 	aws_close(f->a);
+	free(f->group);
 	free(f);
 }
 
@@ -278,12 +281,11 @@ static int refuse(const struct asg_group *g, const struct asg_refresh *r, struct
 {
 	static const char *const needed[] = {"Launch", "Terminate", "HealthCheck", "ReplaceUnhealthy",
 					     "AddToLoadBalancer"};
-	const char *tag = aws_tags_get(&g->tags, GROUP_TAG_DRILL);
+	const char *tag = aws_tags_get(&g->tags, ASG_TAG_DRILL);
 
-	if (!tag || strcmp(tag, "allowed") != 0)
+	if (!tag || strcmp(tag, ASG_DRILL_ALLOWED) != 0)
 		return error_set(err, -EPERM,
-				 "group '%s' is not one for drills: it has no tag " GROUP_TAG_DRILL
-				 "=allowed",
+				 "group '%s' is not one for drills: it has no tag " ASG_TAG_DRILL "=allowed",
 				 g->name);
 	if (g->deleting)
 		return error_set(err, -EBUSY, "group '%s' is being deleted", g->name);
@@ -308,12 +310,21 @@ static int open_far(struct far *f, struct error *err)
 	const struct drill_options *o = f->o;
 	const struct aws_options options = {
 		.config = {o->profile, o->region, o->endpoint_url}, .connections = 4, .buffer = 65536};
+	_cleanup_json_ struct json *beside = NULL;
 	_cleanup_asg_ struct asg_group g = {0};
 	struct asg_refresh r = {0};
 	int e;
 
-	if ((e = aws_open(&options, &f->a, err)) < 0 || (e = asg_read(f->a, o->group, &g, err)) < 0 ||
-	    (e = asg_refresh_read(f->a, o->group, &r, err)) < 0)
+	if ((e = aws_open(&options, &f->a, err)) < 0 ||
+	    (e = aws_set_live(f->a, o->group, &f->group, &beside, err)) < 0)
+		return e;
+	if (js_array_len(beside) > 0)
+		return error_set(
+			err, -EBUSY,
+			"group '%s' has a second one beside it: no drill before its deployment is over",
+			f->group);
+	if ((e = asg_read(f->a, f->group, &g, err)) < 0 ||
+	    (e = asg_refresh_read(f->a, f->group, &r, err)) < 0)
 		return e;
 	return refuse(&g, &r, err);
 }

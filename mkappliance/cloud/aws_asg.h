@@ -12,6 +12,9 @@
 #define ASG_REASON_SIZE	 200
 #define ASG_TAGS_MAX	 50 /* of a group */
 
+#define ASG_TAG_DRILL	  "mkappliance:drill" /* of a group in which drills are ASG_DRILL_ALLOWED */
+#define ASG_DRILL_ALLOWED "allowed"
+
 struct asg_instance {
 	char id[EC2_ID_SIZE];
 	char type[32];

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "cloud/aws_asg.h"
 #include "cloud/aws_upload.h"
 #include "lib/cleanup.h"
 
@@ -41,13 +42,21 @@ static void on_ec2(struct json *s, const struct aws_policy *p, const char *const
 	js_set(s, "Resource", list);
 }
 
-static void only_if(struct json *s, const char *key)
+static void only_if(struct json *s, const char *operator, const char * key, struct json *values)
 {
-	struct json *condition = js_object_new(), *equals = js_object_new();
+	struct json *condition = js_object_new(), *test = js_object_new();
 
-	js_set_string(equals, key, "1");
-	js_set(condition, "StringEquals", equals);
+	js_set(test, key, values);
+	js_set(condition, operator, test);
 	js_set(s, "Condition", condition);
+}
+
+static void only_equal(struct json *s, const char *key, const char *value)
+{
+	struct json *values = js_array_new();
+
+	js_append_string(values, value);
+	only_if(s, "StringEquals", key, values);
 }
 
 static const char *const snapshots[] = {"snapshot", NULL}, *const images[] = {"image", NULL},
@@ -63,7 +72,7 @@ static void add(struct json *list, const struct aws_policy *p, const char *sid, 
 	else
 		js_set_string(s, "Resource", "*");
 	if (key)
-		only_if(s, key);
+		only_equal(s, key, "1");
 	js_append(list, s);
 }
 
@@ -182,20 +191,43 @@ static void add_arns(struct json *list, const struct aws_policy *p, const char *
 }
 
 /* A group has three names: its own, and those of the second one beside it. */
-static struct json *group_arns(const struct aws_policy *p)
+static void list_groups(const struct aws_policy *p, struct strlist *ret)
 {
 	static const char *const ends[] = {"", "-green", "-blue"};
-	struct json *list = js_array_new();
 
 	if (!p->groups->len)
-		add_arns(list, p, "autoscaling", "autoScalingGroup:*:autoScalingGroupName/*");
+		strlist_add(ret, "*");
 	for (size_t i = 0; i < p->groups->len; i++)
 		for (size_t k = 0; k < sizeof(ends) / sizeof(ends[0]); k++) {
-			_cleanup_free_ char *rest = xasprintf("autoScalingGroup:*:autoScalingGroupName/%s%s",
-							      p->groups->ptr[i], ends[k]);
+			_cleanup_free_ char *name = xasprintf("%s%s", p->groups->ptr[i], ends[k]);
 
-			add_arns(list, p, "autoscaling", rest);
+			strlist_add(ret, name);
 		}
+}
+
+static struct json *group_arns(const struct aws_policy *p)
+{
+	_cleanup_strlist_ struct strlist names = {0};
+	struct json *list = js_array_new();
+
+	list_groups(p, &names);
+	for (size_t i = 0; i < names.len; i++) {
+		_cleanup_free_ char *rest =
+			xasprintf("autoScalingGroup:*:autoScalingGroupName/%s", names.ptr[i]);
+
+		add_arns(list, p, "autoscaling", rest);
+	}
+	return list;
+}
+
+static struct json *group_names(const struct aws_policy *p)
+{
+	_cleanup_strlist_ struct strlist names = {0};
+	struct json *list = js_array_new();
+
+	list_groups(p, &names);
+	for (size_t i = 0; i < names.len; i++)
+		js_append_string(list, names.ptr[i]);
 	return list;
 }
 
@@ -206,7 +238,7 @@ static void add_on(struct json *list, const char *sid, const char *const *action
 
 	js_set(s, "Resource", resources);
 	if (key)
-		only_if(s, key);
+		only_equal(s, key, "1");
 	js_append(list, s);
 }
 
@@ -266,8 +298,7 @@ static void add_create(struct json *list, const struct aws_policy *p)
 		*const clear[] = {"ec2:DeleteLaunchTemplate", NULL}, *const mark[] = {"ec2:CreateTags", NULL},
 		*const marked[] = {"launch-template", "instance", "volume", NULL},
 		*const pass[] = {"iam:PassRole", NULL};
-	struct json *s = statement("InstanceProfiles", pass), *condition = js_object_new(),
-		    *equals = js_object_new();
+	struct json *s = statement("InstanceProfiles", pass);
 
 	add(list, p, "LookAtParts", look, NULL, NULL);
 	add_on(list, "MakeGroups", make, group_arns(p), NULL);
@@ -275,10 +306,25 @@ static void add_create(struct json *list, const struct aws_policy *p)
 	add_on(list, "ClearTemplates", clear, ec2_arns(p, templates), RESOURCE_TAG);
 	add_on(list, "TagParts", mark, ec2_arns(p, marked), REQUEST_TAG);
 	js_set_string(s, "Resource", "*");
-	js_set_string(equals, "iam:PassedToService", "ec2.amazonaws.com");
-	js_set(condition, "StringEquals", equals);
-	js_set(s, "Condition", condition);
+	only_equal(s, "iam:PassedToService", "ec2.amazonaws.com");
 	js_append(list, s);
+}
+
+/* Only in groups that drills are allowed in, and only instances of groups. */
+static void add_drill(struct json *list, const struct aws_policy *p)
+{
+	static const char *const in_groups[] = {"autoscaling:SetInstanceHealth",
+						"autoscaling:TerminateInstanceInAutoScalingGroup", NULL},
+				 *const end[] = {"ec2:TerminateInstances", NULL},
+				 *const instances[] = {"instance", NULL};
+	struct json *strike = statement("Drill", in_groups), *terminate = statement("DrillInstances", end);
+
+	js_set(strike, "Resource", group_arns(p));
+	only_equal(strike, "aws:ResourceTag/" ASG_TAG_DRILL, ASG_DRILL_ALLOWED);
+	js_append(list, strike);
+	js_set(terminate, "Resource", ec2_arns(p, instances));
+	only_if(terminate, "StringLike", "aws:ResourceTag/aws:autoscaling:groupName", group_names(p));
+	js_append(list, terminate);
 }
 
 /* ---- what was asked for ---- */
@@ -337,6 +383,8 @@ int aws_policy_json(const struct aws_policy *p, struct json **ret, struct error 
 		add_deploy(list, p);
 	if (p->create)
 		add_create(list, p);
+	if (p->drill)
+		add_drill(list, p);
 	js_set(j, "Statement", list);
 	*ret = j;
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The IAM policy that upload, gc and deploy need and nothing more ("IAM JSON policy elements reference", AWS IAM User Guide; "Actions, resources, and condition
+ * The IAM policy that upload, gc, deploy and drill need and nothing more ("IAM JSON policy elements reference", AWS IAM User Guide; "Actions, resources, and condition
  * keys", Service Authorization Reference). What is made is tagged mkappliance=1 as it is made, and only what has the tag may be touched.
  */
 #ifndef MKAPPLIANCE_CLOUD_AWS_POLICY_H
@@ -23,6 +23,7 @@ struct aws_policy {
 	bool share, deprecate, protect;
 	bool gc;
 	bool deploy; /* to groups that are there; status and rollback too */
+	bool drill;  /* where the group's tag allows it */
 	bool create; /* of groups, and second ones beside them (blue-green) */
 };
 

@@ -131,7 +131,9 @@ class Service:
             # Of all that is here only images and snapshots have no account in their ARN.
             account = "" if rest.startswith(("image/", "snapshot/")) else caller.account
             arn = self.world.arn("ec2", caller.region, account, rest)
-            access.authorize(caller, "ec2:" + action, arn, self.tags(rest.partition("/")[2]), request_tags)
+            key = rest.partition("/")[2]
+            launched = self.world.store.get("instances", key) or {}
+            access.authorize(caller, "ec2:" + action, arn, {**launched.get("tags", {}), **self.tags(key)}, request_tags)
 
     def resource(self, caller, key):
         """The object of an id, and the kind's name in ARNs."""

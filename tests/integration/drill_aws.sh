@@ -39,8 +39,10 @@ http_url() {
 }
 
 # ---- all of them ----
+# With the rights that aws-policy says, and no more.
+"$mkappliance" aws-policy --drill --no-upload --group web >"$tmp/policy" && with_policy "$tmp/policy" || exit 1
 drills() {
-	drill --group web terminate unhealthy lifetime bad-image tampered-image crash-loop --image "$bad" --image "tampered-image=$tampered" \
+	limited drill --group web terminate unhealthy lifetime bad-image tampered-image crash-loop --image "$bad" --image "tampered-image=$tampered" \
 		--image "crash-loop=$crash" --report "$tmp/report.json" --junit "$tmp/report.xml" --url "$(http_url)" >"$tmp/out" 2>"$tmp/err" || {
 		cat "$tmp/err" "$tmp/out"
 		return 1

@@ -236,6 +236,12 @@ check "another image while the second group is made" next_up
 check "rollback ends that" rollback shopping
 cloud '{"instance_launch_s": null}'
 check "the first is untouched" serves shopping "$three" shopping-blue
+drilled() {
+	aws_cli autoscaling create-or-update-tags --tags ResourceId=shopping-blue,ResourceType=auto-scaling-group,Key=mkappliance:drill,Value=allowed,PropagateAtLaunch=false &&
+		"$mkappliance" drill --group shopping terminate "${aws[@]}" --interval 0 --report "$tmp/drill.json" &&
+		aws_cli autoscaling describe-scaling-activities --auto-scaling-group-name shopping-blue | grep -qF "$(json_get "$tmp/drill.json" drills.0.instance)"
+}
+[ -z "$have_aws" ] || check "a drill is in the one that serves" freely drilled
 hangs() {
 	aws_cli autoscaling put-scaling-policy --auto-scaling-group-name shopping-blue --policy-name by-load --adjustment-type ChangeInCapacity --scaling-adjustment 1 >/dev/null &&
 		refused 1 "has the scaling policy 'by-load', which a second group would not have" swap "$two"
@@ -246,5 +252,5 @@ check "--keep-old alone" refused 2 "--keep-old is for --strategy blue-green" dep
 
 # ---- aws-policy ----
 check "aws-policy: a group that is none" fails_with 2 "is no name of a group" "$mkappliance" aws-policy --deploy --group 'a b'
-check "aws-policy: groups of nothing" fails_with 2 "--group goes with --deploy or --create" "$mkappliance" aws-policy --group shop
+check "aws-policy: groups of nothing" fails_with 2 "--group goes with --deploy, --create or --drill" "$mkappliance" aws-policy --group shop
 check "aws-policy: nothing" fails_with 2 "--no-upload leaves nothing" "$mkappliance" aws-policy --no-upload
