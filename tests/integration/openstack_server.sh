@@ -95,9 +95,9 @@ os_token() {
 		"scope": {"project": {"name": "'"$3"'", "domain": {"id": "default"}}}}}' | tr -d '\r' | sed -n 's/^x-subject-token: //Ip'
 }
 
-# os_ask METHOD URL [JSON]: the administrator asks; the answer's body
+# os_ask METHOD URL [JSON]: the administrator asks; the answer's body. On a busy machine Keystone's SQLite is locked now and then: 500.
 os_ask() {
-	curl -sS --noproxy '*' --fail-with-body -X "$1" -H "X-Auth-Token: $os_admin" -H 'Content-Type: application/json' ${3:+-d "$3"} "$2"
+	curl -sS --retry 3 --noproxy '*' --fail-with-body -X "$1" -H "X-Auth-Token: $os_admin" -H 'Content-Type: application/json' ${3:+-d "$3"} "$2"
 }
 
 # os_field PATH: a member of the JSON on standard input
@@ -129,7 +129,8 @@ openstack_start() {
 	{
 		keystone_start "$keystone_port" && glance_start "$glance_port" && catalog_add
 	} >"$os_dir/start.log" 2>&1 || {
-		tail -n 20 "$os_dir/start.log"
+		tail -n 15 "$os_dir/start.log"
+		tail -n 15 "$os_dir/keystone.log"
 		return 1
 	}
 }

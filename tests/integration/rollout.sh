@@ -176,7 +176,7 @@ watches() {
 	[ $status -eq 0 ] && python3 tests/integration/watch_pty.py 24 100 2 "$mkappliance" status --group "$group" -w >"$tmp/pty.json" && python3 - "$tmp" <<-'PY'
 		import json, sys
 		looks = [json.loads(line) for line in open(sys.argv[1] + "/watch.log")]
-		assert len(looks) >= 2 and all(l["desired"] == 2 and l["time"] for l in looks), looks
+		assert len(looks) >= 2 and all(l["desired"] == 3 and l["time"] for l in looks), looks
 		assert [d["drill"] for d in looks[0]["drills"]] == ["terminate", "tampered-image", "lifetime"], looks[0]
 		assert all(d["ok"] and d["seconds"] > 0 for d in looks[0]["drills"]), looks[0]
 		seen = json.load(open(sys.argv[1] + "/pty.json"))
