@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cloud/pace.h"
 
-#define MAX_DEFAULT 104u
+#define MAX_DEFAULT 112u
 #define BURST	    16.0 /* puts that may begin at once, at the full rate */
 #define STEP	    0.5	 /* puts a second more with each success */
 #define SLOWEST	    2.0

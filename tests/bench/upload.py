@@ -25,7 +25,8 @@ class Cloud:
     def __init__(self, directory, latency_ms, keep=False):
         self.directory = tempfile.mkdtemp(dir=directory)
         ready = os.path.join(self.directory, "ready")
-        settings = {"store": "full" if keep else "digests", "latency": {"PutSnapshotBlock": latency_ms}}
+        settings = {"store": "full" if keep else "digests", "latency": {"PutSnapshotBlock": latency_ms},
+                    "throttle": {"PutSnapshotBlock": SERVICE_LIMIT}}
         self.process = subprocess.Popen(
             [sys.executable, os.path.join(ROOT, "tests/fakecloud"), "serve", os.path.join(self.directory, "state"), "--ready", ready,
              "--settings", json.dumps(settings)], stdout=subprocess.DEVNULL)
