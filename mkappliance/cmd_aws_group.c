@@ -275,7 +275,8 @@ static int move_group(struct pursuit *p, bool *ret_there, struct error *err)
 	int r = aws_set_read(p->a, p->o->group, &s, err);
 
 	if (r == -ENOENT && p->image[0])
-		return error_prefix(err, "%s (--create makes one)", p->image);
+		return error_set(err, r, "there is no Auto Scaling group '%s' in %s; --create makes one",
+				 p->o->group, aws_region(p->a));
 	if (r < 0)
 		return r;
 	p->group = s.live->name;
