@@ -59,18 +59,19 @@ int aws_check_group(const struct asg_group *g, const struct asg_refresh *running
 	return check_processes(g, err);
 }
 
-bool aws_serves(const struct asg_instance *i)
+unsigned aws_count_behind(const struct asg_group *g)
 {
-	return strcmp(i->lifecycle, "InService") == 0 && strcmp(i->health, "Healthy") == 0 &&
-	       (!i->target[0] || strcmp(i->target, "healthy") == 0);
+	unsigned n = 0;
+
+	for (size_t i = 0; i < g->len; i++)
+		n += asg_serves(&g->list[i]) && g->list[i].target[0];
+	return n;
 }
 
 int aws_check_healthy(const struct asg_group *g, const struct rollout_plan *p, struct error *err)
 {
-	unsigned serving = 0, least = rollout_plan_least(p, g->desired);
+	unsigned serving = asg_count_serving(g), least = rollout_plan_least(p, g->desired);
 
-	for (size_t i = 0; i < g->len; i++)
-		serving += aws_serves(&g->list[i]);
 	if (serving >= least)
 		return 0;
 	return error_set(

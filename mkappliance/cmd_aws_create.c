@@ -37,17 +37,6 @@ static void wanted_free(struct wanted *w)
 	strlist_free(&w->arns);
 }
 
-static int compare(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void sort(struct strlist *l)
-{
-	if (l->len)
-		qsort(l->ptr, l->len, sizeof(*l->ptr), compare);
-}
-
 static void split(const char *text, struct strlist *ret)
 {
 	for (size_t n; *text; text += n + (text[n] == ',')) {
@@ -110,7 +99,7 @@ static int find_places(const struct pursuit *p, struct wanted *w, struct error *
 		split(p->o->subnets.ptr[i], &w->subnets);
 	if (!w->subnets.len)
 		return error_usage(err, "--subnets: names none");
-	sort(&w->subnets);
+	strlist_sort(&w->subnets);
 	w->subnet_text = join(&w->subnets);
 	r = ec2_subnets_vpc(p->a, &w->subnets, vpc, err);
 	for (size_t i = 0; i < p->o->target_groups.len && r == 0; i++) {
@@ -131,7 +120,7 @@ static int find_places(const struct pursuit *p, struct wanted *w, struct error *
 						      : "takes no instances");
 		strlist_add(&w->arns, t.arn);
 	}
-	sort(&w->arns);
+	strlist_sort(&w->arns);
 	return r;
 }
 
@@ -234,7 +223,7 @@ static int make_group(const struct pursuit *p, const struct wanted *w, struct er
 
 static bool same_list(const struct strlist *a, struct strlist *b)
 {
-	sort(b);
+	strlist_sort(b);
 	for (size_t i = 0; i < a->len && i < b->len; i++)
 		if (strcmp(a->ptr[i], b->ptr[i]) != 0)
 			return false;

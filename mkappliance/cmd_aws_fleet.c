@@ -76,11 +76,10 @@ void aws_fleet_group(const struct asg_group *g, const struct asg_refresh *r, con
 		     struct group *ret)
 {
 	struct group n = {.size = g->desired, .plan = ROLLOUT_PLAN_DEFAULT};
-	const char *drill = aws_tags_get(&g->tags, ASG_TAG_DRILL);
 
 	rollout_copy(n.name, sizeof(n.name), g->name);
 	rollout_copy(n.current, sizeof(n.current), image);
-	n.drill = drill && strcmp(drill, ASG_DRILL_ALLOWED) == 0;
+	n.drill = asg_allows_drills(g);
 	n.plan.warmup = g->grace + g->warmup + SLACK_S;
 	n.plan.drain = SLACK_S;
 	if (r && r->id[0])

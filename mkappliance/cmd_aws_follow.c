@@ -14,9 +14,9 @@
 
 #define TURN_MS 200
 
-int aws_wait_a_turn(const struct pursuit *p, struct error *err)
+int aws_wait_a_turn(unsigned interval, struct error *err)
 {
-	uint64_t ms = p->o->interval ? p->o->interval * 1000ull : TURN_MS;
+	uint64_t ms = interval ? interval * 1000ull : TURN_MS;
 
 	return interrupt_sleep(ms * 1000000, err);
 }
@@ -213,7 +213,7 @@ int aws_follow(struct pursuit *p, bool *ret_there, struct error *err)
 		if (r == 0)
 			r = steer(p, &now, late, err);
 		if (r == 0)
-			r = aws_wait_a_turn(p, err);
+			r = aws_wait_a_turn(p->o->interval, err);
 		if (r == -EINTR)
 			r = interrupted(p, err);
 		if (r < 0)

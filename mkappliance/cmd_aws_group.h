@@ -53,6 +53,9 @@ int aws_group_deploy(const struct aws_group_options *o, const char *image, struc
 /* @watch: as look_show() has it (cmd_look.h). */
 int aws_group_status(const struct aws_group_options *o, unsigned watch, struct error *err);
 
+/* Until the next look at a group; @interval: seconds, 0: five looks a second. -EINTR after a signal. */
+int aws_wait_a_turn(unsigned interval, struct error *err);
+
 /* The image before @current; NULL: the tags name none. */
 const char *aws_group_previous(const struct aws_tags *tags, const char *current);
 

@@ -59,8 +59,8 @@ int aws_check_image(struct aws *a, const char *image, bool unverified, const str
 		    const char *current, struct error *err);
 /* As many serve as must serve at any time; asg_read_targets() was called. */
 int aws_check_healthy(const struct asg_group *g, const struct rollout_plan *p, struct error *err);
-/* In service, and healthy for the group and for its target groups. */
-bool aws_serves(const struct asg_instance *i);
+/* How many serve and are in a target group; asg_read_targets() was called. */
+unsigned aws_count_behind(const struct asg_group *g);
 /* Bounds that AWS takes. */
 int aws_check_plan(const struct rollout_plan *p, struct error *err);
 
@@ -70,7 +70,6 @@ int aws_follow(struct pursuit *p, bool *ret_there, struct error *err);
 void aws_judge_all(struct pursuit *p, const struct asg_group *g);
 /* No more than are wanted are there: perhaps none can be launched. */
 int aws_look_for_launches(struct pursuit *p, const struct asg_group *g, const char *since, struct error *err);
-int aws_wait_a_turn(const struct pursuit *p, struct error *err);
 /*
  * After -EINTR: whether somebody at a terminal wants it brought back. Nothing but "y" is a yes; Ctrl-C again ends the process at once,
  * as it does everywhere.

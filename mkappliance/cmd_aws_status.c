@@ -26,21 +26,6 @@ struct status {
 	char image[EC2_ID_SIZE], version[ASG_VERSION_SIZE];
 };
 
-static bool serves(const struct asg_instance *i)
-{
-	return strcmp(i->lifecycle, "InService") == 0 && strcmp(i->health, "Healthy") == 0 &&
-	       (!i->target[0] || strcmp(i->target, "healthy") == 0);
-}
-
-static unsigned count_serving(const struct asg_group *g)
-{
-	unsigned n = 0;
-
-	for (size_t i = 0; i < g->len; i++)
-		n += serves(&g->list[i]);
-	return n;
-}
-
 /* What it has that is not the group's: another template, version or image; NULL: nothing. What a refresh under way makes is no drift. */
 static char *drift_of(const struct status *s, const struct asg_instance *i)
 {
@@ -99,7 +84,7 @@ static void add_head(const struct status *s, struct look *l)
 	const char *previous = aws_group_previous(&g->tags, s->image);
 
 	look_head(l,
-		  xasprintf("%s: %u of %u serve; image %s, version %s of %s", g->name, count_serving(g),
+		  xasprintf("%s: %u of %u serve; image %s, version %s of %s", g->name, asg_count_serving(g),
 			    g->desired, s->image, s->version, g->template_id),
 		  NULL);
 	if (previous)
@@ -124,7 +109,7 @@ static void add_row(const struct status *s, const struct asg_instance *i, struct
 			       drift ? "DRIFT: " : "", drift ? drift : "", drift && i->reason[0] ? "; " : "",
 			       i->reason);
 
-	look_row(l, i->id, text, NULL, drift || !serves(i));
+	look_row(l, i->id, text, NULL, drift || !asg_serves(i));
 }
 
 /* The last drill of each kind, from the group's tags. */
@@ -177,7 +162,7 @@ static struct json *instance_json(const struct status *s, const struct asg_insta
 	js_set_string(n, "target", i->target);
 	js_set_string(n, "reason", i->reason);
 	js_set_string(n, "launched", i->launched);
-	js_set_bool(n, "serves", serves(i));
+	js_set_bool(n, "serves", asg_serves(i));
 	js_set_bool(n, "drift", drift);
 	js_set_string(n, "drift_reason", drift);
 	return n;
@@ -186,14 +171,13 @@ static struct json *instance_json(const struct status *s, const struct asg_insta
 static struct json *status_json(const struct status *s)
 {
 	const struct asg_group *g = &s->last;
-	const char *drill = aws_tags_get(&g->tags, ASG_TAG_DRILL);
 	struct json *j = js_object_new(), *list = js_array_new();
 
 	js_set_string(j, "group", g->name);
 	js_set_string(j, "provider", "aws");
 	js_set_int(j, "desired", g->desired);
-	js_set_int(j, "serving", count_serving(g));
-	js_set_bool(j, "drill_allowed", drill && strcmp(drill, ASG_DRILL_ALLOWED) == 0);
+	js_set_int(j, "serving", asg_count_serving(g));
+	js_set_bool(j, "drill_allowed", asg_allows_drills(g));
 	js_set_string(j, "image", s->image);
 	js_set_string(j, "template", g->template_id);
 	js_set_string(j, "template_version", s->version);

@@ -102,15 +102,12 @@ static int begin(struct pursuit *p, struct aws_set *s, const struct asg_template
 static int look(struct pursuit *p, bool *ret_well, struct error *err)
 {
 	_cleanup_asg_ struct asg_group g = {0};
-	unsigned serving = 0;
 	int r;
 
 	if ((r = asg_read(p->a, p->group, &g, err)) < 0 || (r = asg_read_targets(p->a, &g, err)) < 0)
 		return r;
 	aws_judge_all(p, &g);
-	for (size_t i = 0; i < g.len; i++)
-		serving += aws_serves(&g.list[i]) && strcmp(g.list[i].target, "healthy") == 0;
-	*ret_well = serving >= g.desired && g.desired;
+	*ret_well = g.desired && aws_count_behind(&g) >= g.desired;
 	return *ret_well ? 0 : aws_look_for_launches(p, &g, "", err);
 }
 
@@ -133,7 +130,7 @@ int aws_swap_watch(struct pursuit *p, uint64_t good_ns, bool *ret_good, struct e
 			return 0;
 		}
 		if (r == 0)
-			r = aws_wait_a_turn(p, err);
+			r = aws_wait_a_turn(p->o->interval, err);
 		if (r == -EINTR && aws_wants_back(p)) {
 			snprintf(p->reason, sizeof(p->reason), "asked for by Ctrl-C");
 			return 0;

@@ -39,7 +39,7 @@ static int await_gone(const struct pursuit *p, const char *name, struct error *e
 			r = error_set(err, -ETIMEDOUT, "group '%s' is still there after %u s", name,
 				      p->o->plan.deadline);
 		else
-			r = aws_wait_a_turn(p, err);
+			r = aws_wait_a_turn(p->o->interval, err);
 		if (r < 0)
 			return interrupted(p, r, err);
 	}
@@ -85,7 +85,7 @@ static int take_out(const struct pursuit *p, struct asg_group *g, const struct s
 			return error_set(err, -ETIMEDOUT, "group '%s': %zu instances still drain after %u s",
 					 g->name, count, p->o->plan.deadline);
 		if (r == 0)
-			r = aws_wait_a_turn(p, err);
+			r = aws_wait_a_turn(p->o->interval, err);
 	}
 	return interrupted(p, r, err);
 }
@@ -160,21 +160,20 @@ static int await_serving(const struct pursuit *p, const struct asg_group *g, con
 
 	for (;;) {
 		_cleanup_asg_ struct asg_group now = {0};
-		unsigned serving = 0;
+		unsigned serving;
 		int r;
 
 		if ((r = asg_read(p->a, g->name, &now, err)) < 0 ||
 		    (r = asg_read_targets(p->a, &now, err)) < 0)
 			return interrupted(p, r, err);
-		for (size_t i = 0; i < now.len; i++)
-			serving += aws_serves(&now.list[i]) && strcmp(now.list[i].target, "healthy") == 0;
+		serving = aws_count_behind(&now);
 		if (now.target_groups.len >= all->len && serving >= now.desired)
 			return 0;
 		if (clock_ns() - start > p->o->plan.deadline * 1000000000ull)
 			return error_set(err, -ETIMEDOUT,
 					 "group '%s': %u of %u serve after %u s; group '%s' stays live",
 					 g->name, serving, now.desired, p->o->plan.deadline, p->group);
-		if ((r = aws_wait_a_turn(p, err)) < 0)
+		if ((r = aws_wait_a_turn(p->o->interval, err)) < 0)
 			return interrupted(p, r, err);
 	}
 }

@@ -18,8 +18,6 @@
 #include "lib/log.h"
 #include "rollout/drill_history.h"
 
-#define TURN_MS 200
-
 struct far {
 	const struct drill_options *o;
 	struct aws *a;
@@ -213,7 +211,7 @@ static int wait_a_turn(void *data, struct error *err)
 {
 	const struct far *f = data;
 
-	return interrupt_sleep((f->o->interval ? f->o->interval * 1000ull : TURN_MS) * 1000000, err);
+	return aws_wait_a_turn(f->o->interval, err);
 }
 
 static int64_t now(void *data)
@@ -281,11 +279,11 @@ static int refuse(const struct asg_group *g, const struct asg_refresh *r, struct
 {
 	static const char *const needed[] = {"Launch", "Terminate", "HealthCheck", "ReplaceUnhealthy",
 					     "AddToLoadBalancer"};
-	const char *tag = aws_tags_get(&g->tags, ASG_TAG_DRILL);
 
-	if (!tag || strcmp(tag, ASG_DRILL_ALLOWED) != 0)
+	if (!asg_allows_drills(g))
 		return error_set(err, -EPERM,
-				 "group '%s' is not one for drills: it has no tag " ASG_TAG_DRILL "=allowed",
+				 "group '%s' is not one for drills: it has no tag " ASG_TAG_DRILL
+				 "=" ASG_DRILL_ALLOWED,
 				 g->name);
 	if (g->deleting)
 		return error_set(err, -EBUSY, "group '%s' is being deleted", g->name);

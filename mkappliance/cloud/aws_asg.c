@@ -22,6 +22,28 @@ static unsigned number(const struct xml_node *n, const char *path)
 	return value ? (unsigned)strtoul(value, NULL, 10) : 0;
 }
 
+bool asg_serves(const struct asg_instance *i)
+{
+	return strcmp(i->lifecycle, "InService") == 0 && strcmp(i->health, "Healthy") == 0 &&
+	       (!i->target[0] || strcmp(i->target, "healthy") == 0);
+}
+
+unsigned asg_count_serving(const struct asg_group *g)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < g->len; i++)
+		n += asg_serves(&g->list[i]);
+	return n;
+}
+
+bool asg_allows_drills(const struct asg_group *g)
+{
+	const char *tag = aws_tags_get(&g->tags, ASG_TAG_DRILL);
+
+	return tag && strcmp(tag, ASG_DRILL_ALLOWED) == 0;
+}
+
 void asg_group_free(struct asg_group *g)
 {
 	free(g->name);

@@ -52,6 +52,12 @@ struct asg_group {
 	size_t len, cap;
 };
 
+/* In service, healthy, and so for its target groups where they were read and it is in any. */
+bool asg_serves(const struct asg_instance *i);
+unsigned asg_count_serving(const struct asg_group *g);
+/* By its tag. */
+bool asg_allows_drills(const struct asg_group *g);
+
 /* -ENOENT: there is none of that name. Emptied by asg_group_free(). */
 int asg_read(struct aws *a, const char *name, struct asg_group *ret, struct error *err);
 void asg_group_free(struct asg_group *g);

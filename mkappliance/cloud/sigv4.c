@@ -45,17 +45,6 @@ static void add_path(struct buf *b, const char *path)
 		buf_add(b, "/", 1);
 }
 
-static int compare_strings(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void sort(struct strlist *l)
-{
-	if (l->len)
-		qsort(l->ptr, l->len, sizeof(l->ptr[0]), compare_strings);
-}
-
 /* By name, then by value. '=' sorts after '%', '-', '.' and digits, which names hold: byte 1 stands for it meanwhile. */
 static void add_query(struct buf *b, const char *query)
 {
@@ -72,7 +61,7 @@ static void add_query(struct buf *b, const char *query)
 			*equals = 1;
 		query += len + (query[len] == '&');
 	}
-	sort(&pairs);
+	strlist_sort(&pairs);
 	for (size_t i = 0; i < pairs.len; i++) {
 		*strchr(pairs.ptr[i], 1) = '=';
 		buf_printf(b, "%s%s", i ? "&" : "", pairs.ptr[i]);

@@ -258,11 +258,6 @@ static int add(struct walk *w, int dirfd, const char *name, const char *below, c
 	return 0;
 }
 
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static int list_names(DIR *dir, struct strlist *ret, struct error *err)
 {
 	struct dirent *de;
@@ -272,8 +267,7 @@ static int list_names(DIR *dir, struct strlist *ret, struct error *err)
 			strlist_add(ret, de->d_name);
 	if (errno)
 		return error_errno(err, -errno, "listing");
-	if (ret->len)
-		qsort(ret->ptr, ret->len, sizeof(*ret->ptr), compare_names);
+	strlist_sort(ret);
 	return 0;
 }
 

@@ -90,11 +90,6 @@ static int read_preset(struct presets *p, const char *path, struct error *err)
 	return 0;
 }
 
-static int compare(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* In the order of their names, one of each name: the one in /etc before the others. */
 static int read_presets(struct presets *p, struct error *err)
 {
@@ -107,8 +102,7 @@ static int read_presets(struct presets *p, struct error *err)
 
 		merge_list(p->m, dir, &names);
 	}
-	if (names.len)
-		qsort(names.ptr, names.len, sizeof(*names.ptr), compare);
+	strlist_sort(&names);
 	for (size_t i = 0; r == 0 && i < names.len; last = names.ptr[i++]) {
 		if (strcmp(names.ptr[i], last) == 0 || fnmatch("*.preset", names.ptr[i], 0) != 0 ||
 		    strcmp(names.ptr[i], SYSTEMD) == 0)

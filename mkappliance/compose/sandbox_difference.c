@@ -120,16 +120,6 @@ static const struct seen *find_seen(const struct snapshot *s, const char *path)
 	return s->len ? bsearch(&key, s->list, s->len, sizeof(key), compare_seen) : NULL;
 }
 
-static int compare_strings(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static bool is_listed(const struct strlist *paths, const char *path)
-{
-	return bsearch(&path, paths->ptr, paths->len, sizeof(path), compare_strings) != NULL;
-}
-
 static bool unchanged(const struct snapshot *s, int dirfd, const struct layer_entry *le)
 {
 	const struct seen *f = find_seen(s, le->entry->path);
@@ -146,7 +136,7 @@ static void add_whiteouts(const struct snapshot *s, const struct strlist *paths,
 		const char *path = s->list[i].path, *slash = strrchr(path, '/');
 		_cleanup_free_ char *parent = xstrndup(path, slash ? (size_t)(slash - path) : 0);
 
-		if (!is_listed(paths, path) && is_listed(paths, parent))
+		if (!strlist_has(paths, path) && strlist_has(paths, parent))
 			layer_add(l, entry_new(path, S_IFCHR), NULL);
 	}
 }
@@ -159,8 +149,7 @@ void snapshot_difference(const struct snapshot *s, const char *path, struct laye
 
 	for (size_t i = 0; i < l->len; i++)
 		strlist_add(&paths, l->entries[i].entry->path);
-	if (paths.len)
-		qsort(paths.ptr, paths.len, sizeof(*paths.ptr), compare_strings);
+	strlist_sort(&paths);
 	for (size_t i = 0; i < l->len; i++) {
 		struct layer_entry le = l->entries[i];
 

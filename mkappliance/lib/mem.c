@@ -180,6 +180,22 @@ void strlist_addf(struct strlist *l, const char *format, ...)
 	strlist_take(l, checked(s));
 }
 
+static int compare_strings(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void strlist_sort(struct strlist *l)
+{
+	if (l->len)
+		qsort(l->ptr, l->len, sizeof(*l->ptr), compare_strings);
+}
+
+bool strlist_has(const struct strlist *l, const char *s)
+{
+	return l->len && bsearch(&s, l->ptr, l->len, sizeof(s), compare_strings);
+}
+
 void strlist_free(struct strlist *l)
 {
 	for (size_t i = 0; i < l->len; i++)

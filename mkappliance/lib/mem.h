@@ -8,6 +8,7 @@
 #define MKAPPLIANCE_LIB_MEM_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -67,6 +68,10 @@ struct strlist {
 void strlist_add(struct strlist *l, const char *s);
 void strlist_addf(struct strlist *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void strlist_free(struct strlist *l);
+/* By their bytes. */
+void strlist_sort(struct strlist *l);
+/* Whether @s is in a list that is sorted. */
+bool strlist_has(const struct strlist *l, const char *s);
 
 #define _cleanup_strlist_ __attribute__((cleanup(strlist_free)))
 
