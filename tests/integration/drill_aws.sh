@@ -10,13 +10,11 @@ requires /usr/bin/aws awscli
 . "$(dirname "$0")/cloud.sh"
 cloud_start '{"scale": 0.02}' || exit 1
 
-post() { cloud_ask -X POST "$cloud_url/_fake/$1" -d "$2"; }
+. "$(dirname "$0")/fleet.sh"
 # fleet NAME [MEMBERS]: a group of six that drills are allowed in; its answer is in NAME.json
 fleet() { post new-fleet "{\"group\": \"$1\", \"size\": 6, \"tags\": {\"mkappliance:drill\": \"allowed\"}${2:+, $2}}" >"$tmp/$1.json"; }
 image() { post new-image "{\"name\": \"$1\"}" >"$tmp/image.json" && json_get "$tmp/image.json" image; }
-aws=(--endpoint-url "$cloud_url" --to aws)
 drill() { timeout 100 "$mkappliance" drill "${aws[@]}" --interval 0 "$@"; }
-status() { "$mkappliance" status --group "$1" "${aws[@]}" --json >"$tmp/status.json"; }
 # report PYTHON: what it says of r (the report) and by (drills by kind) is true
 report() { python3 -c 'import json, sys; r = json.load(open(sys.argv[1])); by = {d["drill"]: d for d in r["drills"]}; sys.exit(0 if eval("(" + sys.argv[2] + ")") else "%s" % r)' "$tmp/report.json" "$1"; }
 
@@ -153,14 +151,11 @@ check "no right to replace it: said" denied autoscaling:TerminateInstanceInAutoS
 # ---- Ctrl-C ----
 # interrupt GROUP WORDS COMMAND...: SIGINT once its log has the words; must end with 130
 interrupt() {
-	local group=$1 words=$2 pid i status=0
+	local group=$1 words=$2 pid status=0
 	shift 2
 	"$mkappliance" drill "${aws[@]}" --interval 0 --group "$group" "$@" >"$tmp/out" 2>"$tmp/err" &
 	pid=$!
-	for ((i = 0; i < 300; i++)); do
-		! grep -q "$words" "$tmp/err" || break
-		sleep 0.1
-	done
+	says "$words" "$tmp/err"
 	kill -INT $pid
 	wait $pid || status=$?
 	cat "$tmp/err"
@@ -223,10 +218,7 @@ watching() {
 		sleep 0.1
 	done
 	"$@" || status=1
-	for ((i = 0; i < 300; i++)); do
-		! grep -q "$words" "$tmp/watch.log" || break
-		sleep 0.1
-	done
+	says "$words" "$tmp/watch.log"
 	kill -INT $pid
 	wait $pid || status=1
 	cat "$tmp/watch.log"

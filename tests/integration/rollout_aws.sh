@@ -9,17 +9,9 @@ requires curl
 . "$(dirname "$0")/cloud.sh"
 cloud_start '{"scale": 0.02}' || exit 1
 
-post() { cloud_ask -X POST "$cloud_url/_fake/$1" -d "$2"; }
-# fleet NAME [MEMBERS]: a group of three; its answer is in NAME.json
-fleet() { post new-fleet "{\"group\": \"$1\", \"size\": 3${2:+, $2}}" >"$tmp/$1.json"; }
-# image NAME [TAGS] [MEMBERS]: prints the id
-image() {
-	post new-image "{\"name\": \"$1\", \"tags\": ${2:-{\"mkappliance:state\": \"ready\"\}}${3:+, $3}}" >"$tmp/image.json" && json_get "$tmp/image.json" image
-}
-aws=(--endpoint-url "$cloud_url" --to aws)
+. "$(dirname "$0")/fleet.sh"
 # A checkpoint and baking of seconds of the cloud, which are 20 ms each here; what counts real seconds is generous.
 deploy() { timeout 150 "$mkappliance" deploy "$@" "${aws[@]}" --checkpoint 20 --bake 20 --interval 0 --warmup 60; }
-status() { "$mkappliance" status --group "$1" "${aws[@]}" --json >"$tmp/status.json"; }
 images_of() { python3 -c 'import json,sys; print(*sorted({i["image"] for i in json.load(open(sys.argv[1]))["instances"] if i["lifecycle"] != "Terminating"}))' "$tmp/status.json"; }
 
 fleet web || exit 1
@@ -81,11 +73,8 @@ foreign() {
 	cloud '{"instance_launch_s": 1000000}'
 	: >"$tmp/foreign"
 	"$mkappliance" deploy "$new" --group fresh "${aws[@]}" --interval 0 2>>"$tmp/foreign" &
-	local pid=$! i
-	for ((i = 0; i < 300; i++)); do
-		! grep -q "InProgress" "$tmp/foreign" || break
-		sleep 0.1
-	done
+	local pid=$!
+	says InProgress "$tmp/foreign"
 	kill -9 $pid
 	wait $pid 2>/dev/null
 	fails_with 1 "not of this image" deploy "$third" --group fresh

@@ -9,17 +9,11 @@ requires curl
 . "$(dirname "$0")/cloud.sh"
 cloud_start '{"scale": 0.002}' || exit 1
 
-post() { cloud_ask -X POST "$cloud_url/_fake/$1" -d "$2"; }
-fleet() { post new-fleet "{\"group\": \"$1\", \"size\": 3${2:+, $2}}" >"$tmp/$1.json"; }
-image() {
-	post new-image "{\"name\": \"$1\", \"tags\": ${2:-{\"mkappliance:state\": \"ready\"\}}${3:+, $3}}" >"$tmp/image.json" && json_get "$tmp/image.json" image
-}
-aws=(--endpoint-url "$cloud_url" --to aws)
+. "$(dirname "$0")/fleet.sh"
 # The client's own clock counts real seconds: generous. The cloud's are 2 ms each.
 quick=(--checkpoint 20 --bake 20 --interval 0 --warmup 60)
 deploy() { timeout 150 "$mkappliance" deploy "${aws[@]}" "${quick[@]}" "$@"; }
 rollback() { timeout 150 "$mkappliance" rollback "${aws[@]}" --interval 0 --group "$@"; }
-status() { "$mkappliance" status --group "$1" "${aws[@]}" --json >"$tmp/status.json"; }
 # runs GROUP IMAGE [PREVIOUS]: three serve it, and nothing else is there
 runs() {
 	status "$1" && python3 - "$tmp/status.json" "${@:2}" <<-'PY'
@@ -94,11 +88,8 @@ check "again, twice: the same" leaves 130 'InProgress' '\x03' '[y/N' '\x03'
 without_terminal() {
 	: >"$tmp/plain"
 	"$mkappliance" deploy "$new" --group web "${aws[@]}" --interval 0 --checkpoint 100000 </dev/null 2>>"$tmp/plain" &
-	local pid=$! i
-	for ((i = 0; i < 600; i++)); do
-		! grep -q "InProgress" "$tmp/plain" || break
-		sleep 0.05
-	done
+	local pid=$!
+	says InProgress "$tmp/plain"
 	kill -INT $pid
 	wait $pid
 	local status=$?
@@ -114,11 +105,8 @@ cloud '{"alarms": {"errors": "OK", "latency": "OK"}}'
 alarmed() {
 	: >"$tmp/alarmed"
 	deploy "$new" --group web --alarm errors --alarm latency --checkpoint 100000 2>>"$tmp/alarmed" &
-	local pid=$! i
-	for ((i = 0; i < 300; i++)); do
-		! grep -q "InProgress" "$tmp/alarmed" || break
-		sleep 0.05
-	done
+	local pid=$!
+	says InProgress "$tmp/alarmed"
 	cloud '{"alarms": {"errors": "OK", "latency": "ALARM"}}'
 	wait $pid
 	local status=$?

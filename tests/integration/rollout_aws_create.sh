@@ -9,14 +9,11 @@ requires curl
 . "$(dirname "$0")/cloud.sh"
 cloud_start '{"scale": 0.002}' || exit 1
 
-post() { cloud_ask -X POST "$cloud_url/_fake/$1" -d "$2"; }
-image() { post new-image "{\"name\": \"$1\", \"tags\": {\"mkappliance:state\": \"ready\"}}" >"$tmp/image.json" && json_get "$tmp/image.json" image; }
-aws=(--endpoint-url "$cloud_url" --to aws)
+. "$(dirname "$0")/fleet.sh"
 # The client's own clock counts real seconds; the cloud's are 2 ms each.
 quick=(--interval 0 --checkpoint 10 --bake 0 --warmup 60)
 deploy() { timeout 100 "$mkappliance" deploy "${aws[@]}" "${quick[@]}" "$@"; }
 rollback() { timeout 100 "$mkappliance" rollback "${aws[@]}" --interval 0 --group "$@"; }
-status() { "$mkappliance" status --group "$1" "${aws[@]}" --json >"$tmp/status.json"; }
 have_aws=$(command -v aws || true)
 [ -n "$have_aws" ] || check_skip "what is there, by Debian's aws" "aws is not installed (apt-get install awscli)"
 
@@ -191,11 +188,8 @@ check "runs there" serves shopping "$two" shopping-green
 kept() {
 	: >"$tmp/kept"
 	"$mkappliance" deploy "$three" --group shopping --strategy blue-green --keep-old 60 "${aws[@]}" "${quick[@]}" 2>>"$tmp/kept" &
-	local pid=$! i
-	for ((i = 0; i < 600; i++)); do
-		! grep -q "is kept for another" "$tmp/kept" || break
-		sleep 0.05
-	done
+	local pid=$!
+	says "is kept for another" "$tmp/kept"
 	kill -INT $pid
 	wait $pid
 	local status=$?
@@ -223,11 +217,8 @@ cloud '{"images": {}, "instance_launch_s": 1000000}'
 next_up() {
 	: >"$tmp/next"
 	"$mkappliance" deploy "$two" --group shopping --strategy blue-green "${aws[@]}" "${quick[@]}" 2>>"$tmp/next" &
-	local pid=$! i
-	for ((i = 0; i < 600; i++)); do
-		! grep -q "Pending" "$tmp/next" || break
-		sleep 0.05
-	done
+	local pid=$!
+	says Pending "$tmp/next"
 	kill -9 $pid
 	wait $pid 2>/dev/null
 	grep -q "making group shopping-green" "$tmp/next" && fails_with 1 "a deployment of $two is under way (group shopping-green)" swap "$one"

@@ -20,25 +20,6 @@ sign=rpm@example.org rpm_of app 'Requires: shadow-utils' 'Requires(pre): shadow-
 	'%config(noreplace) /etc/app.conf' '%ghost /var/log/app.log' || exit
 app=$tmp/app-1-1.x86_64.rpm
 
-# conf NAME LINE...: the template NAME.conf; lines go to [Package].
-conf() {
-	local name=$1
-	shift
-	cat >"$tmp/$name.conf" <<-EOF
-		[Appliance]
-		Name=$name
-		Version=1
-		[Base]
-		Source=rpm
-		Release=9
-		Repository=${repository:-small $url gpgkey=$distribution/key.asc}
-		Packages=bash coreutils rpm kernel-core ${more:-}
-		[Init]
-		Exec=/usr/bin/sleep 1
-		[Package]
-	EOF
-	[ $# -eq 0 ] || printf '%s\n' "$@" >>"$tmp/$name.conf"
-}
 build() { within 400 "$mkappliance" build "$tmp/$1.conf" -o "$tmp/out" --quiet "${@:2}"; }
 # refused CODE TEXT LINE...: a template with these packages is refused so.
 refused() {

@@ -14,38 +14,19 @@ only_microdnf() {
 	# shellcheck disable=SC2016 # for the inner shell
 	unshare -m bash -euc 'for p in dnf dnf5; do ! p=$(command -v $p) || mount --bind /dev/null "$(realpath "$p")"; done; exec "$@"' - "$@"
 }
-# conf NAME REPOSITORY LINE...: the template NAME.conf; lines go to [Package].
-conf() {
-	local name=$1 repository=$2
-	shift 2
-	cat >"$tmp/$name.conf" <<-EOF
-		[Appliance]
-		Name=$name
-		Version=1
-		[Base]
-		Source=rpm
-		Release=9
-		Repository=small $repository gpgkey=$distribution/key.asc
-		Packages=bash coreutils rpm kernel-core ${more:-}
-		[Init]
-		Exec=/usr/bin/sleep 1
-		[Package]
-	EOF
-	[ $# -eq 0 ] || printf '%s\n' "$@" >>"$tmp/$name.conf"
-}
 # build NAME OUT [OPTION...]
 build() { within 400 only_microdnf "$mkappliance" build "$tmp/$1.conf" -o "$tmp/$2" --cache="$tmp/cache" --quiet "${@:3}"; }
 # refused CODE TEXT LINE...
 refused() {
 	local code=$1 text=$2
 	shift 2
-	conf bad "$url" "$@" && fails_with "$code" "$text" build bad out
+	conf bad "$@" && fails_with "$code" "$text" build bad out
 }
 
 for kind in http directory; do
 	from=$url
 	[ $kind = http ] || from=$distribution/repository
-	conf app "$from" "Path=$(echo "$distribution"/hello-*.rpm)" "GPGKey=$distribution/key.asc"
+	repository="small $from gpgkey=$distribution/key.asc" conf app "Path=$(echo "$distribution"/hello-*.rpm)" "GPGKey=$distribution/key.asc"
 	check "an application on its base, a repository: $kind" build app out || exit
 	same_manifest() { "$mkappliance" build "$tmp/app.conf" -o "$tmp/dnf" --cache="$tmp/cache-dnf" --quiet && python3 -c 'import json, sys; a, b = (json.load(open(f))["packages"] for f in sys.argv[1:]); assert a == b and len(a) == 10, [x for x in a if x not in b]' "$tmp"/{out,dnf}/app-1.manifest.json; }
 	check "the packages, and where each came from, are what dnf says" same_manifest

@@ -33,6 +33,25 @@ server.serve_forever()' "$1" >"$tmp/port" 2>/dev/null &
 }
 stop_server() { kill "$server" 2>/dev/null; }
 
+# conf NAME LINE...: the template NAME.conf; lines go to [Package]. $repository: instead of what is served, $more: packages beside these
+conf() {
+	local name=$1
+	shift
+	cat >"$tmp/$name.conf" <<-EOF
+		[Appliance]
+		Name=$name
+		Version=1
+		[Base]
+		Source=rpm
+		Release=9
+		Repository=${repository:-small $url gpgkey=$distribution/key.asc}
+		Packages=bash coreutils rpm kernel-core ${more:-}
+		[Init]
+		Exec=/usr/bin/sleep 1
+		[Package]
+	EOF
+	[ $# -eq 0 ] || printf '%s\n' "$@" >>"$tmp/$name.conf"
+}
 # root_of NAME: the root file system of $tmp/out/NAME-1.raw becomes $tmp/NAME.root.
 root_of() {
 	local m=$tmp/out/$1-1.manifest.json
