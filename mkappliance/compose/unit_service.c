@@ -52,124 +52,14 @@ static void no_foreground(struct reading *r, const struct unit_item *item, const
 	r->s->no_foreground_text = text;
 }
 
-/* ---- commands ---- */
+/* ---- each ---- */
 
-static void command_free(struct unit_command *c)
-{
-	strlist_free(&c->words);
-	*c = (struct unit_command){0};
-}
-
-static void commands_free(struct unit_commands *c)
-{
-	for (size_t i = 0; i < c->len; i++)
-		command_free(&c->ptr[i]);
-	free(c->ptr);
-	*c = (struct unit_commands){0};
-}
-
-/* The characters in front of the program. "@" says that the next word is what the program shall see as its name. */
-static const char *take_prefixes(const char *word, struct unit_command *c, bool *ret_named, bool *ret_ambient)
-{
-	for (;; word++) {
-		if (*word == '-')
-			c->may_fail = true;
-		else if (*word == '+')
-			c->as_root = true;
-		else if (*word == ':')
-			c->no_expansion = true;
-		else if (*word == '@')
-			*ret_named = true;
-		else if (*word == '!')
-			*ret_ambient = true;
-		else
-			return word;
-	}
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
-/* Words from @from on to @c, with their specifiers. */
-static int fill_command(struct reading *r, const struct strlist *words, size_t from, struct unit_command *c,
-			struct error *err)
-{
-	bool named = false, ambient = false;
-	const char *program = take_prefixes(words->ptr[from], c, &named, &ambient);
-	size_t next = from + 1;
-
-	if (!*program)
-		return error_usage(err, "there is no program");
-	/* With User= these would leave the change of the user to the program, which is then root until it does. */
-	c->as_root |= ambient;
-	if (named) {
-		if (next >= words->len || strcmp(base_name(words->ptr[next]), base_name(program)) != 0)
-			return error_usage(err, "'@': the init runs a program under its own name only");
-		next++;
-	}
-	for (size_t i = from; i < words->len; i = i == from ? next : i + 1) {
-		_cleanup_free_ char *word = NULL;
-		int e = unit_specifiers(i == from ? program : words->ptr[i], r->names, &word, err);
-
-		if (e < 0)
-			return e;
-		strlist_add(&c->words, word);
-	}
-	return 0;
-}
-
-static int add_command(struct reading *r, const struct unit_item *item, const struct strlist *words,
-		       struct unit_commands *ret, struct error *err)
-{
-	struct unit_command c = {.item = item};
-	int e = words->len ? fill_command(r, words, 0, &c, err) : 0;
-
-	if (e < 0 || !c.words.len) {
-		command_free(&c);
-		return e;
-	}
-	array_grow(ret->ptr, ret->len, ret->cap);
-	ret->ptr[ret->len++] = c;
-	return 0;
-}
-
-/* A line may hold several commands: a ';' between blanks parts them, "\;" is one. */
 static int take_commands(struct reading *r, const struct unit_item *item, size_t which, struct error *err)
 {
-	struct unit_commands *ret = which ? &r->s->before : &r->s->start;
-	_cleanup_strlist_ struct strlist words = {0};
-	const char *p = item->value;
-	int e = 1;
-
 	if (!which && r->own_start)
 		return 0;
-	if (!*p)
-		commands_free(ret);
-	while (e > 0) {
-		_cleanup_free_ char *word = NULL;
-		const char *start = p + strspn(p, "\t\n\r ");
-
-		e = unit_word(&p, &word, err);
-		if (e < 0)
-			return e;
-		if (e > 0 && p == start + 1 && *start == ';') {
-			e = add_command(r, item, &words, ret, err);
-			if (e < 0)
-				return e;
-			strlist_free(&words);
-			e = 1;
-		} else if (e > 0) {
-			strlist_add(&words, p == start + 2 && memcmp(start, "\\;", 2) == 0 ? ";" : word);
-		}
-	}
-	return add_command(r, item, &words, ret, err);
+	return unit_commands_take(which ? &r->s->before : &r->s->start, item, r->names, err);
 }
-
-/* ---- the others ---- */
 
 static int take_type(struct reading *r, const struct unit_item *item, size_t which, struct error *err)
 {
@@ -484,8 +374,8 @@ int unit_service_read(const struct unit_file *u, const struct unit_names *names,
 
 void unit_service_free(struct unit_service *s)
 {
-	commands_free(&s->start);
-	commands_free(&s->before);
+	unit_commands_free(&s->start);
+	unit_commands_free(&s->before);
 	free(s->user);
 	free(s->group);
 	free(s->working_directory);

@@ -9,24 +9,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "compose/unit_file.h"
+#include "compose/unit_command.h"
 #include "compose/unit_supervision.h"
-#include "compose/unit_words.h"
-
-/* One command line. Specifiers are replaced, variables are not. */
-struct unit_command {
-	struct strlist words;
-	bool may_fail;	   /* "-" */
-	bool as_root;	   /* "+" */
-	bool no_expansion; /* ":" */
-	const struct unit_item *item;
-};
-
-struct unit_commands {
-	struct unit_command *ptr;
-	size_t len;
-	size_t cap;
-};
 
 /* The kinds of RuntimeDirectory= and its siblings. */
 enum unit_directory {
