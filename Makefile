@@ -85,8 +85,8 @@ INIT_LDFLAGS = -static -s -Wl,--gc-sections -Wl,--build-id=none
 # ---- sources ----
 SRC := $(wildcard mkappliance/*.c mkappliance/*/*.c)
 ifeq ($(WITH_LIBVIRT),0)
-SRC := $(filter-out mkappliance/vm/%.c mkappliance/cmd_boot.c mkappliance/cmd_test.c mkappliance/cmd_upload_libvirt.c mkappliance/cmd_verify_libvirt.c mkappliance/cmd_group%.c \
-	mkappliance/cmd_keeper%.c $(patsubst %,mkappliance/cmd_aws_%.c,check create fleet follow group image set status swap swap_end) mkappliance/cmd_look.c mkappliance/cmd_deploy.c mkappliance/cmd_status.c mkappliance/cmd_rollback.c mkappliance/cmd_drill%.c,$(SRC))
+SRC := $(filter-out mkappliance/vm/%.c mkappliance/cmd_boot.c mkappliance/cmd_test.c mkappliance/cmd_upload_libvirt%.c mkappliance/cmd_verify_libvirt.c mkappliance/cmd_group%.c \
+	mkappliance/cmd_keeper%.c $(patsubst %,mkappliance/cmd_aws_%.c,check create fleet follow group image set status swap swap_end) mkappliance/cmd_look.c mkappliance/cmd_deploy%.c mkappliance/cmd_status.c mkappliance/cmd_rollback.c mkappliance/cmd_drill%.c,$(SRC))
 endif
 ifeq ($(WITH_GUESTFS),0)
 SRC := $(filter-out mkappliance/check/inspect.c mkappliance/cmd_inspect.c mkappliance/compose/disk_guest%.c \
