@@ -92,6 +92,31 @@ static int build(struct template *t, struct compose_options *compose_options,
 	return 0;
 }
 
+static int finish(const struct image_result *result, const struct times *times,
+		  const struct common_options *common, struct error *err)
+{
+	if (common->json)
+		return print_json(result, times, err);
+	if (!common->quiet)
+		print_text(result, times);
+	return 0;
+}
+
+/* Whatever --locked= names is what the packages, the inputs and the image are compared with; @locked owns it. */
+static int read_locked(const char *path, struct locked *locked, struct compose_options *compose_options,
+		       struct image_options *image_options, struct error *err)
+{
+	int r = path ? locked_read(path, locked, err) : 0;
+
+	if (r < 0 || !path)
+		return r;
+	image_options->locked = locked;
+	compose_options->locked = &locked->manifest->packages;
+	compose_options->locked_inputs = locked->manifest->inputs;
+	compose_options->locked_input_count = locked->manifest->input_count;
+	return 0;
+}
+
 static int run(const struct command *self, int argc, char **argv, struct error *err)
 {
 	struct compose_options compose_options = {0};
@@ -143,25 +168,11 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 	image_options.cyclonedx = strcmp(sbom, "cyclonedx") == 0;
 	if (!image_options.cyclonedx && strcmp(sbom, "spdx") != 0)
 		return error_usage(err, "--sbom=%s: there is spdx, and cyclonedx besides", sbom);
-	r = template_load(path, version, &t, err);
-	if (r == 0 && locked_path)
-		r = locked_read(locked_path, &locked, err);
-	if (r < 0)
+	if ((r = template_load(path, version, &t, err)) < 0 ||
+	    (r = read_locked(locked_path, &locked, &compose_options, &image_options, err)) < 0 ||
+	    (r = build(t, &compose_options, &image_options, &times, &result, err)) < 0)
 		return r;
-	if (locked_path) {
-		image_options.locked = &locked;
-		compose_options.locked = &locked.manifest->packages;
-		compose_options.locked_inputs = locked.manifest->inputs;
-		compose_options.locked_input_count = locked.manifest->input_count;
-	}
-	r = build(t, &compose_options, &image_options, &times, &result, err);
-	if (r < 0)
-		return r;
-	if (common.json)
-		return print_json(&result, &times, err);
-	if (!common.quiet)
-		print_text(&result, &times);
-	return 0;
+	return finish(&result, &times, &common, err);
 }
 
 const struct command cmd_build = {

@@ -23,7 +23,7 @@ static const struct provider *const providers[] = {
 };
 
 struct upload_arguments {
-	const char *to, *manifest, *check;
+	const char *image, *to, *manifest, *check;
 	struct strlist regions, kms_keys, share;
 	bool yes;
 };
@@ -214,7 +214,7 @@ static int finish(const struct provider *p, struct upload *u, uint64_t started_n
 }
 
 /* Everything behind the manifest. */
-static int upload_with(struct upload_arguments *a, const struct option_spec *options, const char *image,
+static int upload_with(struct upload_arguments *a, const struct option_spec *options,
 		       const struct manifest *m, struct upload *u, const struct provider **ret,
 		       struct error *err)
 {
@@ -236,14 +236,14 @@ static int upload_with(struct upload_arguments *a, const struct option_spec *opt
 	u->settings.share = &a->share;
 	r = check_share(a, err);
 	if (r == 0)
-		r = upload_open_image(image, m, &u->image, err);
+		r = upload_open_image(a->image, m, &u->image, err);
 	return r < 0 ? r : upload_run(*ret, u, err);
 }
 
-static int run(struct upload_arguments *a, const struct option_spec *options, const char *image, int argc,
-	       char **argv, struct upload *u, struct error *err)
+static int run(struct upload_arguments *a, const struct option_spec *options, int argc, char **argv,
+	       struct upload *u, struct error *err)
 {
-	_cleanup_free_ char *beside = manifest_path_for(image);
+	_cleanup_free_ char *beside = manifest_path_for(a->image);
 	_cleanup_manifest_ struct manifest *m = NULL;
 	const struct provider *p;
 	uint64_t started = clock_ns();
@@ -251,9 +251,10 @@ static int run(struct upload_arguments *a, const struct option_spec *options, co
 
 	r = manifest_read(a->manifest ? a->manifest : beside, &m, err);
 	if (r < 0)
-		return a->manifest ? r
-				   : error_prefix(err, "%s: its manifest is needed (--manifest=FILE)", image);
-	r = upload_with(a, options, image, m, u, &p, err);
+		return a->manifest
+			       ? r
+			       : error_prefix(err, "%s: its manifest is needed (--manifest=FILE)", a->image);
+	r = upload_with(a, options, m, u, &p, err);
 	u->image.m = NULL;
 	if (r == 0)
 		return finish(p, u, started, err);
@@ -317,13 +318,11 @@ static int run_upload(const struct command *self, int argc, char **argv, struct 
 		{0},
 	};
 	struct common_options common = {.json = false};
-	const char *image;
 	size_t count;
-	int r;
+	int r = cmd_parse(self, options, argc, argv, 1, 1, &a.image, &count, &common, err);
 
-	r = cmd_parse(self, options, argc, argv, 1, 1, &image, &count, &common, err);
 	s->json = common.json;
-	return r != 0 ? r : run(&a, options, image, argc, argv, &u, err);
+	return r != 0 ? r : run(&a, options, argc, argv, &u, err);
 }
 
 const struct command cmd_upload = {

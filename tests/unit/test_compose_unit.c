@@ -376,93 +376,82 @@ static void test_dynamic_user(void **state)
 
 #define AT "t: [Init] Unit=: /" DIR "app.service"
 
+static const struct {
+	const char *unit, *says;
+} refused[] = {
+	{"[Service]\nType=forking\nExecStart=/usr/bin/app\n", AT
+	 ":2: Type=forking: the program goes into the background, and the init needs one that stays in front; "
+	 "say in the template, with Exec=, how to start it so, or choose Mode=system"},
+	{"[Service]\nType=dbus\nExecStart=/usr/bin/app\n", AT ":2: Type=dbus: there is no message bus"},
+	{"[Service]\nType=odd\nExecStart=/usr/bin/app\n", AT ":2: Type=: 'odd' is not a type of service"},
+	{"[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/app\n",
+	 AT ":3: RemainAfterExit=yes: nothing would be running"},
+	{"[Service]\nExecStart=/usr/bin/app\nExecStart=/usr/bin/tool\n",
+	 AT ":3: a second ExecStart=, which only Type=oneshot may have"},
+	{"[Service]\nUser=app\n", AT ": has no ExecStart="},
+	{"[Service]\nExecStart=/none\n", AT ":2: ExecStart=: the program '/none' is not in the image"},
+	{"[Service]\nExecStart=none\n", AT ":2: ExecStart=: the program 'none' is not in the image"},
+	{"[Service]\nExecStart=-/none\n", AT ":2: ExecStart=: the program '/none' is not in the image"},
+	{"[Service]\nExecStartPre=/none\nExecStart=/usr/bin/app\n",
+	 AT ":2: ExecStartPre=: the program '/none'"},
+	{"[Service]\nExecStart=$X\n", AT ":2: ExecStart=: the program itself cannot be a variable"},
+	{"[Service]\nExecStart=/usr/${X}/app\n",
+	 AT ":2: ExecStart=: the program itself cannot be a variable"},
+	{"[Service]\nExecStart=@/usr/bin/app other\n",
+	 AT ":2: ExecStart=: '@': the init runs a program under"},
+	{"[Service]\nExecStart=+/usr/bin/app\nUser=app\n", AT ":2: ExecStart=: '+' and '!' start it as root"},
+	{"[Service]\nExecStart=/usr/bin/app 'x\n", AT ":2: ExecStart=: the quote in 'x does not end"},
+	{"[Service]\nExecStart=/usr/bin/app %b\n", AT ":2: ExecStart=: '%b': what %b stands for"},
+	{"[Service]\nExecStart=/usr/bin/app\nExecStartPost=/usr/bin/tool\n", AT
+	 ":3: ExecStartPost=: the init runs nothing behind the program (a drop-in with an empty ExecStartPost= takes "
+	 "it back"},
+	{"[Service]\nExecStart=/usr/bin/app\nBindPaths=/a:/b\n",
+	 AT ":3: BindPaths=: the init mounts nothing"},
+	{"[Service]\nExecStart=/usr/bin/app\nUser=app\nAmbientCapabilities=CAP_ODD\n",
+	 AT ":4: AmbientCapabilities=: 'CAP_ODD' is"},
+	{"[Service]\nExecStart=/usr/bin/app\nUser=app\nAmbientCapabilities=~CAP_KILL\n",
+	 AT ":4: AmbientCapabilities=: '~CAP_KILL' is"},
+	{"[Service]\nExecStart=/usr/bin/app\nRestart=on-abort\n",
+	 AT ":3: Restart=on-abort: the init knows no, on-failure and always; say Restart= in the template"},
+	{"[Service]\nExecStart=/usr/bin/app\nLimitNOFILE=1:2:3\n",
+	 AT ":3: LimitNOFILE=: '2:3' is not a size"},
+	{"[Service]\nExecStart=/usr/bin/app\nLimitCPU=1min\n", AT ":3: LimitCPU=: '1min' is not a size"},
+	{"[Service]\nExecStart=/usr/bin/app\nStartLimitBurst=x\n",
+	 AT ":3: StartLimitBurst=: 'x' is not a number"},
+	{"[Service]\nExecStart=/usr/bin/app\nWatchdogSec=x\n", AT ":3: WatchdogSec=: 'x' is not a span"},
+	{"[Service]\nExecStart=/usr/bin/app\nSockets=app.socket\n",
+	 AT ":3: Sockets=app.socket: the init opens"},
+	{"[Unit]\nRequires=app.socket\n[Service]\nExecStart=/usr/bin/app\n",
+	 AT ":2: Requires=app.socket: the init opens no sockets"},
+	{"[Service]\nExecStart=/usr/bin/app\nStandardInput=socket\n",
+	 AT ":3: StandardInput=socket: the init gives"},
+	{"[Service]\nExecStart=/usr/bin/app\nEnvironment=x\n", AT ":3: Environment=: 'x' is not NAME=value"},
+	{"[Service]\nExecStart=/usr/bin/app\nEnvironmentFile=/etc/none\n",
+	 "t: [Init] Unit=: app.service: EnvironmentFile=/etc/none is not a file of the image"},
+	{"[Service]\nExecStart=/usr/bin/app\nEnvironmentFile=etc\n", AT ":3: EnvironmentFile=: 'etc' is not"},
+	{"[Service]\nExecStart=/usr/bin/app\nUser=nobody-there\n",
+	 "t: [Init] Unit=: app.service: User 'nobody-there': is not in /etc/passwd of the image"},
+	{"[Service]\nExecStart=/usr/bin/app\nStateDirectory=../x\n", AT ":3: StateDirectory=: '../x' is not"},
+	{"[Service]\nExecStart=/usr/bin/app\nStateDirectoryMode=9\n",
+	 AT ":3: StateDirectoryMode=: '9' is not"},
+	{"[Service]\nExecStart=/usr/bin/app\nKillSignal=x\n", AT ":3: KillSignal=: 'x' is not the name"},
+	{"[Service]\nExecStart=/usr/bin/app\nTimeoutStopSec=x\n",
+	 AT ":3: TimeoutStopSec=: 'x' is not a span"},
+	{"", "t: [Init] Unit=: 'app.service' is masked in the image"},
+};
+
 static void test_refused(void **state)
 {
-	static const struct {
-		const char *unit, *says;
-	} cases[] = {
-		{"[Service]\nType=forking\nExecStart=/usr/bin/app\n", AT
-		 ":2: Type=forking: the program goes into the background, and the init needs one that stays in front; "
-		 "say in the template, with Exec=, how to start it so, or choose Mode=system"},
-		{"[Service]\nType=dbus\nExecStart=/usr/bin/app\n",
-		 AT ":2: Type=dbus: there is no message bus"},
-		{"[Service]\nType=odd\nExecStart=/usr/bin/app\n",
-		 AT ":2: Type=: 'odd' is not a type of service"},
-		{"[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/app\n",
-		 AT ":3: RemainAfterExit=yes: nothing would be running"},
-		{"[Service]\nExecStart=/usr/bin/app\nExecStart=/usr/bin/tool\n",
-		 AT ":3: a second ExecStart=, which only Type=oneshot may have"},
-		{"[Service]\nUser=app\n", AT ": has no ExecStart="},
-		{"[Service]\nExecStart=/none\n",
-		 AT ":2: ExecStart=: the program '/none' is not in the image"},
-		{"[Service]\nExecStart=none\n", AT ":2: ExecStart=: the program 'none' is not in the image"},
-		{"[Service]\nExecStart=-/none\n",
-		 AT ":2: ExecStart=: the program '/none' is not in the image"},
-		{"[Service]\nExecStartPre=/none\nExecStart=/usr/bin/app\n",
-		 AT ":2: ExecStartPre=: the program '/none'"},
-		{"[Service]\nExecStart=$X\n", AT ":2: ExecStart=: the program itself cannot be a variable"},
-		{"[Service]\nExecStart=/usr/${X}/app\n",
-		 AT ":2: ExecStart=: the program itself cannot be a variable"},
-		{"[Service]\nExecStart=@/usr/bin/app other\n",
-		 AT ":2: ExecStart=: '@': the init runs a program under"},
-		{"[Service]\nExecStart=+/usr/bin/app\nUser=app\n",
-		 AT ":2: ExecStart=: '+' and '!' start it as root"},
-		{"[Service]\nExecStart=/usr/bin/app 'x\n", AT ":2: ExecStart=: the quote in 'x does not end"},
-		{"[Service]\nExecStart=/usr/bin/app %b\n", AT ":2: ExecStart=: '%b': what %b stands for"},
-		{"[Service]\nExecStart=/usr/bin/app\nExecStartPost=/usr/bin/tool\n", AT
-		 ":3: ExecStartPost=: the init runs nothing behind the program (a drop-in with an empty ExecStartPost= takes "
-		 "it back"},
-		{"[Service]\nExecStart=/usr/bin/app\nBindPaths=/a:/b\n",
-		 AT ":3: BindPaths=: the init mounts nothing"},
-		{"[Service]\nExecStart=/usr/bin/app\nUser=app\nAmbientCapabilities=CAP_ODD\n",
-		 AT ":4: AmbientCapabilities=: 'CAP_ODD' is"},
-		{"[Service]\nExecStart=/usr/bin/app\nUser=app\nAmbientCapabilities=~CAP_KILL\n",
-		 AT ":4: AmbientCapabilities=: '~CAP_KILL' is"},
-		{"[Service]\nExecStart=/usr/bin/app\nRestart=on-abort\n", AT
-		 ":3: Restart=on-abort: the init knows no, on-failure and always; say Restart= in the template"},
-		{"[Service]\nExecStart=/usr/bin/app\nLimitNOFILE=1:2:3\n",
-		 AT ":3: LimitNOFILE=: '2:3' is not a size"},
-		{"[Service]\nExecStart=/usr/bin/app\nLimitCPU=1min\n",
-		 AT ":3: LimitCPU=: '1min' is not a size"},
-		{"[Service]\nExecStart=/usr/bin/app\nStartLimitBurst=x\n",
-		 AT ":3: StartLimitBurst=: 'x' is not a number"},
-		{"[Service]\nExecStart=/usr/bin/app\nWatchdogSec=x\n",
-		 AT ":3: WatchdogSec=: 'x' is not a span"},
-		{"[Service]\nExecStart=/usr/bin/app\nSockets=app.socket\n",
-		 AT ":3: Sockets=app.socket: the init opens"},
-		{"[Unit]\nRequires=app.socket\n[Service]\nExecStart=/usr/bin/app\n",
-		 AT ":2: Requires=app.socket: the init opens no sockets"},
-		{"[Service]\nExecStart=/usr/bin/app\nStandardInput=socket\n",
-		 AT ":3: StandardInput=socket: the init gives"},
-		{"[Service]\nExecStart=/usr/bin/app\nEnvironment=x\n",
-		 AT ":3: Environment=: 'x' is not NAME=value"},
-		{"[Service]\nExecStart=/usr/bin/app\nEnvironmentFile=/etc/none\n",
-		 "t: [Init] Unit=: app.service: EnvironmentFile=/etc/none is not a file of the image"},
-		{"[Service]\nExecStart=/usr/bin/app\nEnvironmentFile=etc\n",
-		 AT ":3: EnvironmentFile=: 'etc' is not"},
-		{"[Service]\nExecStart=/usr/bin/app\nUser=nobody-there\n",
-		 "t: [Init] Unit=: app.service: User 'nobody-there': is not in /etc/passwd of the image"},
-		{"[Service]\nExecStart=/usr/bin/app\nStateDirectory=../x\n",
-		 AT ":3: StateDirectory=: '../x' is not"},
-		{"[Service]\nExecStart=/usr/bin/app\nStateDirectoryMode=9\n",
-		 AT ":3: StateDirectoryMode=: '9' is not"},
-		{"[Service]\nExecStart=/usr/bin/app\nKillSignal=x\n",
-		 AT ":3: KillSignal=: 'x' is not the name"},
-		{"[Service]\nExecStart=/usr/bin/app\nTimeoutStopSec=x\n",
-		 AT ":3: TimeoutStopSec=: 'x' is not a span"},
-		{"", "t: [Init] Unit=: 'app.service' is masked in the image"},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct member files[] = {{.path = DIR "app.service", .data = cases[i].unit}, {0}};
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		const struct member files[] = {{.path = DIR "app.service", .data = refused[i].unit}, {0}};
 		_cleanup_template_ struct template *t = make_template("Unit=app.service\n");
 		_cleanup_merge_ struct merge *m = make_tree(files);
 		struct error err = ERROR_INIT;
 
 		assert_int_equal(unit_start(t, m, 2, &err), -EINVAL);
 		assert_int_equal(err.exit, EXIT_USAGE);
-		assert_contains(err.text, cases[i].says);
+		assert_contains(err.text, refused[i].says);
 	}
 }
 

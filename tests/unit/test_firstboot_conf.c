@@ -109,74 +109,75 @@ static void test_before(void **state)
 }
 
 /* One rule a line: what is wrong, and what the operator reads. */
+static const struct {
+	const char *text, *says;
+} refused[] = {
+	{"", "not lines"},
+	{"Format=1", "not lines"},
+	{"Name=x\n", "not Format=1 (line 1)"},
+	{"Format=2\n", "not Format=1"},
+	{"Format=1\n", "Name= is missing"},
+	{SYSTEM "\n", "'' has no '='"},
+	{SYSTEM "Format=1\n", "unknown key 'Format'"},
+	{SYSTEM "name=x\n", "unknown key 'name' (line 18)"},
+	{SYSTEM "Name=x\n", "a second Name="},
+	{SYSTEM "Mode=appliance\n", "a second Mode="},
+	{SYSTEM "Arg=/x\n", "Arg= stands before the first Service="},
+	{APPLIANCE "Init=/x\n", "Init= has no meaning with Mode=appliance"},
+	{COMMON "Mode=shell\n", "Mode= does not take 'shell'"},
+	{SYSTEM "Service=x\n" OF_SERVICE, "has no meaning with Mode=system"},
+	{MACHINE, "Service= is missing"},
+	{MACHINE "Arg=/x\n", "Arg= stands before the first Service="},
+	{MACHINE "Service=\n", "Service= does not take ''"},
+	{MACHINE "Service=012345678901234567890123456789012\n", "Service= does not take"},
+	{MACHINE "Service=main\nArg=/x\n", "Uid= is missing (Service=main)"},
+	{MACHINE "Service=main\nArg=/x\nService=b\n" OF_SERVICE, "Uid= is missing (Service=main)"},
+	{APPLIANCE "Service=main\n", "a second Service=main"},
+	{APPLIANCE "Uid=3\n", "a second Uid="},
+	{APPLIANCE "After=main\n", "After=main is no Service= before that of 'main'"},
+	{APPLIANCE "After=b\nService=b\n" OF_SERVICE, "After=b is no Service= before that of 'main'"},
+	{APPLIANCE "Service=b\n" OF_SERVICE "After=c\n", "After=c is no Service= before that of 'b'"},
+	{COMMON "Mode=system\n", "Init= is missing"},
+	{COMMON "Mode=system\nInit=init\n", "Init= does not take"},
+	{COMMON "Mode=appliance\n", "Hostname= is missing"},
+	{APPLIANCE "Before=0\n", "Before= does not take '0'"},
+	{APPLIANCE "Before=+-1\n", "Before= does not take '+-1'"},
+	{APPLIANCE "Before=97\n", "Before= does not take '97'"},
+	{APPLIANCE "Before=1\n", "Before=1 has no program among BeforeArg="},
+	{APPLIANCE "Before=2\nBeforeArg=/a\n", "Before=2 has no program"},
+	{APPLIANCE "Before=2\nBefore=1\nBeforeArg=/a\nBeforeArg=/b\nBeforeArg=c\n",
+	 "Before=1 has no program"},
+	{APPLIANCE "Before=1\nBeforeArg=/a\nBeforeArg=/b\n", "BeforeArg=/b belongs to no Before="},
+	{APPLIANCE "BeforeArg=/b\n", "BeforeArg=/b belongs to no Before="},
+	{APPLIANCE "Module=m.ko\n", "Module= does not take"},
+	{APPLIANCE "Env==x\n", "Env= does not take"},
+	{APPLIANCE "Env=x\n", "Env= does not take"},
+	{APPLIANCE "GroupId=-1\n", "GroupId= does not take"},
+	{APPLIANCE "GroupId=4294967295\n", "GroupId= does not take"},
+	{APPLIANCE "ReadyPath=healthz\n", "ReadyPath= does not take"},
+	{"Format=1\nDataBlocks=0\n", "DataBlocks= does not take"},
+	{"Format=1\nDataBlocks=1099511627777\n", "DataBlocks= does not take"},
+	{"Format=1\nDataBlocks=99999999999999999999999\n", "DataBlocks= does not take"},
+	{"Format=1\nDataBlocks=010\n", "DataBlocks= does not take"},
+	{"Format=1\nDataBlocks=1 \n", "DataBlocks= does not take"},
+	{"Format=1\nRootHash=" HASH "0\n", "RootHash= does not take"},
+	{"Format=1\nRootHash=0123\n", "RootHash= does not take"},
+	{"Format=1\nRoot=01234567-89AB-cdef-0123-456789abcdef\n", "Root= does not take"},
+	{"Format=1\nRoot=01234567-89ab-cdef-0123-456789abcde\n", "Root= does not take"},
+	{"Format=1\nName=\n", "Name= does not take ''"},
+};
+
 static void test_refused(void **state)
 {
-	static const struct {
-		const char *text, *says;
-	} cases[] = {
-		{"", "not lines"},
-		{"Format=1", "not lines"},
-		{"Name=x\n", "not Format=1 (line 1)"},
-		{"Format=2\n", "not Format=1"},
-		{"Format=1\n", "Name= is missing"},
-		{SYSTEM "\n", "'' has no '='"},
-		{SYSTEM "Format=1\n", "unknown key 'Format'"},
-		{SYSTEM "name=x\n", "unknown key 'name' (line 18)"},
-		{SYSTEM "Name=x\n", "a second Name="},
-		{SYSTEM "Mode=appliance\n", "a second Mode="},
-		{SYSTEM "Arg=/x\n", "Arg= stands before the first Service="},
-		{APPLIANCE "Init=/x\n", "Init= has no meaning with Mode=appliance"},
-		{COMMON "Mode=shell\n", "Mode= does not take 'shell'"},
-		{SYSTEM "Service=x\n" OF_SERVICE, "has no meaning with Mode=system"},
-		{MACHINE, "Service= is missing"},
-		{MACHINE "Arg=/x\n", "Arg= stands before the first Service="},
-		{MACHINE "Service=\n", "Service= does not take ''"},
-		{MACHINE "Service=012345678901234567890123456789012\n", "Service= does not take"},
-		{MACHINE "Service=main\nArg=/x\n", "Uid= is missing (Service=main)"},
-		{MACHINE "Service=main\nArg=/x\nService=b\n" OF_SERVICE, "Uid= is missing (Service=main)"},
-		{APPLIANCE "Service=main\n", "a second Service=main"},
-		{APPLIANCE "Uid=3\n", "a second Uid="},
-		{APPLIANCE "After=main\n", "After=main is no Service= before that of 'main'"},
-		{APPLIANCE "After=b\nService=b\n" OF_SERVICE, "After=b is no Service= before that of 'main'"},
-		{APPLIANCE "Service=b\n" OF_SERVICE "After=c\n", "After=c is no Service= before that of 'b'"},
-		{COMMON "Mode=system\n", "Init= is missing"},
-		{COMMON "Mode=system\nInit=init\n", "Init= does not take"},
-		{COMMON "Mode=appliance\n", "Hostname= is missing"},
-		{APPLIANCE "Before=0\n", "Before= does not take '0'"},
-		{APPLIANCE "Before=+-1\n", "Before= does not take '+-1'"},
-		{APPLIANCE "Before=97\n", "Before= does not take '97'"},
-		{APPLIANCE "Before=1\n", "Before=1 has no program among BeforeArg="},
-		{APPLIANCE "Before=2\nBeforeArg=/a\n", "Before=2 has no program"},
-		{APPLIANCE "Before=2\nBefore=1\nBeforeArg=/a\nBeforeArg=/b\nBeforeArg=c\n",
-		 "Before=1 has no program"},
-		{APPLIANCE "Before=1\nBeforeArg=/a\nBeforeArg=/b\n", "BeforeArg=/b belongs to no Before="},
-		{APPLIANCE "BeforeArg=/b\n", "BeforeArg=/b belongs to no Before="},
-		{APPLIANCE "Module=m.ko\n", "Module= does not take"},
-		{APPLIANCE "Env==x\n", "Env= does not take"},
-		{APPLIANCE "Env=x\n", "Env= does not take"},
-		{APPLIANCE "GroupId=-1\n", "GroupId= does not take"},
-		{APPLIANCE "GroupId=4294967295\n", "GroupId= does not take"},
-		{APPLIANCE "ReadyPath=healthz\n", "ReadyPath= does not take"},
-		{"Format=1\nDataBlocks=0\n", "DataBlocks= does not take"},
-		{"Format=1\nDataBlocks=1099511627777\n", "DataBlocks= does not take"},
-		{"Format=1\nDataBlocks=99999999999999999999999\n", "DataBlocks= does not take"},
-		{"Format=1\nDataBlocks=010\n", "DataBlocks= does not take"},
-		{"Format=1\nDataBlocks=1 \n", "DataBlocks= does not take"},
-		{"Format=1\nRootHash=" HASH "0\n", "RootHash= does not take"},
-		{"Format=1\nRootHash=0123\n", "RootHash= does not take"},
-		{"Format=1\nRoot=01234567-89AB-cdef-0123-456789abcdef\n", "Root= does not take"},
-		{"Format=1\nRoot=01234567-89ab-cdef-0123-456789abcde\n", "Root= does not take"},
-		{"Format=1\nName=\n", "Name= does not take ''"},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
 		_cleanup_free_ char *text = NULL;
 		struct line detail;
 		struct conf c;
 
-		assert_int_equal(parse(cases[i].text, strlen(cases[i].text), &c, &detail, &text), -EINVAL);
-		assert_contains(detail.text, cases[i].says);
+		assert_int_equal(parse(refused[i].text, strlen(refused[i].text), &c, &detail, &text),
+				 -EINVAL);
+		assert_contains(detail.text, refused[i].says);
 	}
 }
 
