@@ -16,7 +16,8 @@
 #include "lib/io.h"
 #include "lib/log.h"
 
-#define STEP_MS	    300
+#define STEP_MS	    100 /* while something is under way */
+#define REST_MS	    300
 #define REQUEST_MAX 65536u
 #define BACKOFF_MS  2000 /* after a step that failed */
 
@@ -223,6 +224,14 @@ static bool can_rest(const struct keeper *k, int *lock)
 	       (k->closing || group_dir_lock(k->dir, false, lock, &ignored) == 0);
 }
 
+static bool is_at_rest(const struct group *g)
+{
+	for (size_t i = 0; i < g->count; i++)
+		if (g->instances[i].lifecycle != INSTANCE_SERVING)
+			return false;
+	return g->deployment.phase == PHASE_NONE;
+}
+
 /* Until a signal, or until there is nothing left to do. */
 static int keep(struct keeper *k, struct error *err)
 {
@@ -243,7 +252,7 @@ static int keep(struct keeper *k, struct error *err)
 			seen = g->deployment.number;
 		if (r == 0 && can_rest(k, &k->client_lock))
 			return 0;
-		(void)poll(&p, 1, r < 0 ? BACKOFF_MS : STEP_MS);
+		(void)poll(&p, 1, r < 0 ? BACKOFF_MS : is_at_rest(g) ? REST_MS : STEP_MS);
 		if (interrupt_check(err) < 0)
 			return err->code;
 	}

@@ -12,6 +12,10 @@
 
 #define BAD	   (SEEN_DENIED | SEEN_FAILED | SEEN_REFUSED | SEEN_PANIC | SEEN_CORRUPTED)
 #define TAIL_LINES 12
+#define SLOW_NS \
+	(5 *    \
+	 1000000000ull) /* from the verified root to a machine that is asked even if it did not say that it is ready */
+#define SILENT_NS (20 * 1000000000ull) /* the same from its power on, of one that says nothing */
 
 static const struct balancer_server *server_of(const struct balancer_report *r, const char *id)
 {
@@ -44,6 +48,20 @@ static void judge(const struct member *m, const struct balancer_server *s, struc
 	}
 }
 
+/*
+ * qemu takes a connection long before its guest can: a check of a machine that boots hangs for its whole time limit, and delays those that
+ * follow by as much. So it is asked from when it says that it is ready; an image with an init of its own does not say it, nor does a console
+ * that was begun anew.
+ */
+static bool can_be_asked(const struct member *m)
+{
+	const struct machine_status *s = &m->status;
+	uint64_t now = clock_ns();
+
+	return s->seen & SEEN_READY || (s->verified_ns && now - s->verified_ns > SLOW_NS) ||
+	       now - s->started_ns > SILENT_NS;
+}
+
 /* The balancer has whom the group has: one that was started anew gets all of them again, and nobody else. */
 static void reconcile(const struct keeper_fleet *f, const struct balancer_report *report)
 {
@@ -52,7 +70,7 @@ static void reconcile(const struct keeper_fleet *f, const struct balancer_report
 	for (size_t i = 0; i < members_count(f->members); i++) {
 		const struct member *m = members_get(f->members, i);
 
-		if (!(m->status.seen & SEEN_END) && !server_of(report, m->id) &&
+		if (!(m->status.seen & SEEN_END) && can_be_asked(m) && !server_of(report, m->id) &&
 		    balancer_add(f->dir->path, m->id, m->port, m->health_port, &err) < 0)
 			log_note("%s: %s", m->id, err.text);
 	}

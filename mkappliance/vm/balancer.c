@@ -112,7 +112,7 @@ int balancer_add(const char *dir, const char *name, uint16_t port, uint16_t heal
 
 int balancer_set_ready(const char *dir, const char *name, bool ready, struct error *err)
 {
-	static const char *const fine[] = {NULL};
+	const char *const fine[] = {ready ? NULL : "No such server", NULL};
 	_cleanup_free_ char *command =
 		xasprintf("set server " BACKEND "/%s state %s", name, ready ? "ready" : "drain");
 

@@ -60,7 +60,7 @@ int balancer_stop(const char *dir, struct error *err);
  * of one that is not. -EAGAIN when the balancer is not there.
  */
 int balancer_add(const char *dir, const char *name, uint16_t port, uint16_t health_port, struct error *err);
-/* @ready: it may be given requests; else it ends those that it has. */
+/* @ready: it may be given requests; else it ends those that it has, and one that is not there has none. */
 int balancer_set_ready(const char *dir, const char *name, bool ready, struct error *err);
 /* Breaks what connections it still has. */
 int balancer_remove(const char *dir, const char *name, struct error *err);

@@ -41,8 +41,10 @@ static unsigned witness_record(struct machine_status *s, const struct console_li
 		error_one_line(s->reason);
 		error_one_line(s->detail);
 	}
-	if (seen & SEEN_VERIFIED)
+	if (seen & SEEN_VERIFIED) {
 		(void)js_real(js_get(line->record, "t"), &s->verified_t);
+		s->verified_ns = clock_ns();
+	}
 	if (seen & SEEN_READY) {
 		(void)js_real(js_get(line->record, "t"), &s->ready_t);
 		s->ready_ns = clock_ns();

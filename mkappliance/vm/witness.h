@@ -27,12 +27,13 @@ enum machine_seen {
 struct machine_status {
 	unsigned seen;
 	enum domain_end end;
-	char reason[64];     /* of the last refused, failed or stopped record */
-	char detail[256];    /* the same, or the kernel's line */
-	uint64_t started_ns; /* CLOCK_MONOTONIC of the host */
-	uint64_t ready_ns;   /* 0: not yet */
-	uint64_t end_ns;     /* 0: runs */
-	double verified_t;   /* "t" of the records: seconds since the guest's kernel started */
+	char reason[64];      /* of the last refused, failed or stopped record */
+	char detail[256];     /* the same, or the kernel's line */
+	uint64_t started_ns;  /* CLOCK_MONOTONIC of the host */
+	uint64_t verified_ns; /* 0: not yet */
+	uint64_t ready_ns;    /* 0: not yet */
+	uint64_t end_ns;      /* 0: runs */
+	double verified_t;    /* "t" of the records: seconds since the guest's kernel started */
 	double ready_t;
 };
 

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/rig.sh"
 requires curl
 
-port=$((20000 + $$ % 10000))
+port=$(free_port)
 
 # Reads a file of the root again and again: what a corrupted block is seen by.
 make_reader() {

@@ -79,6 +79,35 @@ check_skip() {
 	echo "skip $1: $2"
 }
 
+# gone PID: once that process, which this test started, has ended. 'wait' knows no process of another shell, and check runs one.
+gone() {
+	timeout 120 tail --pid="$1" -s 0.1 -f /dev/null && return
+	echo "process $1 has not ended within 120 s: $(tr '\0' ' ' <"/proc/$1/cmdline")"
+	return 1
+}
+
+# free_port: a port of 127.0.0.1 that nobody has, nor any other test was given lately. Below those that the kernel gives away.
+free_port() {
+	python3 - "${TMPDIR:-/tmp}/mkappliance-test-ports.$(id -u)" <<-'PY'
+		import fcntl, os, socket, sys
+		first, last = 20000, 32000
+		with os.fdopen(os.open(sys.argv[1], os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+") as f:
+		    fcntl.flock(f, fcntl.LOCK_EX)
+		    port = int(f.read() or first)
+		    while True:
+		        port = port + 1 if port < last else first
+		        try:
+		            socket.create_server(("127.0.0.1", port)).close()
+		            break
+		        except OSError:
+		            pass
+		    f.seek(0)
+		    f.truncate()
+		    f.write(str(port))
+		    print(port)
+	PY
+}
+
 # within SECONDS COMMAND...: what has not ended by then hangs: it fails, with a table of its processes.
 within() {
 	local limit=$1 pid

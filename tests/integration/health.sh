@@ -12,7 +12,7 @@ requires dpkg-deb dpkg
 requires qemu-system-x86_64 qemu-system-x86
 kernel=$(find /boot -name 'vmlinuz-*-cloud-amd64' -readable | sort -V | tail -n 1)
 [ -n "$kernel" ] || skip "no Debian cloud kernel in /boot (apt-get install linux-image-cloud-amd64)"
-port=$((21000 + $$ % 10000))
+port=$(free_port) web_port=$(free_port)
 
 make_actor() {
 	cat >"$tmp/actor.c" <<'C'
@@ -206,7 +206,7 @@ make_image() {
 }
 
 start() {
-	"$mkappliance" boot "$tmp/built/health-1.raw" --console --timeout 250 --forward $port:9000 --forward $((port + 1)):8081 \
+	"$mkappliance" boot "$tmp/built/health-1.raw" --console --timeout 250 --forward "$port:9000" --forward "$web_port:8081" \
 		>"$tmp/boot.out" 2>&1 &
 	boot=$!
 }
@@ -292,12 +292,11 @@ PY
 }
 
 ends_with() {
-	wait "$boot"
-	waits_for '"reason": "watch"' && waits_for "$1" && waits_for "$2"
+	gone "$boot" && waits_for '"reason": "watch"' && waits_for "$1" && waits_for "$2"
 }
 
 silence_ends_it() {
-	curl -s -m 20 "http://127.0.0.1:$((port + 1))/quiet-unit" && ends_with '"service": "watched"' "no WATCHDOG=1 on \$NOTIFY_SOCKET for 5 s"
+	curl -s -m 20 "http://127.0.0.1:$web_port/quiet-unit" && ends_with '"service": "watched"' "no WATCHDOG=1 on \$NOTIFY_SOCKET for 5 s"
 }
 
 # What its unit says is what the program finds.
@@ -309,8 +308,7 @@ unit_is_honoured() {
 }
 
 bad_answers_end_it() {
-	start
-	waits_for '"event": "ready"' && curl -s -m 20 "http://127.0.0.1:$((port + 1))/break" &&
+	waits_for '"event": "ready"' && curl -s -m 20 "http://127.0.0.1:$web_port/break" &&
 		ends_with '"service": "web"' "Watch= of port 8081 failed 2 times in a row"
 }
 
@@ -326,4 +324,5 @@ check "ready by sd_notify, by a file and by a slow answer; the status says it" a
 check "Unit=: user, variables, capabilities, limits, a program before it, restart, notify and watchdog" unit_is_honoured
 check "the status port survives its clients" status_survives
 check "the machine ends when the watchdog of a unit hears nothing" silence_ends_it
+start
 check "the machine ends when Watch= fails in a row" bad_answers_end_it

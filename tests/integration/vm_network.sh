@@ -9,7 +9,7 @@ requires curl
 requires genisoimage
 requires python3
 
-port=$((31000 + $$ % 10000))
+port=$(free_port) second_port=$(free_port)
 
 make_tree() {
 	local m
@@ -55,11 +55,11 @@ two_interfaces() {
 		genisoimage -quiet -V cidata -r -J -o "$tmp/ci.iso" "$tmp/ci" &&
 		start Network=dhcp Interface=eth0 Interface=eth1 "Address=eth1 10.9.0.7/24" Metadata=nocloud UserData=env -- \
 			-netdev "user,id=a,hostfwd=tcp:127.0.0.1:$port-:8080" -device virtio-net-pci,netdev=a,romfile= \
-			-netdev "user,id=b,net=10.9.0.0/24,hostfwd=tcp:127.0.0.1:$((port + 1))-10.9.0.7:8080" \
+			-netdev "user,id=b,net=10.9.0.0/24,hostfwd=tcp:127.0.0.1:$second_port-10.9.0.7:8080" \
 			-device virtio-net-pci,netdev=b,romfile= \
 			-drive "if=none,id=ci,file=$tmp/ci.iso,format=raw,readonly=on" -device virtio-blk-pci,drive=ci || return
 	machine=$!
-	await '"ready"' && first=$(page $port) && second=$(page $((port + 1)))
+	await '"ready"' && first=$(page "$port") && second=$(page "$second_port")
 	stop $machine || return
 	echo "$first; $second"
 	[ "$(grep -c '^hello from iso-name seed$' <<<"$first"$'\n'"$second")" = 2 ] &&
@@ -73,7 +73,7 @@ of_ec2() {
 		-netdev "user,id=a,net=169.254.0.0/16,dhcpstart=169.254.7.7,hostfwd=tcp:127.0.0.1:$port-169.254.7.7:8080,guestfwd=tcp:169.254.169.254:80-cmd:python3 tests/integration/imds.py $tmp/asked" \
 		-device virtio-net-pci,netdev=a,romfile= || return
 	machine=$!
-	await '"ready"' && said=$(page $port)
+	await '"ready"' && said=$(page "$port")
 	stop $machine || return
 	echo "$said"
 	cat "$tmp/asked"
