@@ -15,6 +15,8 @@
 
 #define ENTRIES_MAX 4000000u
 #define XATTR_MAX   65536 /* the kernel's limit for a list and for a value */
+#define LEVELS_OPEN \
+	200 /* below, the directory above is closed and found again as "..": descriptors are few */
 
 /* The same number on every architecture; older C libraries do not know it. */
 #define SYS_LISTXATTRAT 465
@@ -33,6 +35,7 @@ struct walk {
 	struct inode *inodes; /* open addressing, a power of two */
 	size_t inode_count;
 	size_t inode_cap;
+	unsigned depth; /* of the directory that is being listed */
 };
 
 static size_t slot_of(const struct walk *w, dev_t dev, ino_t ino)
@@ -258,10 +261,15 @@ static int add(struct walk *w, int dirfd, const char *name, const char *below, c
 	return 0;
 }
 
-static int list_names(DIR *dir, struct strlist *ret, struct error *err)
+static int list_names(int fd, struct strlist *ret, struct error *err)
 {
+	_cleanup_close_ int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	_cleanup_closedir_ DIR *dir = copy < 0 ? NULL : fdopendir(copy);
 	struct dirent *de;
 
+	if (!dir)
+		return error_errno(err, -errno, "listing");
+	(void)steal_fd(&copy); /* the stream's now */
 	while ((errno = 0, de = readdir(dir)))
 		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0)
 			strlist_add(ret, de->d_name);
@@ -271,9 +279,9 @@ static int list_names(DIR *dir, struct strlist *ret, struct error *err)
 	return 0;
 }
 
-static int walk(struct walk *w, int dirfd, const char *name, const char *below, struct error *err);
+static int walk(struct walk *w, int *at, const char *name, const char *below, struct error *err);
 
-static int visit(struct walk *w, int dirfd, const char *name, const char *parent, struct error *err)
+static int visit(struct walk *w, int *at, const char *name, const char *parent, struct error *err)
 {
 	_cleanup_free_ char *below = join(parent, name);
 	struct stat st;
@@ -282,19 +290,53 @@ static int visit(struct walk *w, int dirfd, const char *name, const char *parent
 	if (strlen(w->prefix) + 1 + strlen(below) > LAYER_PATH_MAX)
 		return error_set(err, -ENAMETOOLONG, "%s/%.200s...: path of more than %u bytes", w->root,
 				 below, LAYER_PATH_MAX);
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(*at, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_errno(err, -errno, "%s/%s", w->root, below);
-	r = add(w, dirfd, name, below, &st, err);
+	r = add(w, *at, name, below, &st, err);
 	if (r == 0 && S_ISDIR(st.st_mode))
-		r = walk(w, dirfd, name, below, err);
+		r = walk(w, at, name, below, err);
 	return r;
 }
 
-static int walk(struct walk *w, int at, const char *name, const char *below, struct error *err)
+/* The directory above @fd, which was closed, and must still be @was. */
+static int go_up(int fd, const struct stat *was, int *ret, struct error *err)
 {
-	_cleanup_closedir_ DIR *dir = NULL;
+	_cleanup_close_ int up = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (up < 0 || fstat(up, &st) < 0)
+		return error_errno(err, -errno, "the directory above");
+	if (st.st_dev != was->st_dev || st.st_ino != was->st_ino)
+		return error_set(err, -ESTALE, "changed while building; build again");
+	*ret = steal_fd(&up);
+	return 0;
+}
+
+static int visit_all(struct walk *w, int *at, int *fd, const char *below, struct error *err)
+{
 	_cleanup_strlist_ struct strlist names = {0};
-	_cleanup_close_ int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat above = {0};
+	int r = list_names(*fd, &names, err);
+
+	if (r == 0 && w->depth > LEVELS_OPEN) {
+		if (fstat(*at, &above) < 0)
+			r = error_errno(err, -errno, "the directory above");
+		cleanup_closep(at);
+		*at = -EBADF;
+	}
+	if (r < 0)
+		return error_prefix(err, "%s/%s", w->root, below);
+	for (size_t i = 0; r == 0 && i < names.len; i++)
+		r = visit(w, fd, names.ptr[i], below, err);
+	if (r == 0 && *at < 0 && (r = go_up(*fd, &above, at, err)) < 0)
+		return error_prefix(err, "%s/%s", w->root, below);
+	return r;
+}
+
+/* @at is closed for a while, and another descriptor afterwards, where the tree is deep. */
+static int walk(struct walk *w, int *at, const char *name, const char *below, struct error *err)
+{
+	_cleanup_close_ int fd = openat(*at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	int r;
 
 	if (fd < 0)
@@ -302,19 +344,10 @@ static int walk(struct walk *w, int at, const char *name, const char *below, str
 	r = interrupt_check(err);
 	if (r < 0)
 		return r;
-	dir = fdopendir(fd);
-	if (!dir)
-		return error_errno(err, -errno, "%s/%s", w->root, below);
-	(void)steal_fd(&fd); /* the stream's now */
-	r = list_names(dir, &names, err);
-	if (r < 0)
-		return error_prefix(err, "%s/%s", w->root, below);
-	for (size_t i = 0; i < names.len; i++) {
-		r = visit(w, dirfd(dir), names.ptr[i], below, err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	w->depth++;
+	r = visit_all(w, at, &fd, below, err);
+	w->depth--;
+	return r;
 }
 
 int directory_list(const char *path, const char *prefix, struct layer *ret, struct error *err)
@@ -330,7 +363,7 @@ int directory_list(const char *path, const char *prefix, struct layer *ret, stru
 		return error_errno(err, -errno, "%s", path);
 	r = add(&w, l.fd, "", "", &st, err);
 	if (r == 0)
-		r = walk(&w, l.fd, ".", "", err);
+		r = walk(&w, &l.fd, ".", "", err);
 	free(w.inodes);
 	if (r < 0)
 		return r;

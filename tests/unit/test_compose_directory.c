@@ -2,6 +2,7 @@
 /* Directories of the host as layers. */
 #include "compose_fixture.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
@@ -125,6 +126,30 @@ static void test_refuses_socket(void **state)
 	close(fd);
 }
 
+/* Deeper than descriptors may be open. */
+static void test_deep(void **state)
+{
+	enum { LEVELS = 1500 };
+	_cleanup_layer_ struct layer l = LAYER_INIT;
+	_cleanup_close_ int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct rlimit before, few;
+
+	assert_int_equal(chdir(*state), 0);
+	for (int i = 0; i < LEVELS; i++)
+		if (mkdir("d", 0755) < 0 || mkdir("e", 0755) < 0 || chdir("d") < 0)
+			fail_msg("level %d: %s", i, strerror(errno));
+	assert_int_equal(fchdir(here), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = 256;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	l = list(*state, "");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(l.len, 1 + 2 * LEVELS);
+	assert_string_equal(l.entries[LEVELS + 1].entry->path + 2 * (LEVELS - 1), "e");
+	assert_string_equal(l.entries[2 * LEVELS].entry->path, "e");
+}
+
 static void test_refuses_missing(void **state)
 {
 	_cleanup_free_ char *path = join(*state, "none");
@@ -190,7 +215,7 @@ int main(void)
 		unit_test_in_dir(test_order_and_links), unit_test_in_dir(test_sparse),
 		unit_test_in_dir(test_attributes),	unit_test_in_dir(test_refuses_socket),
 		unit_test_in_dir(test_refuses_missing), unit_test_in_dir(test_one_file),
-		unit_test_in_dir(test_digest),
+		unit_test_in_dir(test_digest),		unit_test_in_dir(test_deep),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
