@@ -48,6 +48,10 @@ static int set_value(const struct option_spec *o, const char *value, struct erro
 	unsigned long n;
 	char *end;
 
+	/* Of a variable of the shell that is not set; --cache= would mean the root directory. */
+	if (o->kind != OPTION_FLAG && !*value)
+		return error_usage(err, "option '--%s' has an empty value; leave it out to get the default",
+				   o->name);
 	switch (o->kind) {
 	case OPTION_FLAG:
 		*(bool *)o->value = true;

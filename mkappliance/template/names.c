@@ -214,8 +214,9 @@ static int refuse_word(const char *word, size_t len, struct error *err)
 
 	if (*word == '#' || *word == ';')
 		return error_usage(err, "'%s': a comment needs a line of its own", word);
+	/* The kernel takes a quote in front of a word away: next_arg() in its lib/cmdline.c. */
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
-		if (strncmp(word, refused[i], strlen(refused[i])) == 0)
+		if (strncmp(word + (*word == '"'), refused[i], strlen(refused[i])) == 0)
 			return error_usage(
 				err,
 				"'%.*s': the verified root and its init cannot be chosen on the command "

@@ -193,6 +193,9 @@ int template_load(const char *path, const char *version, struct template **ret, 
 	if (r < 0)
 		return r;
 	r = io_read_file(AT_FDCWD, file, INI_MAX_SIZE, &text, err);
+	if (r == -EFBIG)
+		return error_usage(err, "%s: larger than %zu bytes; this is not a template", file,
+				   INI_MAX_SIZE);
 	if (r < 0)
 		return r;
 	copy = xstrdup(file);

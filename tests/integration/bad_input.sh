@@ -100,6 +100,11 @@ check "not text" refuses 2 "$in/bad.conf:1: NUL byte in column *; this is not a 
 check "no such template" refuses 2 "$tmp/nowhere: No such file or directory; a template is a directory that holds appliance.conf, or *" \
 	build "$tmp/nowhere"
 check "directory without a template" refuses 2 "$tmp/out: no template, it holds no appliance.conf *" build "$tmp/out"
+large_template() {
+	{ cat "$in/appliance.conf" && head -c 3000000 /dev/zero | tr '\0' '#'; } >"$in/bad.conf"
+	build "$in/bad.conf"
+}
+check "template of 3 MB" refuses 2 "$in/bad.conf: larger than 1048576 bytes; this is not a template" large_template
 check "bad --version" refuses 2 "--version: '../1' is not a version of *" build "$in" --version=../1
 bad_epoch() {
 	SOURCE_DATE_EPOCH=yesterday build "$in"
@@ -555,6 +560,9 @@ fi
 check "unknown command" refuses 2 "unknown command 'biuld' (see 'mkappliance --help')" "$mkappliance" biuld
 check "unknown option" refuses 2 "*--offlin*" "$mkappliance" build --offlineX "$in"
 check "no template" refuses 2 "*" "$mkappliance" build --quiet
+# A variable of the shell that is not set: as a directory of the cache it would be /.
+check "option with an empty value" refuses 2 "option '--cache' has an empty value; leave it out to get the default" build "$in" --cache ""
+check "option with an empty value behind '='" refuses 2 "option '--output' has an empty value; *" "$mkappliance" build "$in" --output=
 standard_output_full() {
 	local status=0
 	"$@" >/dev/full 2>"$tmp/log" || status=$?

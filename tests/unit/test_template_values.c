@@ -234,7 +234,7 @@ static void test_names(void **state)
 		{name_kernel_command_line,
 		 {"", "console=ttyS0 quiet", "x=\"a  b\""},
 		 {"init=/bin/sh", "a rdinit=/x", "root=/dev/vda", "a  initrd=x", "roothash=00", "a ; b",
-		  "# x", "a\tb", "\xc3\xa4"}},
+		  "# x", "a\tb", "\xc3\xa4", "a \"init=/bin/sh\"", "\"rdinit=/x y\""}},
 		{name_image_path,
 		 {"/", "/usr/bin/x", "/a b"},
 		 {"", "a", "//", "/a/", "/a//b", "/.", "/..", "/a/../b", "/a/."}},
