@@ -52,7 +52,7 @@ static int refuse(const char *image, const struct verify_report *report, struct 
 	return cmd_steps_refuse(&report->steps, what, err);
 }
 
-/* That somebody vouches for this manifest, before anything is believed of it. */
+/* That the statement beside @image, which @key has signed (NULL: anybody, or nobody), is of this manifest. */
 static int check_provenance(const char *image, const char *manifest_path, const struct manifest *m,
 			    const char *key, struct error *err)
 {
@@ -75,6 +75,20 @@ static int check_provenance(const char *image, const char *manifest_path, const 
 	if (memcmp(&m->blocks_digest, &p.blocks_digest, sizeof(digest)) != 0)
 		return error_refuse(err, "%s: is of another image than %s", path, manifest_path);
 	return 0;
+}
+
+/*
+ * Whoever it is by, a statement beside the image that names another manifest shows that one of the two was altered, and much of a manifest
+ * (packages, PCRs, inputs) no byte of the image can tell.
+ */
+static int check_statement(const struct verify_arguments *a, const char *manifest_path,
+			   const struct manifest *m, struct error *err)
+{
+	_cleanup_free_ char *path = provenance_path_for(a->image);
+
+	if (a->manifest || access(path, F_OK) < 0)
+		return 0;
+	return check_provenance(a->image, manifest_path, m, NULL, err);
 }
 
 static int show(const struct verify_arguments *a, const struct manifest *m,
@@ -141,7 +155,10 @@ static int verify_any(struct verify_arguments *a, struct error *err)
 		return a->manifest ? r
 				   : error_prefix(err, "%s: no proof without its manifest (--manifest=FILE)",
 						  a->image);
-	r = a->key ? check_provenance(named, a->manifest ? a->manifest : beside, m, a->key, err) : 0;
+	if (a->key)
+		r = check_provenance(named, a->manifest ? a->manifest : beside, m, a->key, err);
+	else
+		r = remote ? 0 : check_statement(a, beside, m, err);
 	/* Of whatever date: what was signed while it was valid stays signed. */
 	if (r == 0 && a->certificate)
 		r = sign_read_certificate(a->certificate, SIGN_ANY_TIME, &a->der, err);

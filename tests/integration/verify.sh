@@ -143,6 +143,15 @@ longer=$(altered longer 600)
 truncate -s +1M "$longer"
 check "something appended" says 'appended' "$mkappliance" verify "$longer"
 
+damaged_manifest() {
+	mkdir "$tmp/damaged" && cp --sparse=always "$tmp"/built/* "$tmp/damaged/" &&
+		sed -i 's/"init_mode": "appliance"/"init_mode": "system"/' "$tmp"/damaged/*.manifest.json &&
+		! cmp -s "$manifest" "$tmp"/damaged/*.manifest.json &&
+		fails_with 3 'hello-1.0.0.intoto.json: is of another manifest than' "$mkappliance" verify "$tmp/damaged/$(basename "$image")" &&
+		rm "$tmp"/damaged/*.intoto.json && "$mkappliance" verify "$tmp/damaged/$(basename "$image")" --quiet
+}
+check "a manifest that was altered where no byte of the image tells" damaged_manifest
+
 mkdir "$tmp/bare"
 cp --sparse=always "$image" "$tmp/bare/"
 check "no manifest" fails_with 1 'no proof without its manifest' "$mkappliance" verify "$tmp/bare/$(basename "$image")"
