@@ -176,6 +176,7 @@ int build_commit(struct build *b, const struct image_result *paths, struct error
 				      &b->spdx_out,	&b->cyclonedx_out, &b->provenance_out,
 				      &b->manifest_out, &b->sha256_out,	   &b->image};
 	const size_t count = sizeof(all) / sizeof(all[0]);
+	_cleanup_close_ int lock = -EBADF;
 	struct progress progress;
 	int r;
 
@@ -194,6 +195,10 @@ int build_commit(struct build *b, const struct image_result *paths, struct error
 			return r;
 	}
 	progress_end(&progress, NULL);
+	/* Of two builds at the same time the files of one, not some of each. */
+	r = output_lock_directory(paths->image_path, &lock, err);
+	if (r < 0)
+		return r;
 	/* Point of no return. */
 	for (size_t i = 0; i < count; i++) {
 		if (all[i]->fd < 0)

@@ -68,6 +68,12 @@ int output_sync(struct output *out, struct error *err);
 int output_commit(struct output *out, bool sync, struct error *err);
 void output_abort(struct output *out);
 
+/*
+ * Waits until nobody else who asks this way commits to the directory of @path, and keeps them out until @ret is closed: so that of two who
+ * write files of the same names there the files of one stay together. Where the file system has no locks nobody waits. -EINTR.
+ */
+int output_lock_directory(const char *path, int *ret, struct error *err);
+
 /* Brings the names in the directory of @path to the disk: after this, what was committed there survives a
  * power cut. */
 int output_sync_directory(const char *path, struct error *err);

@@ -5,10 +5,12 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/interrupt.h"
 #include "lib/io.h"
 
 static char *directory_of(const char *path)
@@ -97,6 +99,23 @@ int output_sync(struct output *out, struct error *err)
 {
 	if (fsync(out->fd) < 0)
 		return io_write_error(out->path, -errno, err);
+	return 0;
+}
+
+int output_lock_directory(const char *path, int *ret, struct error *err)
+{
+	_cleanup_free_ char *dir = directory_of(path);
+	_cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_errno(err, -errno, "%s", dir);
+	while (flock(fd, LOCK_EX) < 0) {
+		if (errno != EINTR)
+			break;
+		if (interrupt_check(err) < 0)
+			return err->code;
+	}
+	*ret = steal_fd(&fd);
 	return 0;
 }
 

@@ -9,7 +9,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -412,6 +414,51 @@ static void test_failure_leaves_nothing(void **state)
 	teardown(&f);
 }
 
+/* Whether process @pid waits for a flock(2): proc(5), /proc/locks. */
+static bool waits_for_lock(pid_t pid)
+{
+	_cleanup_free_ char *want = xasprintf("-> FLOCK  ADVISORY  WRITE %d ", (int)pid);
+	_cleanup_buf_ struct buf b = {0};
+	struct error err = ERROR_INIT;
+
+	return io_read_file(AT_FDCWD, "/proc/locks", 1 << 24, &b, &err) == 0 && b.ptr && strstr(b.ptr, want);
+}
+
+/* Who commits to the same directory is waited for, so that no file of one build stands among those of another. */
+static void test_waits_for_another_build(void **state)
+{
+	struct fixture f;
+	struct image_options o;
+	int lock, status = -1;
+	pid_t child;
+
+	(void)state;
+	setup(&f, "");
+	o = options_for(&f);
+	assert_int_equal(mkdir(f.out, 0755), 0);
+	lock = open(f.out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(flock(lock, LOCK_EX), 0);
+	child = fork();
+	if (child == 0) {
+		_cleanup_image_ struct image_result result = {0};
+		struct error err = ERROR_INIT;
+
+		close(lock);
+		_exit(image_build(f.t, &f.c, &o, &result, &err) < 0);
+	}
+	while (!waits_for_lock(child)) {
+		if (waitpid(child, &status, WNOHANG) == child)
+			fail_msg("it did not wait, and ended with %d", status);
+		usleep(10000);
+	}
+	assert_int_equal(count_files(f.out), 0);
+	close(lock);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(count_files(f.out), 5);
+	teardown(&f);
+}
+
 /* The template's words stand between what it may override and what it may not. */
 static void test_command_line(void **state)
 {
@@ -453,9 +500,13 @@ static int remove_dir(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_command_line),  cmocka_unit_test(test_golden),
-		cmocka_unit_test(test_deterministic), cmocka_unit_test(test_consistent),
-		cmocka_unit_test(test_sha256_file),   cmocka_unit_test(test_failure_leaves_nothing),
+		cmocka_unit_test(test_command_line),
+		cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_deterministic),
+		cmocka_unit_test(test_consistent),
+		cmocka_unit_test(test_sha256_file),
+		cmocka_unit_test(test_failure_leaves_nothing),
+		cmocka_unit_test(test_waits_for_another_build),
 	};
 
 	log_setup(LOG_QUIET);
