@@ -424,7 +424,7 @@ if command -v strace >/dev/null && strace -qq -o /dev/null true 2>/dev/null; the
 	check "killed before the manifest" killed_between $((names - 1))
 	check "killed between manifest and image" killed_between "$names"
 	check "killed over an older build, at its first file" killed_over_old 1 0 .
-	check "killed over an older build, before the manifest: new .blocks, old image" killed_over_old $((names - 1)) 3 "block list"
+	check "killed over an older build, before the manifest: new statement, old image" killed_over_old $((names - 1)) 3 "is of another manifest than"
 	check "killed over an older build: new manifest, old image" killed_over_old "$names" 3 'DIFFERS'
 	check "disk full, told by an fsync" full_at fsync 7
 else
@@ -580,3 +580,20 @@ streams_closed() {
 		"$mkappliance" verify "$out/closed/synthetic-1.0.raw" --quiet
 }
 check "standard streams are closed" streams_closed
+
+# ---- make ----
+
+# make_says TEXT VARIABLE...: it ends at once, with that text.
+make_says() {
+	local output
+	if output=$(make -s "${@:2}" 2>&1); then
+		echo "it did not fail"
+		return 1
+	fi
+	grep -qF "$1" <<<"$output" && return
+	echo "expected '$1' in: $output"
+	return 1
+}
+check "make: no pkg-config" make_says "no-such is not there. Run scripts/setup, or: apt-get install pkg-config" PKG_CONFIG=no-such
+check "make: no libraries" make_says "pkg-config does not find: ext2fs com_err" PKG_CONFIG=false
+check "make: no musl-gcc" make_says "no-such is not there (the init is static). Run scripts/setup, or: apt-get install musl-tools" MUSL_CC=no-such
