@@ -37,10 +37,7 @@ start_tpm() {
 	swtpm socket --tpm2 --tpmstate dir="$tmp/$1" --server type=unixio,path="$tmp/$1/s" --ctrl type=unixio,path="$tmp/$1/s.ctrl" \
 		--flags not-need-init,startup-clear >"$tmp/$1.log" 2>&1 &
 	echo $! >"$tmp/$1/pid"
-	for ((i = 0; i < 100; i++)); do
-		[ -S "$tmp/$1/s" ] && [ -S "$tmp/$1/s.ctrl" ] && return
-		sleep 0.1
-	done
+	! comes test -S "$tmp/$1/s" -a -S "$tmp/$1/s.ctrl" || return 0
 	cat "$tmp/$1.log"
 	return 1
 }

@@ -23,8 +23,8 @@ cloud_kill() {
 }
 at_exit cloud_kill
 
+cloud_is_up_or_gone() { [ -e "$tmp/cloud.ready" ] || ! kill -0 "$cloud_pid" 2>/dev/null; }
 cloud_start() {
-	local i
 	if [ ! -e "$cloud_ca" ]; then
 		mkdir -p "$tmp/certificate"
 		python3 tests/fakecloud certificate "$tmp/certificate" || return
@@ -33,11 +33,7 @@ cloud_start() {
 	python3 tests/fakecloud serve "$cloud_state" --ready "$tmp/cloud.ready" --port "$cloud_port" --tls-port "$cloud_tls_port" \
 		--cert "$tmp/certificate/cert.pem" --key "$tmp/certificate/key.pem" --settings "${1:-{\}}" >"$tmp/cloud.log" 2>&1 &
 	cloud_pid=$!
-	for ((i = 0; i < 300; i++)); do
-		[ ! -e "$tmp/cloud.ready" ] || break
-		kill -0 "$cloud_pid" 2>/dev/null || break
-		sleep 0.1
-	done
+	comes cloud_is_up_or_gone
 	[ -e "$tmp/cloud.ready" ] || {
 		cat "$tmp/cloud.log"
 		return 1

@@ -64,10 +64,7 @@ moto_pid=$!
 stop_moto() { kill "$moto_pid" 2>/dev/null; }
 at_exit stop_moto
 export AWS_ENDPOINT_URL=http://127.0.0.1:$moto_port
-for ((i = 0; i < 300; i++)); do
-	curl -sS --noproxy '*' -o /dev/null "$AWS_ENDPOINT_URL/moto-api/" 2>/dev/null && break
-	sleep 0.2
-done
+comes curl -s --noproxy '*' -o /dev/null "$AWS_ENDPOINT_URL/moto-api/"
 moto_user() {
 	build/oracles/bin/python - "$AWS_ENDPOINT_URL" >"$tmp/moto.key" <<-'PY'
 		import json, sys

@@ -383,14 +383,16 @@ no_secret_said() {
 }
 check "not a secret in what is said, not even with --verbose" no_secret_said
 no_core() { # nobody but root may look into it, and there is no core dump
-	local pid status
-	AWS_ENDPOINT_URL=$cloud_url "$calls" --profile file identity 5 300 >/dev/null &
+	local pid status=0
+	AWS_ENDPOINT_URL=$cloud_url "$calls" --profile file identity 100 300 >/dev/null &
 	pid=$!
-	sleep 0.5
-	status=$(stat -c %U "/proc/$pid/environ")
-	[ "$(id -u)" -eq 0 ] || status=$([ -r "/proc/$pid/environ" ] && echo readable || echo root)
+	comes is_closed "$pid" || status=1
 	kill "$pid"
 	wait "$pid" 2>/dev/null
-	[ "$status" = root ]
+	return $status
+}
+is_closed() { # PID
+	[ -e "/proc/$1/environ" ] || return
+	if [ "$(id -u)" -eq 0 ]; then [ "$(stat -c %U "/proc/$1/environ")" = root ]; else [ ! -r "/proc/$1/environ" ]; fi
 }
 check "the process cannot be looked into" no_core

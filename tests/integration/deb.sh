@@ -13,17 +13,11 @@ requires gcc
 requires debugfs e2fsprogs
 [ -e /usr/include/jansson.h ] || skip "no jansson.h (apt-get install libjansson-dev)"
 
-# The base and the kernel come from the cache that all tests share; the layers of our packages go again.
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/mkappliance/layers
+. tests/integration/own_cache.sh
+own_cache "base bookworm" "kernel linux-image-cloud-amd64"
 forget() { # WHAT: removes the layers of that name
-	grep -ls "\"what\": \"$1\"" "$cache"/*.json | while read -r f; do rm -f "$f" "${f%.json}.tar"; done
+	grep -ls "\"what\": \"$1\"" "$XDG_CACHE_HOME"/mkappliance/layers/*.json | while read -r f; do rm -f "$f" "${f%.json}.tar"; done
 }
-forget_all() {
-	forget 'package mka-.*'
-	forget '[0-9]* packages'
-}
-at_exit forget_all
-forget_all
 
 # deb NAME VERSION DEPENDS: builds $tmp/NAME.deb of the tree $tmp/p/NAME.
 deb() {
@@ -159,7 +153,7 @@ take_root() {
 import json, shutil, sys
 m = json.load(open(sys.argv[1])); p = [p for p in m["disk"]["partitions"] if p["name"] == "root"][0]
 with open(sys.argv[2], "rb") as i, open(sys.argv[3], "wb") as o:
-    i.seek(p["offset"]); left = p["size"]
+    i.seek(p["offset"]); left = p["used"]
     while left: left -= o.write(i.read(min(left, 1 << 20)))' "$tmp/out/deb-1.0.manifest.json" "$tmp/out/deb-1.0.raw" "$tmp/root"
 }
 cat_root() { debugfs -R "cat $1" "$tmp/root" 2>/dev/null; }
@@ -242,27 +236,23 @@ check "package that would remove one of the base" eval 'mkdir -p "$tmp/p/mka-gon
 	refuses 1 "conflicts with what the base has" "$(one mka-gone)" "${exec[@]}"'
 check "package of another architecture" eval 'arch=arm64 deb mka-arm 1 "" && refuses 2 "is for arm64, the appliance is amd64" "$(one mka-arm)" "${exec[@]}"'
 check "package that is cut" eval 'head -c 3000 "$tmp/mka-app.deb" >"$tmp/mka-cut.deb" && refuses 1 "mka-cut.deb" "$(one mka-cut)" "${exec[@]}"'
+seconds=986.$$ # which nobody else sleeps
+sleeps() { pgrep -f "^sleep $seconds\$" >/dev/null; }
+gone() { ! sleeps; }
 killed() {
 	local pid
-	mkdir -p "$tmp/p/mka-slow/DEBIAN" && printf '#!/bin/sh\nexec sleep 986\n' >"$tmp/p/mka-slow/DEBIAN/postinst" && chmod 755 "$tmp/p/mka-slow/DEBIAN/postinst" &&
+	mkdir -p "$tmp/p/mka-slow/DEBIAN" && printf '#!/bin/sh\nexec sleep %s\n' $seconds >"$tmp/p/mka-slow/DEBIAN/postinst" && chmod 755 "$tmp/p/mka-slow/DEBIAN/postinst" &&
 		deb mka-slow 1 "" && template slow "$(one mka-slow)" "${exec[@]}" || return
 	"$mkappliance" build "$tmp/slow.conf" -o "$tmp/out" --quiet &
 	pid=$!
-	for ((i = 0; i < 600; i++)); do
-		pgrep -f '^sleep 986$' >/dev/null && break
-		sleep 0.1
-	done
+	comes sleeps
 	kill -9 $pid
 	wait $pid 2>/dev/null
-	for ((i = 0; i < 100; i++)); do
-		pgrep -f '^sleep 986$' >/dev/null || break
-		sleep 0.1
-	done
 	# What it left goes with the next build that installs something.
-	! pgrep -f '^sleep 986$' && ! grep -q mkappliance/work /proc/self/mounts && deb mka-after 1 "" && template after "$(one mka-after)" "${exec[@]}" && build after
+	comes gone && ! grep -qF "$tmp" /proc/self/mounts && deb mka-after 1 "" && template after "$(one mka-after)" "${exec[@]}" && build after
 }
 check "killed in the middle of a script: no process, no mount" killed
-check "nothing is mounted and nobody runs behind them" eval '! grep -q mkappliance/work /proc/self/mounts && [ -z "$(ls "${cache%/layers}/work" 2>/dev/null)" ]'
+check "nothing is mounted and nobody runs behind them" eval '! grep -qF "$tmp" /proc/self/mounts && [ -z "$(ls "$XDG_CACHE_HOME/mkappliance/work" 2>/dev/null)" ]'
 
 # A unit of Debian's own that the init cannot start, and what the message says to do.
 nginx() {

@@ -12,12 +12,8 @@ requires dpkg-deb dpkg
 requires debugfs e2fsprogs
 [ -x build/hello ] || skip "build/hello is not built (make)"
 
-# The base and the kernel come from the cache that all tests share; the layer of our packages goes again.
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/mkappliance/layers
-forget() {
-	grep -ls '"what": "2 packages"' "$cache"/*.json | while read -r f; do rm -f "$f" "${f%.json}.tar"; done
-}
-at_exit forget
+. tests/integration/own_cache.sh
+own_cache "base bookworm" "kernel linux-image-cloud-amd64"
 
 unit() { # NAME PORT
 	printf '[Unit]\nDescription=%s\n[Service]\nExecStart=/usr/bin/hello %s\nDynamicUser=yes\n[Install]\nWantedBy=multi-user.target\n' "$1" "$2"
@@ -71,7 +67,7 @@ links() {
 import json, sys
 m = json.load(open(sys.argv[1])); p = [p for p in m["disk"]["partitions"] if p["name"] == "root"][0]
 with open(sys.argv[2], "rb") as i, open(sys.argv[3], "wb") as o:
-    i.seek(p["offset"]); o.write(i.read(p["size"]))' "${image%.raw}.manifest.json" "$image" "$tmp/root" &&
+    i.seek(p["offset"]); o.write(i.read(p["used"]))' "${image%.raw}.manifest.json" "$image" "$tmp/root" &&
 		debugfs -R "ls -p /etc/systemd/system/multi-user.target.wants" "$tmp/root" 2>/dev/null >"$tmp/wants" && cat "$tmp/wants" &&
 		grep -q /mka-on.service/ "$tmp/wants" && grep -q /mka-preset.service/ "$tmp/wants" && ! grep -q /mka-off.service/ "$tmp/wants"
 }

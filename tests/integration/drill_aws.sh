@@ -3,6 +3,7 @@
 #
 # drill and status --watch of an Auto Scaling group, against the fake cloud: what must come of each planned failure, groups that are left
 # alone, Ctrl-C, the history in tags, a group of 500 within the quotas. Debian's aws looks at what became of it; moto is asked for a status.
+# Takes: 70 s
 . "$(dirname "$0")/functions.sh"
 requires python3
 requires curl
@@ -27,14 +28,7 @@ python3 -m http.server --bind 127.0.0.1 --directory "$tmp/certificate" 0 >"$tmp/
 http_pid=$!
 stop_http() { kill "$http_pid" 2>/dev/null; }
 at_exit stop_http
-http_url() {
-	local i
-	for ((i = 0; i < 100; i++)); do
-		sed -n 's/.*(\(http:[^)]*\)).*/\1/p' "$tmp/http.log" | grep . && return
-		sleep 0.1
-	done
-	return 1
-}
+http_url() { comes grep -q '(http:' "$tmp/http.log" && sed -n 's/.*(\(http:[^)]*\)).*/\1/p' "$tmp/http.log"; }
 
 # ---- all of them ----
 # With the rights that aws-policy says, and no more.
@@ -161,14 +155,13 @@ interrupt() {
 	cat "$tmp/err"
 	[ $status -eq 130 ]
 }
+last_refresh_is() {
+	aws_cli autoscaling describe-instance-refreshes --auto-scaling-group-name "$1" --max-records 1 >"$tmp/refreshes.json" &&
+		[ "$(json_get "$tmp/refreshes.json" InstanceRefreshes.0.Status)" = "$2" ]
+}
 # await GROUP STATUS: until its last refresh has it
 await() {
-	local i
-	for ((i = 0; i < 300; i++)); do
-		aws_cli autoscaling describe-instance-refreshes --auto-scaling-group-name "$1" --max-records 1 >"$tmp/refreshes.json" &&
-			[ "$(json_get "$tmp/refreshes.json" InstanceRefreshes.0.Status)" = "$2" ] && return
-		sleep 0.1
-	done
+	! comes last_refresh_is "$@" || return 0
 	cat "$tmp/refreshes.json"
 	return 1
 }
@@ -209,14 +202,11 @@ crowded() {
 check "  what does not fit is counted" crowded
 # watching WORDS COMMAND...: status --watch into $tmp/watch.log; the command; SIGINT once the words are there; must end with 0
 watching() {
-	local words=$1 pid i status=0
+	local words=$1 pid status=0
 	shift
 	"$mkappliance" status --group three "${aws[@]}" --watch=1 "${more[@]}" >"$tmp/watch.log" 2>&1 &
 	pid=$!
-	for ((i = 0; i < 300; i++)); do
-		[ ! -s "$tmp/watch.log" ] || break
-		sleep 0.1
-	done
+	comes test -s "$tmp/watch.log"
 	"$@" || status=1
 	says "$words" "$tmp/watch.log"
 	kill -INT $pid
@@ -314,10 +304,7 @@ moto_port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1",
 moto_pid=$!
 stop_moto() { kill "$moto_pid" 2>/dev/null; }
 at_exit stop_moto
-for ((i = 0; i < 300; i++)); do
-	curl -sS --noproxy '*' -o /dev/null "http://127.0.0.1:$moto_port/moto-api/" 2>/dev/null && break
-	sleep 0.2
-done
+comes curl -s --noproxy '*' -o /dev/null "http://127.0.0.1:$moto_port/moto-api/"
 # Moto has no instance refreshes: that is said, and the rest is there.
 moto_status() {
 	build/oracles/bin/python tests/integration/moto_group.py "http://127.0.0.1:$moto_port" >"$tmp/moto.json" &&

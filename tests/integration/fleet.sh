@@ -12,11 +12,5 @@ image() {
 	post new-image "{\"name\": \"$1\", \"tags\": ${2:-{\"mkappliance:state\": \"ready\"\}}${3:+, $3}}" >"$tmp/image.json" && json_get "$tmp/image.json" image
 }
 status() { "$mkappliance" status --group "$1" "${aws[@]}" --json >"$tmp/status.json"; }
-# says TEXT FILE: waits until it stands there, 30 s at most
-says() {
-	local i
-	for ((i = 0; i < 600; i++)); do
-		! grep -q "$1" "$2" || break
-		sleep 0.05
-	done
-}
+# says TEXT FILE: waits until it stands there
+says() { comes grep -q "$1" "$2"; }

@@ -124,6 +124,15 @@ within() {
 	wait $pid
 }
 
+# comes COMMAND...: waits until it succeeds, two minutes at most; what runs beside this makes everything late.
+comes() {
+	local end=$((SECONDS + 120))
+	until "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.05
+	done
+}
+
 # fails_with CODE TEXT COMMAND...: the command must end with that exit code and say TEXT on a line that begins with "mkappliance: ".
 fails_with() {
 	local code=$1 text=$2 output status=0
@@ -136,6 +145,28 @@ fails_with() {
 	grep -F "mkappliance: " <<<"$output" | grep -qF -- "$text" && return
 	echo "expected '$text' in: $output"
 	return 1
+}
+
+# same_bytes FILE FILE: as cmp does, but what is a hole in both, and so zero, is not read: most of an image is.
+same_bytes() {
+	python3 - "$1" "$2" <<-'PY'
+		import os, sys
+		files = [os.open(path, os.O_RDONLY) for path in sys.argv[1:]]
+		size, other = (os.fstat(f).st_size for f in files)
+		if size != other:
+		    sys.exit("%s has %d bytes, %s %d" % (sys.argv[1], size, sys.argv[2], other))
+		def data(f, at):
+		    try:
+		        return os.lseek(f, at, os.SEEK_DATA)
+		    except OSError: # nothing but a hole behind it
+		        return size
+		at = min(data(f, 0) for f in files)
+		while at < size:
+		    one, two = (os.pread(f, 1 << 20, at) for f in files)
+		    if one != two or not one:
+		        sys.exit("they differ: the first byte in the MiB behind byte %d" % at)
+		    at = min(data(f, at + len(one)) for f in files)
+	PY
 }
 
 # The value of a member of a JSON file, by a path like verity.root_hash or disk.partitions.1.offset.

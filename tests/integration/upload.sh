@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # upload: what is registered is byte for byte what was built; only what changed is sent; killed at any moment it goes on.
+# Takes: 150 s
 . "$(dirname "$0")/functions.sh"
 . "$(dirname "$0")/cloud.sh"
 requires python3
@@ -41,7 +42,7 @@ ami_of() { json_get "$1" images.0.image; }
 
 # identical AMI VERSION: the volume that an instance would get
 identical() {
-	python3 tests/fakecloud materialize "$cloud_state" "$1" "$tmp/back.raw" >/dev/null && cmp "$tmp/back.raw" "$(image "$2")" &&
+	python3 tests/fakecloud materialize "$cloud_state" "$1" "$tmp/back.raw" >/dev/null && same_bytes "$tmp/back.raw" "$(image "$2")" &&
 		rm "$tmp/back.raw"
 }
 
@@ -129,7 +130,7 @@ check "  (some were)" zeros_sent
 encrypted() {
 	cloud '{"encryption_by_default": {"us-east-1": true}}' && upload "$(image 1)" --name encrypted --json >"$tmp/e.json" 2>"$tmp/log" &&
 		[ "$(field "$tmp/e.json" parent)" = None ] && grep -q 'not encrypted' "$tmp/log" &&
-		matters_identical "$(ami_of "$tmp/e.json")" 1 && ! cmp -s "$tmp/back.raw" "$(image 1)"
+		matters_identical "$(ami_of "$tmp/e.json")" 1 && ! same_bytes "$tmp/back.raw" "$(image 1)"
 	local status=$?
 	cloud '{"encryption_by_default": null}'
 	rm -f "$tmp/back.raw"
@@ -276,11 +277,13 @@ not_again() {
 check "what had been sent is not sent again" not_again
 [ "$kills" = 12 ] || not_again
 
+some_are_noted() { grep -q '^{"done"' "$tmp/out/hello-1.upload.jsonl" 2>/dev/null; }
 interrupted() {
 	local status=0
-	cloud '{"throttle": {"PutSnapshotBlock": 20}, "throttle_burst": 0.05}'
+	rm -f "$tmp/out/hello-1.upload.jsonl"
+	cloud '{"throttle": {"PutSnapshotBlock": 5}, "throttle_burst": 0.05}'
 	"$mkappliance" upload "$(image 1)" --region us-east-1 --name "Ctrl-C it" --parent none 2>"$tmp/log" &
-	sleep 1
+	comes some_are_noted
 	kill -INT $!
 	wait $! || status=$?
 	cloud '{"throttle": {}}'
@@ -304,7 +307,7 @@ check "a signed image with four partitions comes back as it was built" signed
 # ---- and it boots ----
 boots() {
 	verify "$(ami_of "$tmp/2.json")" 2 -o "$tmp/down-2.raw" --quiet && cp "$tmp/out/hello-2.manifest.json" "$tmp/down-2.manifest.json" &&
-		cmp "$tmp/down-2.raw" "$(image 2)" && "$mkappliance" test "$tmp/down-2.raw"
+		same_bytes "$tmp/down-2.raw" "$(image 2)" && "$mkappliance" test "$tmp/down-2.raw"
 }
 if "$mkappliance" --help | grep -q '^  test '; then
 	check "the image that was read back boots and passes its test" boots
