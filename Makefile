@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 #   make                      the tool and the init, in build/
-#   make tests                what the tests run, too
 #   make check                unit tests and fuzz corpora
 #   make install              DESTDIR= PREFIX=/usr/local
-#   make uninstall            with the same DESTDIR= and PREFIX=
-#   make clean                removes build/
-#   make help                 this
+#   make help                 all targets
 #
 # Options:
 #   V=1                show the commands
@@ -53,9 +50,6 @@ endif
 
 # Not needed to clean up or to ask for help.
 ifneq ($(filter-out clean help uninstall,$(or $(MAKECMDGOALS),all)),)
-ifeq ($(shell command -v $(PKG_CONFIG)),)
-$(error $(PKG_CONFIG) is not there. Run scripts/setup, or: apt-get install pkg-config)
-endif
 missing := $(foreach p,$(PKGS),$(if $(shell $(PKG_CONFIG) --exists $(p) && echo y),,$(p)))
 ifneq ($(strip $(missing)),)
 $(error pkg-config does not find: $(missing). Run scripts/setup, or: apt-get install $(DEBS))
@@ -91,8 +85,8 @@ INIT_LDFLAGS = -static -s -Wl,--gc-sections -Wl,--build-id=none
 # ---- sources ----
 SRC := $(wildcard mkappliance/*.c mkappliance/*/*.c)
 ifeq ($(WITH_LIBVIRT),0)
-SRC := $(filter-out mkappliance/vm/%.c mkappliance/cmd_boot.c mkappliance/cmd_test.c mkappliance/cmd_upload_libvirt%.c mkappliance/cmd_verify_libvirt.c mkappliance/cmd_group%.c \
-	mkappliance/cmd_keeper%.c $(patsubst %,mkappliance/cmd_aws_%.c,check create fleet follow group image set status swap swap_end) mkappliance/cmd_look.c mkappliance/cmd_deploy%.c mkappliance/cmd_status.c mkappliance/cmd_rollback.c mkappliance/cmd_drill%.c,$(SRC))
+SRC := $(filter-out mkappliance/vm/%.c mkappliance/cmd_boot.c mkappliance/cmd_test.c mkappliance/cmd_upload_libvirt.c mkappliance/cmd_verify_libvirt.c mkappliance/cmd_group%.c \
+	mkappliance/cmd_keeper%.c $(patsubst %,mkappliance/cmd_aws_%.c,check create fleet follow group image set status swap swap_end) mkappliance/cmd_look.c mkappliance/cmd_deploy.c mkappliance/cmd_status.c mkappliance/cmd_rollback.c mkappliance/cmd_drill%.c,$(SRC))
 endif
 ifeq ($(WITH_GUESTFS),0)
 SRC := $(filter-out mkappliance/check/inspect.c mkappliance/cmd_inspect.c mkappliance/compose/disk_guest%.c \
@@ -140,10 +134,17 @@ $(B)/hello: templates/hello/hello.c $(B)/flags
 	$(Q)$(MUSL_CC) $(INIT_CFLAGS) $(INIT_LDFLAGS) -o $@ $<
 
 # ---- tests ----
-$(B)/tests/%: $(B)/obj/tests/unit/%.o $(LIB)
+# Each program is linked with what it uses: with all of it the links would take longer than the compiler.
+ARCHIVE := $(B)/obj/mkappliance.a
+$(ARCHIVE): $(LIB)
+	$(call say,AR,$@)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs --thin $@ $^
+
+$(B)/tests/%: $(B)/obj/tests/unit/%.o $(ARCHIVE)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(LIB) $(ALL_LIBS) -lcmocka
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVE) $(ALL_LIBS) -lcmocka
 
 # The init's parts, compiled for the host and tested without the tool's rooms: both sides have names such as console_open().
 INIT_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(filter-out firstboot/init.c,$(INIT_SRC)))
@@ -155,13 +156,10 @@ $(filter $(B)/tests/test_firstboot_%,$(TESTS)): $(B)/tests/%: $(B)/obj/tests/uni
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(INIT_LIB) $(ALL_LIBS) -lcmocka
 
-# A fuzz target has LLVMFuzzerTestOneInput; here it is linked with a main that replays files. scripts/fuzz links libFuzzer's instead.
-FUZZ_MAIN := $(B)/obj/tests/fuzz/replay.o
-
-$(filter $(B)/fuzz/fuzz_firstboot_%,$(FUZZ)): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(FUZZ_MAIN) $(INIT_LIB)
+$(filter $(B)/fuzz/fuzz_firstboot_%,$(FUZZ)): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(INIT_LIB)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(INIT_LIB) $(ALL_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(B)/obj/tests/fuzz/replay.o $(INIT_LIB) $(ALL_LIBS)
 
 # Parts of the init as programs that run on the host, in namespaces: what they say goes to standard output, and what would
 # end the machine ends them.
@@ -177,17 +175,16 @@ $(HOST): $(B)/host/%: $(B)/obj/tests/host/%.o $(HOST_LIB)
 # Programs of the integration tests that call the tool's own functions.
 CALLS := $(patsubst tests/calls/%.c,$(B)/calls/%,$(wildcard tests/calls/*.c))
 
-$(B)/calls/%: $(B)/obj/tests/calls/%.o $(LIB)
+$(B)/calls/%: $(B)/obj/tests/calls/%.o $(ARCHIVE)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(LIB) $(ALL_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVE) $(ALL_LIBS)
 
-$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(FUZZ_MAIN) $(LIB)
+# A fuzz target has LLVMFuzzerTestOneInput; here it is linked with a main that replays files.
+$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(ARCHIVE)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(LIB) $(ALL_LIBS)
-
-fuzz: $(FUZZ)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(B)/obj/tests/fuzz/replay.o $(ARCHIVE) $(ALL_LIBS)
 
 tests: all $(TESTS) $(FUZZ) $(HOST) $(CALLS)
 
@@ -217,6 +214,6 @@ force:
 
 -include $(OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(patsubst tests/%.c,$(B)/obj/tests/%.d,$(wildcard tests/unit/*.c tests/fuzz/*.c tests/host/*.c tests/calls/*.c))
 
-.PHONY: all tests fuzz check install uninstall clean help force
+.PHONY: all tests check install uninstall clean help force
 .DELETE_ON_ERROR:
 .SECONDARY:
