@@ -52,7 +52,7 @@ static int run_new(const struct command *self, int argc, char **argv, struct err
 		{"image", 0, OPTION_STRING, "IMAGE", "oci, disk, tar, directory: the base", &s.image},
 		{"repository", 0, OPTION_STRING, "URL", "rpm: where the packages are", &s.repository},
 		{"gpgkey", 0, OPTION_STRING, "FILE", "rpm: the key of its signatures, or none", &s.gpgkey},
-		{"package", 0, OPTION_STRING, "FILE", "the application: .deb, .rpm, tar or directory",
+		{"package", 0, OPTION_STRING, "FILE", "the application: .deb, .rpm, .apk, tar or directory",
 		 &s.package},
 		{"exec", 0, OPTION_STRING, "COMMAND", "the command line that starts it", &s.exec},
 		{"unit", 0, OPTION_STRING, "UNIT", "or the unit of its package that does", &s.unit},

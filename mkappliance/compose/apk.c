@@ -4,9 +4,60 @@
 #include <errno.h>
 #include <string.h>
 
+#include "compose/gunzip.h"
 #include "lib/cleanup.h"
 
 #define PACKAGES_MAX 200000u
+
+#define TAR_NAME 100u /* the name in a tar's header, which begins with it */
+
+/* ---- a package ---- */
+
+struct memory {
+	const void *data;
+	size_t len;
+};
+
+/* All of it at once. */
+static ssize_t read_memory(void *user, const void **ret)
+{
+	struct memory *m = user;
+	size_t len = m->len;
+
+	*ret = m->data;
+	m->len = 0;
+	return (ssize_t)len;
+}
+
+/* abuild writes a header of its own for the times before that of the file: "./PaxHeaders/.SIGN.RSA.key". */
+static bool is_first_name(const char *header)
+{
+	_cleanup_free_ char *name = xstrndup(header, TAR_NAME);
+	const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
+
+	return strncmp(base, ".SIGN.", 6) == 0 || strcmp(base, ".PKGINFO") == 0;
+}
+
+bool apk_begins(const void *head, size_t len)
+{
+	struct memory m = {head, len};
+	struct gunzip *g;
+	const char *wrong;
+	const void *part;
+	bool is;
+
+	/* not compressed, by deflate, or as the fifth byte says: apk-v3(5), FILE COMPRESSION */
+	if (len >= 4 && memcmp(head, "ADB", 3) == 0)
+		return strchr(".dc", ((const char *)head)[3]) && ((const char *)head)[3];
+	if (len < 2 || memcmp(head, "\x1f\x8b", 2) != 0)
+		return false;
+	g = gunzip_new(read_memory, &m);
+	is = gunzip_next(g, &part, &wrong) >= (ssize_t)TAR_NAME && is_first_name(part);
+	gunzip_free(g);
+	return is;
+}
+
+/* ---- the database ---- */
 
 /* One paragraph; borrowed from the text, lengths beside. */
 struct paragraph {

@@ -65,13 +65,19 @@ static int add_package(struct compose *c, const char *path, struct error *err)
 	_cleanup_package_ struct package p = PACKAGE_INIT;
 	unsigned flags = MERGE_KEEP_LINKS;
 	struct compose_input *in;
+	enum package_kind kind;
 	bool done = false;
-	int r = 0;
+	int r;
 
-	if (c->t->base.source == BASE_DISK)
-		r = disk_installs(path, &done, err);
-	if (r < 0 || done)
+	r = disk_package_kind_of(path, &kind, err);
+	if (r < 0 || (c->t->base.source == BASE_DISK && kind != PACKAGE_OTHER))
 		return r;
+	if (kind == PACKAGE_APK)
+		return error_usage(
+			err,
+			"%s: an .apk is installed by a base's own apk: it needs [Base] Source=disk "
+			"with the image of an Alpine",
+			path);
 	r = package_open(path, &c->cache, &p, err);
 	if (r == 0 && p.kind == ARCHIVE_DEB) {
 		flags |= MERGE_KEEP_DIRECTORIES | MERGE_NO_WHITEOUTS;

@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "compose/apk.h"
 #include "compose/compose_internal.h"
 #include "compose/disk_clean.h"
 #include "compose/disk_format.h"
@@ -27,7 +28,8 @@ struct disk {
 	char *what;		 /* "base debian-12.qcow2", for messages */
 	struct scratch work;
 	struct guest *guest;
-	char *dir; /* in the guest */
+	char *dir;	     /* in the guest */
+	const char *manager; /* of its packages */
 };
 
 static void disk_free(struct disk *d)
@@ -49,10 +51,10 @@ static const char *name_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static int package_kind(const char *path, enum package_kind *ret, struct error *err)
+int disk_package_kind_of(const char *path, enum package_kind *ret, struct error *err)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	char head[32];
+	char head[APK_HEAD];
 	struct stat st;
 	ssize_t n = 0;
 
@@ -66,29 +68,20 @@ static int package_kind(const char *path, enum package_kind *ret, struct error *
 	return 0;
 }
 
-int disk_installs(const char *path, bool *ret, struct error *err)
-{
-	enum package_kind kind = PACKAGE_OTHER;
-	int r = package_kind(path, &kind, err);
-
-	*ret = kind != PACKAGE_OTHER;
-	return r;
-}
-
 static int take_packages(struct disk *d, struct error *err)
 {
 	for (size_t i = 0; i < d->t->package_paths.len; i++) {
 		const char *path = d->t->package_paths.ptr[i];
 		enum package_kind kind;
-		int r = package_kind(path, &kind, err);
+		int r = disk_package_kind_of(path, &kind, err);
 
 		if (r < 0)
 			return r;
 		if (kind == PACKAGE_OTHER)
 			continue;
 		if (d->packages.len && kind != d->kind)
-			return error_usage(err, "%s: a .deb and a .rpm cannot both be installed on one base",
-					   path);
+			return error_usage(err, "%s: a .%s and a .%s cannot both be installed on one base",
+					   path, disk_package_suffix(d->kind), disk_package_suffix(kind));
 		d->kind = kind;
 		strlist_add(&d->packages, path);
 	}
@@ -154,8 +147,7 @@ static int open_system(struct disk *d, struct guest_system *s, struct error *err
 static int upload_packages(struct disk *d, struct strlist *ret, struct error *err)
 {
 	for (size_t i = 0; i < d->packages.len; i++) {
-		_cleanup_free_ char *path =
-			xasprintf("%s/%zu.%s", d->dir, i, d->kind == PACKAGE_DEB ? "deb" : "rpm");
+		_cleanup_free_ char *path = xasprintf("%s/%zu.%s", d->dir, i, disk_package_suffix(d->kind));
 		int r = guest_upload(d->guest, d->packages.ptr[i], path, 0644, err);
 
 		if (r < 0)
@@ -167,31 +159,28 @@ static int upload_packages(struct disk *d, struct strlist *ret, struct error *er
 
 #define POLICY "/usr/sbin/policy-rc.d" /* invoke-rc.d(8): 101 forbids to start services */
 
-/* libguestfs knows it by the distribution, which may have come to use another program. */
-static const char *manager_of(const struct disk *d, const struct guest_system *s)
+/* For disk_manager(). */
+static bool exists(void *data, const char *path)
 {
-	bool is_5 = strcmp(s->manager, "dnf") == 0 && !guest_exists(d->guest, "/usr/bin/dnf") &&
-		    guest_exists(d->guest, "/usr/bin/dnf5");
-
-	return is_5 ? "dnf5" : s->manager;
+	return guest_exists(data, path);
 }
 
-static int install_all(struct disk *d, const struct guest_system *s, struct error *err)
+static int install_all(struct disk *d, struct error *err)
 {
 	const struct template *t = d->t;
 	_cleanup_strlist_ struct strlist files = {0}, lines = {0};
-	bool policy = strcmp(s->manager, "apt") == 0 && !guest_exists(d->guest, POLICY);
+	bool policy = strcmp(d->manager, "apt") == 0 && !guest_exists(d->guest, POLICY);
 	int r;
 
 	r = upload_packages(d, &files, err);
 	if (r == 0)
-		r = disk_install_commands(manager_of(d, s), &t->base.packages, &files, d->kind,
-					  t->base.network, d->cache->locked, &lines, err);
+		r = disk_install_commands(d->manager, &t->base.packages, &files, d->kind, t->base.network,
+					  d->cache->locked, &lines, err);
 	if (r == 0 && policy)
 		r = guest_write(d->guest, POLICY, 0755, "#!/bin/sh\nexit 101\n", err);
 	for (size_t i = 0; r == 0 && i < lines.len; i++)
 		r = guest_run(d->guest, "installing the packages", lines.ptr[i], t->base.network,
-			      disk_install_error, err);
+			      strcmp(d->manager, "apk") == 0 ? disk_reason_apk : disk_reason_any, err);
 	if (r == -EPIPE && !t->base.network)
 		return error_prefix(err, "without network ([Base] Network=no)");
 	if (r == 0 && policy)
@@ -209,10 +198,11 @@ static int install(struct disk *d, const struct guest_system *s, struct error *e
 	if (count == 0)
 		return 0;
 	progress_start(&p, "installing packages", NULL, 0);
-	r = install_all(d, s, err);
+	d->manager = disk_manager(s->manager, exists, d->guest);
+	r = install_all(d, err);
 	if (r < 0)
 		return error_prefix(err, "%s", d->what);
-	detail = xasprintf("%zu by %s", count, s->manager);
+	detail = xasprintf("%zu by %s", count, d->manager);
 	progress_end(&p, detail);
 	return 0;
 }

@@ -3,9 +3,8 @@
 #ifndef MKAPPLIANCE_COMPOSE_DISK_H
 #define MKAPPLIANCE_COMPOSE_DISK_H
 
-#include <stdbool.h>
-
 #include "compose/cache.h"
+#include "compose/disk_install.h"
 
 /*
  * The tree from the cache, or made: the image is opened read only, [Base] Packages= and the package files of [Package] Path=
@@ -14,7 +13,7 @@
 int disk_base(const struct template *t, const struct cache *cache, struct compose_result *result,
 	      struct cached *ret, struct error *err);
 
-/* Whether disk_base() installs the file @path of [Package] (.deb and .rpm), so that nobody else lays it over the tree. */
-int disk_installs(const char *path, bool *ret, struct error *err);
+/* What the file @path of [Package] is. disk_base() installs it unless it is PACKAGE_OTHER, so that nobody else lays it over the tree. */
+int disk_package_kind_of(const char *path, enum package_kind *ret, struct error *err);
 
 #endif

@@ -14,6 +14,7 @@ static const char *const removed[] = {
 	"/etc/hostname",
 	"/etc/machine-info",
 	"/etc/ssh/ssh_host_*",
+	"/etc/dropbear/dropbear_*_host_key",
 	"/etc/hostid",
 	"/etc/nvme/hostid",
 	"/etc/nvme/hostnqn",
@@ -30,6 +31,7 @@ static const char *const removed[] = {
 	"/var/lib/systemd/random-seed",
 	"/var/lib/systemd/credential.secret",
 	"/var/lib/random-seed",
+	"/var/lib/seedrng/*",
 	"/var/lib/urandom/random-seed",
 	"/var/lib/misc/random-seed",
 	/* what cloud-init has done for another machine */

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "compose/disk_reason.h"
 #include "lib/error.h"
 #include "lib/mem.h"
 
@@ -61,10 +62,11 @@ bool guest_is_file(struct guest *g, const char *path); /* a regular one, not a l
 /*
  * Runs @command, a line for the guest's /bin/sh, as root in /, with no input. Its output goes to the debug log; when it
  * fails, the last lines of it are shown and @what is named in the error. Without @network it has none, even where the
- * appliance has it. @failure (may be NULL) looks for a line that means failure whatever the exit status is; borrowed, NULL: there is none.
+ * appliance has it. @reason (may be NULL) looks for what the error is to say instead of the last line; anything means failure whatever the
+ * exit status is.
  */
-int guest_run(struct guest *g, const char *what, const char *command, bool network,
-	      const char *(*failure)(const struct strlist *output), struct error *err);
+int guest_run(struct guest *g, const char *what, const char *command, bool network, disk_reason *reason,
+	      struct error *err);
 
 /* The paths that match a pattern of the shell. */
 int guest_glob(struct guest *g, const char *pattern, struct strlist *ret, struct error *err);

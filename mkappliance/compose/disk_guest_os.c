@@ -235,10 +235,9 @@ uint64_t guest_space(struct guest *g)
 /* ---- programs ---- */
 
 /* Its output, line by line: the last ones to the person when it *@failed; *@ret_why is the last one or the one that says why, to be freed. */
-static void show_output(struct guest *g, const char *log,
-			const char *(*failure)(const struct strlist *output), bool *failed, char **ret_why)
+static void show_output(struct guest *g, const char *log, disk_reason *reason, bool *failed, char **ret_why)
 {
-	const char *why;
+	_cleanup_free_ char *why = NULL;
 	_cleanup_free_ char *host = xasprintf("%s/log", g->dir);
 	_cleanup_strlist_ struct strlist lines = {0};
 	_cleanup_buf_ struct buf b = {0};
@@ -254,21 +253,20 @@ static void show_output(struct guest *g, const char *log,
 			strlist_addf(&lines, "%.*s", (int)len, p);
 		p += len + (p[len] == '\n');
 	}
-	why = failure ? failure(&lines) : NULL;
+	why = reason ? reason(&lines, *failed) : NULL;
 	*failed |= why != NULL;
 	if (!why && lines.len)
-		why = lines.ptr[lines.len - 1];
+		why = xstrdup(lines.ptr[lines.len - 1]);
 	for (size_t i = 0; i < lines.len; i++)
 		if (*failed && i + LOG_TAIL >= lines.len)
 			log_note("    %s", lines.ptr[i]);
 		else
 			log_debug("    %s", lines.ptr[i]);
-	if (why)
-		*ret_why = xstrdup(why);
+	*ret_why = steal_pointer(&why);
 }
 
-int guest_run(struct guest *g, const char *what, const char *command, bool network,
-	      const char *(*failure)(const struct strlist *output), struct error *err)
+int guest_run(struct guest *g, const char *what, const char *command, bool network, disk_reason *reason,
+	      struct error *err)
 {
 	static const char environment[] =
 		"export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
@@ -301,7 +299,7 @@ int guest_run(struct guest *g, const char *what, const char *command, bool netwo
 			return r;
 	}
 	failed = !output;
-	show_output(g, log, failure, &failed, &why);
+	show_output(g, log, reason, &failed, &why);
 	if (!failed)
 		return 0;
 	if (guest_space(g) < (uint64_t)1 << 20)

@@ -3,11 +3,13 @@
 
 #include <string.h>
 
+#include "compose/apk.h"
 #include "lib/cleanup.h"
 
 /* One package manager, in its own words. Each command ends where the names are put. */
 static const struct manager {
 	const char *name;
+	const char *program;
 	enum package_kind files;
 	const char *type;    /* of its packages in a manifest */
 	const char *version; /* what stands between a name and the version that is asked for */
@@ -15,27 +17,54 @@ static const struct manager {
 	const char *online;
 	const char *offline;	   /* names: from what is there already */
 	const char *offline_files; /* files only */
+	const char *online_files;  /* not NULL: files are not installed by the same command as names */
 } managers[] = {
 /* dpkg would sync every file of a disk that is thrown away. What is configured already stays as it is. */
 #define APT                                                                         \
 	"apt-get -y -q -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-unsafe-io -o " \
 	"Dpkg::Options::=--force-confold -o Acquire::Retries=3 --no-install-recommends "
-	{"apt", PACKAGE_DEB, "deb", "=", APT "update", APT "install --", APT "install --", APT "install --"},
+	{"apt", "/usr/bin/apt-get", PACKAGE_DEB, "deb", "=", APT "update", APT "install --", APT "install --",
+	 APT "install --", NULL},
 #define DNF " -y --setopt=install_weak_deps=False --setopt=keepcache=0 "
-	{"dnf", PACKAGE_RPM, "rpm", "-", NULL, "dnf" DNF "install --", "dnf" DNF "--cacheonly install --",
-	 "dnf" DNF "--disablerepo='*' install --"},
-	{"dnf5", PACKAGE_RPM, "rpm", "-", NULL, "dnf5" DNF "install --", "dnf5" DNF "--cacheonly install --",
-	 "dnf5" DNF "--disablerepo='*' install --"},
-	{"yum", PACKAGE_RPM, "rpm", "-", NULL, "yum -y install --", "yum -y -C install --",
-	 "yum -y --disablerepo='*' install --"},
+	{"dnf", "/usr/bin/dnf", PACKAGE_RPM, "rpm", "-", NULL, "dnf" DNF "install --",
+	 "dnf" DNF "--cacheonly install --", "dnf" DNF "--disablerepo='*' install --", NULL},
+	{"dnf5", "/usr/bin/dnf5", PACKAGE_RPM, "rpm", "-", NULL, "dnf5" DNF "install --",
+	 "dnf5" DNF "--cacheonly install --", "dnf5" DNF "--disablerepo='*' install --", NULL},
+/* dnf by another name, or yum 3, which knows no weak dependencies and warns of the option. */
+#define YUM "yum -y --setopt=install_weak_deps=False "
+	{"yum", "/usr/bin/yum", PACKAGE_RPM, "rpm", "-", NULL, YUM "install --", YUM "-C install --",
+	 YUM "--disablerepo='*' install --", NULL},
 #define ZYPPER "zypper --non-interactive "
-	{"zypper", PACKAGE_RPM, "rpm", "=", ZYPPER "refresh",
+	{"zypper", "/usr/bin/zypper", PACKAGE_RPM, "rpm", "=", ZYPPER "refresh",
 	 ZYPPER "install --no-recommends --allow-unsigned-rpm --",
 	 ZYPPER "--no-refresh install --no-recommends --allow-unsigned-rpm --",
-	 ZYPPER "--no-refresh install --no-recommends --allow-unsigned-rpm --"},
-	{"apk", PACKAGE_OTHER, "apk", "=", "apk update", "apk add --", "apk add --no-network --", NULL},
+	 ZYPPER "--no-refresh install --no-recommends --allow-unsigned-rpm --", NULL},
+	/* What lets a file be unsigned would let a repository be, too. */
+	{"apk", "/sbin/apk", PACKAGE_APK, "apk", "=", "apk update", "apk add --", "apk add --no-network --",
+	 "apk add --allow-untrusted --no-network --", "apk add --allow-untrusted --"},
 	{0},
 };
+
+static const struct manager *find_manager(const char *name)
+{
+	const struct manager *m = managers;
+
+	while (m->name && strcmp(m->name, name) != 0)
+		m++;
+	return m->name ? m : NULL;
+}
+
+const char *disk_manager(const char *named, bool (*exists)(void *data, const char *path), void *data)
+{
+	const struct manager *m = find_manager(named);
+
+	if (m && exists(data, m->program))
+		return m->name;
+	for (m = managers; m->name; m++)
+		if (exists(data, m->program))
+			return m->name;
+	return named;
+}
 
 enum package_kind disk_package_kind(const void *head, size_t len)
 {
@@ -44,7 +73,12 @@ enum package_kind disk_package_kind(const void *head, size_t len)
 	/* the lead: https://rpm-software-management.github.io/rpm/manual/format_lead.html */
 	if (len >= 4 && memcmp(head, "\xed\xab\xee\xdb", 4) == 0)
 		return PACKAGE_RPM;
-	return PACKAGE_OTHER;
+	return apk_begins(head, len) ? PACKAGE_APK : PACKAGE_OTHER;
+}
+
+const char *disk_package_suffix(enum package_kind kind)
+{
+	return kind == PACKAGE_DEB ? "deb" : kind == PACKAGE_RPM ? "rpm" : "apk";
 }
 
 /* What may stand between quotes of a shell; a manifest may come from anywhere. */
@@ -73,15 +107,43 @@ static void add_all(struct buf *line, const struct strlist *l)
 		buf_printf(line, " '%s'", l->ptr[i]);
 }
 
-static void add_names(struct buf *line, const struct manager *m, const struct strlist *names,
+/* Whether one of them got a version of @locked. */
+static bool add_names(struct buf *line, const struct manager *m, const struct strlist *names,
 		      const struct installed *locked)
 {
+	bool any = false;
+
 	for (size_t i = 0; i < names->len; i++) {
 		const char *version = locked_version(m, names->ptr[i], locked);
 
 		buf_printf(line, " '%s%s%s'", names->ptr[i], version ? m->version : "",
 			   version ? version : "");
+		any |= version != NULL;
 	}
+	return any;
+}
+
+/*
+ * Names first, then files. apk writes down what it was asked for (/etc/apk/world): a version that only a manifest asked for is not to stay
+ * there.
+ */
+static void add_apart(const struct manager *m, const struct strlist *names, const struct strlist *files,
+		      bool network, const struct installed *locked, struct strlist *ret)
+{
+	_cleanup_buf_ struct buf line = {0};
+
+	buf_printf(&line, "%s", network ? m->online : m->offline);
+	if (add_names(&line, m, names, locked)) {
+		buf_printf(&line, " && %s", m->offline);
+		(void)add_names(&line, m, names, NULL);
+	}
+	if (names->len)
+		strlist_add(ret, line.ptr);
+	line.len = 0;
+	buf_printf(&line, "%s", network ? m->online_files : m->offline_files);
+	add_all(&line, files);
+	if (files->len)
+		strlist_add(ret, line.ptr);
 }
 
 int disk_install_commands(const char *manager, const struct strlist *names, const struct strlist *files,
@@ -89,37 +151,25 @@ int disk_install_commands(const char *manager, const struct strlist *names, cons
 			  struct strlist *ret, struct error *err)
 {
 	_cleanup_buf_ struct buf line = {0};
-	const struct manager *m = managers;
+	const struct manager *m = find_manager(manager);
 
-	while (m->name && strcmp(m->name, manager) != 0)
-		m++;
-	if (!m->name)
+	if (!m)
 		return error_usage(
 			err,
 			"its package manager (%s) is none that can be used here (apt, dnf, dnf5, yum, zypper, apk); "
 			"install with [Scripts] Run= instead",
 			manager);
 	if (files->len && m->files != kind)
-		return error_usage(err, "%s cannot install a .%s file", manager,
-				   kind == PACKAGE_DEB ? "deb" : "rpm");
+		return error_usage(err, "%s cannot install a .%s file", manager, disk_package_suffix(kind));
 	if (network && m->refresh)
 		strlist_add(ret, m->refresh);
+	if (m->online_files) {
+		add_apart(m, names, files, network, locked, ret);
+		return 0;
+	}
 	buf_printf(&line, "%s", network ? m->online : names->len ? m->offline : m->offline_files);
-	add_names(&line, m, names, locked);
+	(void)add_names(&line, m, names, locked);
 	add_all(&line, files);
 	strlist_add(ret, line.ptr);
 	return 0;
-}
-
-/* rpm's own words, which dnf and yum pass on: "warning: %post(app-1-1.x86_64) scriptlet failed, exit status 1". */
-const char *disk_install_error(const struct strlist *output)
-{
-	for (size_t i = 0; i < output->len; i++) {
-		const char *failed = strstr(output->ptr[i], ") scriptlet failed, ");
-		const char *start = failed ? strchr(output->ptr[i], '%') : NULL;
-
-		if (start && start < failed)
-			return start;
-	}
-	return NULL;
 }

@@ -54,6 +54,61 @@ static void list_releases(const struct merge *m, struct strlist *ret)
 	}
 }
 
+/*
+ * The text in which a kernel image says what it is (Documentation/arch/x86/boot.rst: kernel_version, protocol 2.00 and
+ * later): "6.1.0-56-cloud-amd64 (...) #1 SMP PREEMPT_DYNAMIC Debian 6.1.174-1 (2026-10-01)". To be freed; NULL: it does not say.
+ */
+static char *version_text(const uint8_t *image, size_t len)
+{
+	size_t at, n;
+
+	if (len < 0x210 || memcmp(image + 0x202, "HdrS", 4) != 0)
+		return NULL;
+	at = (size_t)(image[0x20e] | image[0x20f] << 8) + 0x200;
+	if (at == 0x200 || at >= len)
+		return NULL;
+	for (n = 0; at + n < len && n < 512 && image[at + n] >= ' ' && image[at + n] < 0x7f; n++)
+		;
+	return xstrndup((const char *)image + at, n);
+}
+
+/* The release that a kernel image says it is. NULL: it does not say. To be freed. */
+static char *release_of_image(const uint8_t *image, size_t len)
+{
+	_cleanup_free_ char *text = version_text(image, len);
+	size_t n = text ? strcspn(text, " /") : 0;
+
+	return n > 0 && n < 128 ? xstrndup(text, n) : NULL;
+}
+
+/* Whether the file at @path says that it is the kernel of @release. */
+static bool is_kernel_of(const struct merge *m, const char *path, const char *release)
+{
+	_cleanup_free_ char *says = NULL;
+	struct error ignored = ERROR_INIT;
+	_cleanup_free_ void *image = NULL;
+	size_t len = 0;
+
+	if (merge_read(m, path, IMAGE_MAX, &image, &len, &ignored) == 0)
+		says = release_of_image(image, len);
+	return says && strcmp(says, release) == 0;
+}
+
+/* Alpine's are called by their flavour: boot/vmlinuz-virt. To be freed. */
+static char *image_by_content(const struct merge *m, const char *release)
+{
+	_cleanup_strlist_ struct strlist names = {0};
+
+	merge_list(m, "boot", &names);
+	for (size_t i = 0; i < names.len; i++) {
+		_cleanup_free_ char *path = xasprintf("boot/%s", names.ptr[i]);
+
+		if (strncmp(names.ptr[i], "vmlinuz-", 8) == 0 && is_kernel_of(m, path, release))
+			return steal_pointer(&path);
+	}
+	return NULL;
+}
+
 /* Where in a tree the kernel of @release is that has its modules in @dir; NULL: nowhere. To be freed. */
 static char *image_path(const struct merge *m, const char *release, const char *dir)
 {
@@ -62,7 +117,7 @@ static char *image_path(const struct merge *m, const char *release, const char *
 
 	if (merge_find(m, in_boot))
 		return steal_pointer(&in_boot);
-	return merge_find(m, beside) ? steal_pointer(&beside) : NULL;
+	return merge_find(m, beside) ? steal_pointer(&beside) : image_by_content(m, release);
 }
 
 /* A disk that was upgraded has older kernels as well: only the newest stays. */
@@ -123,24 +178,6 @@ static int open_cached(const struct cached *c, const char *name, struct layer *r
 	return tar_index(ret->fd, name, ret, err);
 }
 
-/*
- * The text in which a kernel image says what it is (Documentation/arch/x86/boot.rst: kernel_version, protocol 2.00 and
- * later): "6.1.0-56-cloud-amd64 (...) #1 SMP PREEMPT_DYNAMIC Debian 6.1.174-1 (2026-10-01)". To be freed; NULL: it does not say.
- */
-static char *version_text(const uint8_t *image, size_t len)
-{
-	size_t at, n;
-
-	if (len < 0x210 || memcmp(image + 0x202, "HdrS", 4) != 0)
-		return NULL;
-	at = (size_t)(image[0x20e] | image[0x20f] << 8) + 0x200;
-	if (at == 0x200 || at >= len)
-		return NULL;
-	for (n = 0; at + n < len && n < 512 && image[at + n] >= ' ' && image[at + n] < 0x7f; n++)
-		;
-	return xstrndup((const char *)image + at, n);
-}
-
 /* Debian's kernels say of which version of the package they are. To be freed; NULL: it does not say. */
 static char *debian_version(const uint8_t *image, size_t len)
 {
@@ -187,15 +224,6 @@ static int find_package(const struct template *t, const struct cache *cache, str
 	if (r == 0)
 		add_kernel_package(t, k, s, &c);
 	return r;
-}
-
-/* The release that a kernel image says it is. NULL: it does not say. To be freed. */
-static char *release_of_image(const uint8_t *image, size_t len)
-{
-	_cleanup_free_ char *text = version_text(image, len);
-	size_t n = text ? strcspn(text, " /") : 0;
-
-	return n > 0 && n < 128 ? xstrndup(text, n) : NULL;
 }
 
 /* The release that image and directory of modules must be of. */

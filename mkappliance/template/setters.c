@@ -67,7 +67,8 @@ static bool has_suffix(const char *s, const char *suffix)
 
 static bool is_package_name(const char *path)
 {
-	static const char *const suffixes[] = {".deb", ".rpm", ".tar", ".tar.gz", ".tar.xz", ".tar.zst"};
+	static const char *const suffixes[] = {".deb",	  ".rpm",    ".apk",	".tar",
+					       ".tar.gz", ".tar.xz", ".tar.zst"};
 
 	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
 		if (has_suffix(path, suffixes[i]))
@@ -90,7 +91,7 @@ int path_must_be(const char *path, enum path_kind kind, struct error *err)
 	if (kind == PATH_PACKAGE && S_ISREG(st.st_mode) && !is_package_name(path))
 		return error_usage(
 			err,
-			"'%s' is no package: .deb, .rpm, .tar, .tar.gz, .tar.xz, .tar.zst or a directory",
+			"'%s' is no package: .deb, .rpm, .apk, .tar, .tar.gz, .tar.xz, .tar.zst or a directory",
 			path);
 	if (access(path, R_OK) < 0)
 		return error_usage(err, "'%s': %s", path, strerror(errno));

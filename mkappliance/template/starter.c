@@ -33,6 +33,8 @@ static const char *source_of(const struct starter *s)
 		return s->source;
 	if (s->package && ends_in(s->package, ".rpm"))
 		return "rpm";
+	if (s->package && ends_in(s->package, ".apk"))
+		return "disk";
 	return "debian";
 }
 

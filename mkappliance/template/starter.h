@@ -13,7 +13,7 @@ struct starter {
 	const char *image;  /* oci: directory, archive or reference; disk: file; tar, directory: the base */
 	const char *repository; /* rpm: URL or directory */
 	const char *gpgkey;	/* rpm: the key of its signatures; "none" */
-	const char *package;	/* the application: .deb, .rpm, tar or directory */
+	const char *package;	/* the application: .deb, .rpm, .apk, tar or directory */
 	const char *exec;	/* the command line that starts it */
 	const char *unit;	/* or the unit of systemd that does */
 	const char *program;	/* none: the static program that is copied when nothing else is named */

@@ -225,7 +225,7 @@ static bool may_be_image(const char *path)
 {
 	const char *dot = strrchr(path, '.');
 
-	return !dot || (strcmp(dot, ".deb") != 0 && strcmp(dot, ".rpm") != 0);
+	return !dot || (strcmp(dot, ".deb") != 0 && strcmp(dot, ".rpm") != 0 && strcmp(dot, ".apk") != 0);
 }
 
 bool template_starts_later(const struct template *t)

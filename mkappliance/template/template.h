@@ -197,7 +197,7 @@ struct template
 	} scripts;
 
 	struct strlist
-		package_paths; /* [Package] Path=, absolute: .rpm, .deb, .tar(.gz|.zst|.xz), directory */
+		package_paths; /* [Package] Path=, absolute: .rpm, .deb, .apk, .tar(.gz|.zst|.xz), directory */
 	struct strlist
 		package_keys; /* [Package] GPGKey=: absolute paths or URLs; the .rpms must be signed by one of them */
 

@@ -38,6 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		licenses = copyright_licenses(text, len - 1);
 	else if (*data == 'r')
 		r = rpmdb_parse(text, len - 1, "fuzz", &l, &err);
+	else if (*data == 'p')
+		(void)apk_begins(text, len - 1);
 	else
 		r = apk_parse(text, len - 1, "fuzz", &l, &err);
 	if (licenses)

@@ -34,6 +34,7 @@ check "a directory that holds something" refused "is not empty" "$mkappliance" n
 check "a file of the user's" refused "is not empty ('file' is in it)" "$mkappliance" new full --source none
 check "an unknown source" refused "Source=: 'debain'" "$mkappliance" new x --source debain --exec /bin/x
 check "oci without an image" refused "--image= must say which" "$mkappliance" new x --source oci
+check "an .apk, which needs the image of an Alpine" refused "--source=disk: --image= must say which" "$mkappliance" new x --package app.apk
 check "rpm without a repository" refused "--repository= must name one" "$mkappliance" new x --source rpm --exec /bin/x
 check "rpm without a key" refused "--gpgkey=FILE must name the key" "$mkappliance" new x --source rpm --repository layout --exec /bin/x
 check "an image for debian" refused "--image=: goes with" "$mkappliance" new x --image image.qcow2

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2154,SC2034 # $tmp is set by functions.sh; $url is for the tests
+# shellcheck shell=bash disable=SC2154 # $tmp is set by functions.sh, $url by serve.sh
 #
 # What the tests of Source=rpm begin with: the small distribution of scripts/rpm-distribution in $distribution, and RPMs of their own
 # (rpm_packages.sh). To be sourced behind functions.sh.
@@ -18,20 +18,7 @@ scripts/rpm-distribution "$distribution" >"$tmp/log" 2>&1 || {
 	exit 1
 }
 . tests/integration/rpm_packages.sh
-
-# serve DIR: over HTTP on the loopback until the test ends; sets $url.
-serve() {
-	python3 -c 'import functools, http.server, sys
-handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[1])
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-print(server.server_address[1], flush=True)
-server.serve_forever()' "$1" >"$tmp/port" 2>/dev/null &
-	server=$!
-	at_exit stop_server
-	until [ -s "$tmp/port" ]; do sleep 0.05; done
-	url=http://127.0.0.1:$(cat "$tmp/port")/
-}
-stop_server() { kill "$server" 2>/dev/null; }
+. tests/integration/serve.sh
 
 # conf NAME LINE...: the template NAME.conf; lines go to [Package]. $repository: instead of what is served, $more: packages beside these
 conf() {

@@ -248,6 +248,37 @@ static void test_kernel_of_a_system(void **state)
 	assert_null(strstr(text, "vmlinuz"));
 }
 
+/* Alpine's kernels are called by their flavour, and say themselves of which release they are. */
+static void test_kernel_by_its_own_word(void **state)
+{
+	char first[0x340], second[0x340];
+	const struct member members[] = {
+		{.path = "boot/config-virt", .data = "no kernel"},
+		{.path = "boot/vmlinuz-lts", .data = first},
+		{.path = "boot/vmlinuz-short", .data = "short"},
+		{.path = "boot/vmlinuz-virt", .data = second},
+		{.path = "lib/modules/6.1-0-virt/modules.dep", .data = "k/dm-verity.ko:\n"},
+		{.path = "lib/modules/6.1-0-virt/k/dm-verity.ko", .data = "D"},
+		{.path = NULL},
+	};
+	const struct template t = {.init.mode = INIT_APPLIANCE};
+	_cleanup_compose_ struct compose_result result = {0};
+	_cleanup_free_ char *text = NULL;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	memset(first, 'x', sizeof(first));
+	memcpy(first + 0x202, "HdrS", 4);
+	memcpy(first + 0x20e, "\x20\x01", 2); /* the text is at 0x320 */
+	memcpy(second, first, sizeof(second));
+	snprintf(first + 0x320, sizeof(first) - 0x320, "6.1-0-lts (builder) #1");
+	snprintf(second + 0x320, sizeof(second) - 0x320, "6.1-0-virt (builder) #1");
+	assert_int_equal(compose_base(&t, members, &result, &text, &err), 0);
+	assert_string_equal(result.kernel.path, "/boot/vmlinuz-virt");
+	assert_int_equal(result.kernel.image_len, strlen(second));
+	assert_null(strstr(text, "vmlinuz"));
+}
+
 static void assert_no_kernel(const struct template *t, const struct member *members, const char *message)
 {
 	_cleanup_compose_ struct compose_result result = {0};
@@ -322,7 +353,7 @@ int main(void)
 		cmocka_unit_test(test_modprobe_agrees),	       cmocka_unit_test(test_kernel_of_the_base),
 		cmocka_unit_test(test_kernel_without_network), cmocka_unit_test(test_kernel_fits_the_root),
 		cmocka_unit_test(test_kernel_of_a_system),     cmocka_unit_test(test_refuses_kernels),
-		unit_test_in_dir(test_kernel_of_files),
+		cmocka_unit_test(test_kernel_by_its_own_word), unit_test_in_dir(test_kernel_of_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -569,7 +569,7 @@ static void test_files_are_looked_for(void **state)
 	refuse_file(*state, NONE "[Files]\nCopy=/dev/null:/x\n",
 		    "'/dev/null' is neither a file nor a directory");
 	refuse_file(*state, NONE "[Package]\nPath=k\n",
-		    "/k' is no package: .deb, .rpm, .tar, .tar.gz, .tar.xz, .tar.zst or a directory");
+		    "/k' is no package: .deb, .rpm, .apk, .tar, .tar.gz, .tar.xz, .tar.zst or a directory");
 	refuse_file(*state, "[Base]\nPath=sub\nSource=tar\n", "/appliance.conf:5: Path=: '");
 	refuse_file(*state, "[Base]\nPath=k\nSource=directory\n", "/k' is a file, a directory was expected");
 }
