@@ -70,7 +70,7 @@ ifeq ($(SAN),1)
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 
-DEFS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DLIBEXECDIR='"$(LIBEXECDIR)"' -DDATADIR='"$(DATADIR)"' \
+DEFS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	$(if $(filter 1,$(WITH_GUESTFS)),-DWITH_GUESTFS) $(if $(filter 1,$(WITH_LIBVIRT)),-DWITH_LIBVIRT)
 ALL_CFLAGS  = -std=gnu11 -pthread -fstack-protector-strong $(WARN) $(DEFS) -Imkappliance $(PKG_CFLAGS) $(SANFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
@@ -114,6 +114,14 @@ FLAGS_NOW := $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(ALL_LIBS) $(MUSL_CC) $(INIT_CF
 $(B)/flags: force
 	$(Q)mkdir -p $(B)
 	$(Q)printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' > $@
+
+# Where it will be installed only these know: another PREFIX compiles them again, and nothing else.
+PLACED := $(B)/obj/mkappliance/cmd_new.o $(B)/obj/mkappliance/image/boot.o
+$(PLACED): DEFS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
+$(PLACED): $(B)/place
+$(B)/place: force
+	$(Q)mkdir -p $(B)
+	$(Q)printf '%s\n' '$(LIBEXECDIR)' | cmp -s - $@ || printf '%s\n' '$(LIBEXECDIR)' > $@
 
 $(B)/obj/%.o: %.c $(B)/flags
 	$(call say,CC,$<)
