@@ -154,3 +154,11 @@ int cmd_print_json(const struct json *j, struct error *err)
 		return error_errno(err, -errno, "standard output");
 	return 0;
 }
+
+char *cmd_plain(const char *text)
+{
+	char *plain = xstrdup(text);
+
+	error_one_line(plain);
+	return plain;
+}

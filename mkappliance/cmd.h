@@ -56,6 +56,12 @@ int cmd_parse(const struct command *self, const struct option_spec *options, int
 /* Prints @j to standard output with a newline. -EIO with a message when standard output is full or closed. */
 int cmd_print_json(const struct json *j, struct error *err);
 
+/*
+ * What an image, whoever made it, says of itself (a name in it), for a line of text on standard output: without anything that would end the
+ * line or that a terminal obeys. To be freed.
+ */
+char *cmd_plain(const char *text);
+
 extern const struct command cmd_new;
 extern const struct command cmd_build;
 extern const struct command cmd_rebuild;

@@ -7,6 +7,7 @@
 #include "cmd_aws_group.h"
 #include "cmd_drill.h"
 #include "lib/cleanup.h"
+#include "lib/io.h"
 #include "lib/log.h"
 #include "vm/domain.h"
 
@@ -188,6 +189,8 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 	hypervisor_silence();
 	r = cmd_parse(self, options, argc, argv, 0, DRILLS_MAX - DRILL_KINDS, args, &count, &common, err);
 	if (r != 0)
+		return r;
+	if ((r = output_check(report, err)) < 0 || (r = output_check(junit, err)) < 0)
 		return r;
 	o.json = common.json;
 	o.quiet = common.quiet;

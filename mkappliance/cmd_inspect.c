@@ -79,25 +79,39 @@ static int print_json(const char *image, const struct inspection *in, const stru
 	return cmd_print_json(j, err);
 }
 
+static void print_partition(const struct inspect_partition *p)
+{
+	_cleanup_free_ char *name = cmd_plain(p->name), *filesystem = cmd_plain(p->filesystem);
+
+	printf("partition   %d %-12s %-14s %8ju KiB at %8ju KiB  %s\n", p->number, name,
+	       *filesystem ? filesystem : "-", (uintmax_t)p->size / 1024, (uintmax_t)p->offset / 1024,
+	       p->uuid);
+}
+
+static void print_file(const struct inspect_file *f)
+{
+	_cleanup_free_ char *path = cmd_plain(f->path);
+
+	printf("%s%s%06o %5u %5u %10ju  %s\n", f->sha256 ? f->sha256 : "", f->sha256 ? "  " : "", f->mode,
+	       f->uid, f->gid, (uintmax_t)f->size, path);
+}
+
 static void print_text(const struct inspection *in)
 {
-	printf("os          %s\n", in->os ? in->os : "none that libguestfs knows");
-	for (size_t i = 0; i < in->partition_count; i++) {
-		const struct inspect_partition *p = &in->partitions[i];
+	_cleanup_free_ char *os = cmd_plain(in->os ? in->os : "none that libguestfs knows");
 
-		printf("partition   %d %-12s %-14s %8ju KiB at %8ju KiB  %s\n", p->number, p->name,
-		       *p->filesystem ? p->filesystem : "-", (uintmax_t)p->size / 1024,
-		       (uintmax_t)p->offset / 1024, p->uuid);
-	}
-	for (size_t i = 0; i < in->file_count; i++) {
-		const struct inspect_file *f = &in->files[i];
+	printf("os          %s\n", os);
+	for (size_t i = 0; i < in->partition_count; i++)
+		print_partition(&in->partitions[i]);
+	for (size_t i = 0; i < in->file_count; i++)
+		print_file(&in->files[i]);
+	for (size_t i = 0; i < in->package_count; i++) {
+		_cleanup_free_ char *line = xasprintf("%s %s %s", in->packages[i].name,
+						      in->packages[i].version, in->packages[i].arch);
+		_cleanup_free_ char *plain = cmd_plain(line);
 
-		printf("%s%s%06o %5u %5u %10ju  %s\n", f->sha256 ? f->sha256 : "", f->sha256 ? "  " : "",
-		       f->mode, f->uid, f->gid, (uintmax_t)f->size, f->path);
+		printf("package     %s\n", plain);
 	}
-	for (size_t i = 0; i < in->package_count; i++)
-		printf("package     %s %s %s\n", in->packages[i].name, in->packages[i].version,
-		       in->packages[i].arch);
 }
 
 static int run_inspect(const struct command *self, int argc, char **argv, struct error *err)

@@ -3,11 +3,16 @@
 
 #include <stdio.h>
 
+#include "cmd.h"
+#include "lib/cleanup.h"
+
 void cmd_steps_print(const struct check_steps *s)
 {
-	for (size_t i = 0; i < s->len; i++)
-		printf("%-10s %-16s %s\n", s->list[i].ok ? "ok" : "DIFFERS", s->list[i].name,
-		       s->list[i].detail);
+	for (size_t i = 0; i < s->len; i++) {
+		_cleanup_free_ char *detail = cmd_plain(s->list[i].detail);
+
+		printf("%-10s %-16s %s\n", s->list[i].ok ? "ok" : "DIFFERS", s->list[i].name, detail);
+	}
 }
 
 struct json *cmd_steps_json(const struct check_steps *s)

@@ -6,6 +6,7 @@
 
 #include "cmd.h"
 #include "lib/cleanup.h"
+#include "lib/io.h"
 #include "lib/log.h"
 #include "vm/data_disk.h"
 #include "vm/junit.h"
@@ -256,6 +257,8 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 	if (r != 0)
 		return r;
 	r = subject_open(args[0], &t.subject, err);
+	if (r >= 0)
+		r = output_check(o.junit, err);
 	if (r >= 0)
 		r = data_disks_open(&o.data, &t.disks, err);
 	if (r >= 0)

@@ -55,6 +55,9 @@ struct output {
 /* Creates the file with mode 0644 less the umask. */
 int output_open(const char *path, struct output *ret, struct error *err);
 
+/* Whether a file may be created there, before the work whose result it is to hold. @path NULL: yes. Leaves nothing. */
+int output_check(const char *path, struct error *err);
+
 /*
  * Brings it to the disk without giving it its name: whatever can fail for lack of space fails here, so that
  * several files can appear together (output_sync() all, then output_commit() all without fsync).

@@ -69,6 +69,13 @@ int output_open(const char *path, struct output *ret, struct error *err)
 	return 0;
 }
 
+int output_check(const char *path, struct error *err)
+{
+	_cleanup_output_ struct output out = OUTPUT_INIT;
+
+	return path ? output_open(path, &out, err) : 0;
+}
+
 /* Gives a file without a name its own. When that is taken, a temporary one, and rename() then replaces the old file atomically. */
 static int give_name(struct output *out, struct error *err)
 {

@@ -547,6 +547,10 @@ sys.stdin.read()' < <(sleep 60) >"$tmp/port" &
 	check "boot: port in use" refuses 1 "port $port of 127.0.0.1 is in use; choose another one (--forward=HOST:GUEST)" \
 		"$mkappliance" boot "$image" --forward="$port:80" --quiet
 	kill $listener
+	check "test: a report where none can be written" refuses 1 "/nonexistent: creating a file there: No such file or directory" \
+		"$mkappliance" test "$image" --junit=/nonexistent/report.xml --quiet
+	check "drill: a report where none can be written" refuses 1 "/nonexistent: creating a file there: No such file or directory" \
+		"$mkappliance" drill --group none --report=/nonexistent/report.json --quiet
 	check "boot: --forward that is none" refuses 2 "--forward: '80' is not HOST:GUEST, two ports from 1 to 65535" \
 		"$mkappliance" boot "$image" --forward=80 --quiet
 	check "boot: libvirt that does not answer" refuses 1 "libvirt (qemu+unix:///system?socket=/nowhere): *" \

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # 'verify' accepts what was built, and names the place of each kind of difference.
 . "$(dirname "$0")/functions.sh"
+. tests/integration/synthetic.sh
 requires python3
 
 if ! "$mkappliance" build templates/hello -o "$tmp/built" --quiet; then
@@ -75,6 +76,23 @@ check "backup GPT" says 'partition table' "$mkappliance" verify "$(altered backu
 check "boot sector of the ESP" says 'DIFFERS +(ESP|every byte)' "$mkappliance" verify "$(altered fat $((esp + 3)))"
 check "a free cluster of the ESP" says 'every byte .*esp' "$mkappliance" verify "$(altered free $((root - 5000)))"
 check "kernel in the UKI" says 'DIFFERS +UKI' "$mkappliance" verify "$(altered kernel $((esp + 12 * 1048576)))"
+
+# The name of a file is the image's, and so whoever altered it: no line of its own, nothing that a terminal obeys.
+name_of_the_image() {
+	local altered=$tmp/names/synthetic-1.0.raw status=0
+	synthetic_inputs "$tmp/in" && printf 'content of it' >"$tmp/in/base/srv/"$'a\e[31m\nok         everything' &&
+		synthetic_build "$tmp/in" "$tmp/names" --quiet && python3 - "$altered" <<-'PY' || return
+			import sys
+			with open(sys.argv[1], "r+b") as f:
+			    at = f.read(200 << 20).index(b"content of it")
+			    f.seek(at)
+			    f.write(b"C")
+		PY
+	"$mkappliance" verify "$altered" >"$tmp/said" 2>&1 || status=$?
+	[ $status -eq 3 ] && grep -qF '(/srv/a?[31m?ok         everything)' "$tmp/said" && ! grep -q $'\e' "$tmp/said" &&
+		! grep -q '^ok *everything' "$tmp/said"
+}
+check "data: a name that would write to the terminal" name_of_the_image
 
 # What nobody reads counts too: code of the MBR, an unused entry of the GPT, gaps, spare sectors, the second FAT, slack of
 # partitions, the tail, and both ends of all that the manifest calls don't-care.

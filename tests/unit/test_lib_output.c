@@ -55,6 +55,18 @@ static void test_commit(void **state)
 	assert_int_equal(st.st_mode & 07777, 0644);
 }
 
+static void test_check(void **state)
+{
+	_cleanup_free_ char *path = below(state, "out"), *nowhere = below(state, "none/out");
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(output_check(NULL, &err), 0);
+	assert_int_equal(output_check(path, &err), 0);
+	assert_int_equal(count(state), 0);
+	assert_int_equal(output_check(nowhere, &err), -ENOENT);
+	assert_int_equal(output_check(*state, &err), -EISDIR);
+}
+
 static void test_replaces_only_at_commit(void **state)
 {
 	_cleanup_free_ char *path = below(state, "out");
@@ -163,6 +175,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		unit_test_in_dir(test_commit),
+		unit_test_in_dir(test_check),
 		unit_test_in_dir(test_replaces_only_at_commit),
 		unit_test_in_dir(test_killed_process_leaves_nothing),
 		unit_test_in_dir(test_left_over_names),
