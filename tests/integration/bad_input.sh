@@ -584,20 +584,3 @@ streams_closed() {
 		"$mkappliance" verify "$out/closed/synthetic-1.0.raw" --quiet
 }
 check "standard streams are closed" streams_closed
-
-# ---- make ----
-
-# make_says TEXT VARIABLE...: it ends at once, with that text.
-make_says() {
-	local output
-	if output=$(make -s "${@:2}" 2>&1); then
-		echo "it did not fail"
-		return 1
-	fi
-	grep -qF "$1" <<<"$output" && return
-	echo "expected '$1' in: $output"
-	return 1
-}
-check "make: no pkg-config" make_says "no-such is not there. Run scripts/setup, or: apt-get install pkg-config" PKG_CONFIG=no-such
-check "make: no libraries" make_says "pkg-config does not find: ext2fs com_err" PKG_CONFIG=false
-check "make: no musl-gcc" make_says "no-such is not there (the init is static). Run scripts/setup, or: apt-get install musl-tools" MUSL_CC=no-such

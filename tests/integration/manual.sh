@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# --help, the manual and the parser say the same; the pages render without a complaint.
+# --help, the manual and the parser say the same; the pages render without a complaint. What make says when something is missing.
 . "$(dirname "$0")/functions.sh"
 
 page=mkappliance/man/mkappliance.1
@@ -73,3 +73,20 @@ for line in lines:
 PY
 }
 check "the README's threat model names tests that are there" shown
+
+# ---- make ----
+
+# make_says TEXT VARIABLE...: it ends at once, with that text.
+make_says() {
+	local output
+	if output=$(make -s "${@:2}" 2>&1); then
+		echo "it did not fail"
+		return 1
+	fi
+	grep -qF "$1" <<<"$output" && return
+	echo "expected '$1' in: $output"
+	return 1
+}
+check "make: no pkg-config" make_says "no-such is not there. Run scripts/setup, or: apt-get install pkg-config" PKG_CONFIG=no-such
+check "make: no libraries" make_says "pkg-config does not find: ext2fs com_err" PKG_CONFIG=false
+check "make: no musl-gcc" make_says "no-such is not there (the init is static). Run scripts/setup, or: apt-get install musl-tools" MUSL_CC=no-such
