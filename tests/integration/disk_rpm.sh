@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Source=disk on distributions of RPMs: the small one of scripts/rpm-distribution with dnf, and with zypper, both as RPMs of Debian's own
-# programs, installed by rpm on disks that say they are a Fedora and an openSUSE. The guest's manager installs a package of its
-# repository and a file, with their scriptlets. What cannot be seen so is a distribution as its vendor makes it.
+# Source=disk on distributions of RPMs: the small one of scripts/rpm-distribution with dnf, with yum (the same by another name, as since
+# RHEL 8), and with zypper, as RPMs of Debian's own programs, installed by rpm on disks that say they are a Fedora, a CentOS 7 and an
+# openSUSE. The guest's manager installs a package of its repository and a file, with their scriptlets. What cannot be seen so is a
+# distribution as its vendor makes it.
 . "$(dirname "$0")/functions.sh"
 . tests/integration/synthetic.sh
 requires zypper
@@ -53,11 +54,12 @@ rpm_of app 'Requires: shadow-utils' 'Requires(pre): shadow-utils' '%description'
 	'%pre' 'groupadd -r app; useradd -r -g app app' '%post' 'echo "post $1" >/opt/app/post' '%files' '%dir %attr(750,app,app) /opt/app' '/opt/app/file'
 rpm_of failing '%description' t '%post' 'echo the reason; exit 4' '%files'
 
-# base NAME ID VERSION: the disk NAME.raw of a distribution with the manager NAME.
+# base NAME ID VERSION [PACKAGE]: the disk NAME.raw of a distribution with the manager NAME, which is in PACKAGE.
 base() {
 	local r=$tmp/tree-$1
 	mkdir -p "$r" && (cd "$distribution/repository" && rpm --root="$r" --define '_dbpath /usr/lib/sysimage/rpm' --noplugins --nosignature -U \
-		{filesystem,setup,glibc,base-libs,bash,coreutils,shadow-utils,rpm}-1-1.x86_64.rpm "$tmp/$1-1-1.x86_64.rpm") 2>"$tmp/log" || return
+		{filesystem,setup,glibc,base-libs,bash,coreutils,shadow-utils,rpm}-1-1.x86_64.rpm "$tmp/${4:-$1}-1-1.x86_64.rpm") 2>"$tmp/log" || return
+	[ "$1" != yum ] || mv "$r/usr/bin/dnf" "$r/usr/bin/yum" || return
 	printf 'NAME=Small\nID=%s\nVERSION_ID=%s\nPRETTY_NAME="Small %s"\n' "$2" "$3" "$2" >"$r/etc/os-release"
 	mkdir -p "$r/srv/repository" "$r/etc/yum.repos.d" "$r/etc/zypp/repos.d" && cp "$distribution"/repository/tips-*.rpm "$tmp/thing-1-1.x86_64.rpm" "$r/srv/repository/" &&
 		createrepo_c --quiet "$r/srv/repository" || return
@@ -67,6 +69,7 @@ base() {
 	cp -a "$tmp/in/modules/6.1.0-test" "$r/usr/lib/modules/" && cp "$tmp/in/vmlinuz" "$r/usr/lib/modules/6.1.0-test/" && make_disk "$r" "$tmp/$1.raw" 400M && rm -rf "$r"
 }
 check "a disk with dnf" base dnf fedora 38 || exit
+check "a disk with yum" base yum centos 7 dnf || exit
 check "a disk with zypper" base zypper opensuse-leap 15.5 || exit
 
 # ---- installing ----
@@ -77,7 +80,7 @@ on() {
 		sed -i -e 's|^Exec=.*|Exec=/usr/bin/sleep 1|' -e '/^User=/d' -e '/^Copy=/d' "$tmp/in/$1.conf"
 }
 all=("Packages=thing" "Network=yes" "[Package]" "Path=$tmp/app-1-1.x86_64.rpm")
-for name in dnf zypper; do
+for name in dnf yum zypper; do
 	on "$name" "$name" "${all[@]}"
 	on "$name-fails" "$name" "[Package]" "Path=$tmp/failing-1-1.x86_64.rpm"
 done
@@ -108,12 +111,14 @@ zypper &
 pid=$!
 check "dnf: a package of its repository, what that needs, and a file" build dnf --verbose
 check "dnf: they are in the image, scriptlets ran" installed dnf "app thing tips 9"
+check "yum: a package of its repository, what that needs, and a file" build yum --verbose
+check "yum: they are in the image, scriptlets ran" installed yum "app thing tips 9"
 failed() { # NAME
 	cat "$tmp/log-$1"
 	grep "^mkappliance: " "$tmp/log-$1" | grep -qF "$2" && grep -q "the reason" "$tmp/log-$1" && nothing_left "$tmp/cache-$1"
 }
-build dnf-fails >"$tmp/log-dnf-fails" 2>&1
-check "dnf: without network, a %post that fails, its output, nothing left" failed dnf-fails "%post(failing-1-1.x86_64) scriptlet failed, exit status 4"
+build yum-fails >"$tmp/log-yum-fails" 2>&1
+check "yum: without network, a %post that fails, its output, nothing left" failed yum-fails "%post(failing-1-1.x86_64) scriptlet failed, exit status 4"
 wait $pid
 shown() { # NAME
 	tail -n 20 "$tmp/log-$1"
