@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 #   make                      the tool and the init, in build/
+#   make tests                what the tests run, too
 #   make check                unit tests and fuzz corpora
 #   make install              DESTDIR= PREFIX=/usr/local
-#   make help                 all targets
+#   make uninstall            with the same DESTDIR= and PREFIX=
+#   make clean                removes build/
+#   make help                 this
 #
 # Options:
 #   V=1                show the commands
@@ -50,6 +53,9 @@ endif
 
 # Not needed to clean up or to ask for help.
 ifneq ($(filter-out clean help uninstall,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(shell command -v $(PKG_CONFIG)),)
+$(error $(PKG_CONFIG) is not there. Run scripts/setup, or: apt-get install pkg-config)
+endif
 missing := $(foreach p,$(PKGS),$(if $(shell $(PKG_CONFIG) --exists $(p) && echo y),,$(p)))
 ifneq ($(strip $(missing)),)
 $(error pkg-config does not find: $(missing). Run scripts/setup, or: apt-get install $(DEBS))
@@ -85,8 +91,8 @@ INIT_LDFLAGS = -static -s -Wl,--gc-sections -Wl,--build-id=none
 # ---- sources ----
 SRC := $(wildcard mkappliance/*.c mkappliance/*/*.c)
 ifeq ($(WITH_LIBVIRT),0)
-SRC := $(filter-out mkappliance/vm/%.c mkappliance/cmd_boot.c mkappliance/cmd_test.c mkappliance/cmd_upload_libvirt.c mkappliance/cmd_verify_libvirt.c mkappliance/cmd_group%.c \
-	mkappliance/cmd_keeper%.c $(patsubst %,mkappliance/cmd_aws_%.c,check create fleet follow group image set status swap swap_end) mkappliance/cmd_look.c mkappliance/cmd_deploy.c mkappliance/cmd_status.c mkappliance/cmd_rollback.c mkappliance/cmd_drill%.c,$(SRC))
+SRC := $(filter-out mkappliance/vm/%.c mkappliance/cmd_boot.c mkappliance/cmd_test.c mkappliance/cmd_upload_libvirt%.c mkappliance/cmd_verify_libvirt.c mkappliance/cmd_group%.c \
+	mkappliance/cmd_keeper%.c $(patsubst %,mkappliance/cmd_aws_%.c,check create fleet follow group image set status swap swap_end) mkappliance/cmd_look.c mkappliance/cmd_deploy%.c mkappliance/cmd_status.c mkappliance/cmd_rollback.c mkappliance/cmd_drill%.c,$(SRC))
 endif
 ifeq ($(WITH_GUESTFS),0)
 SRC := $(filter-out mkappliance/check/inspect.c mkappliance/cmd_inspect.c mkappliance/compose/disk_guest%.c \
@@ -164,10 +170,13 @@ $(filter $(B)/tests/test_firstboot_%,$(TESTS)): $(B)/tests/%: $(B)/obj/tests/uni
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(INIT_LIB) $(ALL_LIBS) -lcmocka
 
-$(filter $(B)/fuzz/fuzz_firstboot_%,$(FUZZ)): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(INIT_LIB)
+# A fuzz target has LLVMFuzzerTestOneInput; here it is linked with a main that replays files. scripts/fuzz links libFuzzer's instead.
+FUZZ_MAIN := $(B)/obj/tests/fuzz/replay.o
+
+$(filter $(B)/fuzz/fuzz_firstboot_%,$(FUZZ)): $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(FUZZ_MAIN) $(INIT_LIB)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(B)/obj/tests/fuzz/replay.o $(INIT_LIB) $(ALL_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(INIT_LIB) $(ALL_LIBS)
 
 # Parts of the init as programs that run on the host, in namespaces: what they say goes to standard output, and what would
 # end the machine ends them.
@@ -188,11 +197,12 @@ $(B)/calls/%: $(B)/obj/tests/calls/%.o $(ARCHIVE)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVE) $(ALL_LIBS)
 
-# A fuzz target has LLVMFuzzerTestOneInput; here it is linked with a main that replays files.
-$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(ARCHIVE)
+$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(FUZZ_MAIN) $(ARCHIVE)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(B)/obj/tests/fuzz/replay.o $(ARCHIVE) $(ALL_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(ARCHIVE) $(ALL_LIBS)
+
+fuzz: $(FUZZ)
 
 tests: all $(TESTS) $(FUZZ) $(HOST) $(CALLS)
 
@@ -222,6 +232,6 @@ force:
 
 -include $(OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(patsubst tests/%.c,$(B)/obj/tests/%.d,$(wildcard tests/unit/*.c tests/fuzz/*.c tests/host/*.c tests/calls/*.c))
 
-.PHONY: all tests check install uninstall clean help force
+.PHONY: all tests fuzz check install uninstall clean help force
 .DELETE_ON_ERROR:
 .SECONDARY:
