@@ -5,6 +5,9 @@
 #include "cmd_rebuild.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
+#ifdef WITH_LIBVIRT
+#include "vm/domain.h"
+#endif
 
 static void print_change(const struct sbom_change *c, const struct strlist *cves)
 {
@@ -71,6 +74,14 @@ static int print_json(const struct refresh_result *r, bool tested, struct error 
 	return cmd_print_json(j, err);
 }
 
+/* What the test would do at its start, which is too late here: everything before would be done once more. */
+static void prepare_test(void)
+{
+#ifdef WITH_LIBVIRT
+	hypervisor_silence();
+#endif
+}
+
 /* As 'mkappliance test IMAGE' does it. */
 static int test_image(const char *image, struct error *err)
 {
@@ -92,8 +103,11 @@ int rebuild_refresh(const struct refresh_options *o, bool test, const struct com
 {
 	_cleanup_refresh_ struct refresh_result result = {0};
 	struct common_options shown = *common;
-	int r = refresh(o, print_changes, &shown, &result, err);
+	int r;
 
+	if (test)
+		prepare_test();
+	r = refresh(o, print_changes, &shown, &result, err);
 	if (r == 0 && result.image.image_path && test)
 		r = test_image(result.image.image_path, err);
 	if (r < 0)

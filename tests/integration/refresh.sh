@@ -89,7 +89,7 @@ offered() {
 		json.dump(m, open(sys.argv[1], "w"))
 	PY
 	"$mkappliance" rebuild --refresh --manifest "$tmp/hello/hello-1.0.0.manifest.json" --version 1.0.1 -o "$tmp/hello" templates/hello >"$tmp/said" &&
-		grep -q "^changed  deb linux-image-.* 6.1.1-1 -> 6.1" "$tmp/said" &&
+		[ "$(grep -c "^changed  deb linux-image-.* 6.1.1-1 -> 6.1" "$tmp/said")" = 1 ] &&
 		grep -qx "hello 1.0.1: tested, may be deployed: $tmp/hello/hello-1.0.1.raw" "$tmp/said"
 }
-check "one that answers its probes is" offered
+check "one that answers its probes is, and was built once" offered
