@@ -186,7 +186,13 @@ static int make(int fd, struct buf *note, void *data, struct error *err)
 					  .work = work,
 					  .data = &m->job};
 
-	return sandbox_make(&o, fd, note, err) < 0 ? error_prefix(err, "%s", m->what) : 0;
+	int r = sandbox_make(&o, fd, note, err);
+	size_t len = strlen(m->what);
+
+	/* Of a single file it is often said already. */
+	if (r < 0 && strncmp(err->text, m->what, len) == 0 && err->text[len] == ':')
+		return r;
+	return r < 0 ? error_prefix(err, "%s", m->what) : 0;
 }
 
 static int add_key_file(struct buf *key, const char *name, const char *path, struct error *err)

@@ -150,9 +150,25 @@ static const char *reason_of(const char *line)
 		if (rpm_line_begins(line, prefixes[i]))
 			return line;
 	if (rpm_line_begins(line, "Failed to download ") || rpm_line_begins(line, "Cannot download ") ||
-	    rpm_line_begins(line, "Could not open: ") || rpm_line_begins(line, "Failed to load RPM ") ||
-	    rpm_line_begins(line, "Can not load RPM file: "))
+	    rpm_line_begins(line, "Could not open: ") || rpm_line_begins(line, "Failed to load RPM "))
 		return line;
+	return NULL;
+}
+
+/* dnf 4 calls a file that it cannot read by where we put it: "Can not load RPM file: /work/0/packages/a.rpm." To be freed; NULL: another line. */
+static char *unreadable(const struct strlist *lines)
+{
+	static const char begin[] = "Can not load RPM file: ";
+
+	for (size_t i = 0; i < lines->len; i++) {
+		const char *line = lines->ptr[i], *slash = strrchr(line, '/');
+		size_t len = slash ? strlen(slash + 1) : 0;
+
+		if (!rpm_line_begins(line, begin) || !len)
+			continue;
+		return xasprintf("%.*s is damaged or cut off", (int)(slash[len] == '.' ? len - 1 : len),
+				 slash + 1);
+	}
 	return NULL;
 }
 
@@ -160,8 +176,11 @@ char *rpm_solver_error(const struct strlist *lines)
 {
 	_cleanup_buf_ struct buf b = {0};
 	const char *error = NULL;
+	char *file = unreadable(lines);
 	unsigned count = 0;
 
+	if (file)
+		return file;
 	for (size_t i = 0; i < lines->len && count < REASONS_MAX; i++) {
 		const char *line = lines->ptr[i], *reason = reason_of(line);
 

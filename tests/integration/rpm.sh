@@ -137,9 +137,9 @@ fi
 
 bad=$tmp/bad-1-1.x86_64.rpm
 cp "$app" "$bad" && printf X | dd of="$bad" bs=1 seek=$(($(stat -c %s "$app") - 500)) conv=notrunc status=none
-check "a damaged package" refused 3 'bad-1-1.x86_64.rpm: is damaged' "Path=$bad"
+check "a damaged package" refused 3 'mkappliance: bad-1-1.x86_64.rpm: is damaged' "Path=$bad"
 head -c 3000 "$app" >"$bad"
-check "a package that is cut off" refused 1 'bad-1-1.x86_64.rpm' "Path=$bad"
+check "a package that is cut off" refused 1 'dnf: bad-1-1.x86_64.rpm is damaged or cut off' "Path=$bad"
 echo nothing >"$bad"
 check "a file that is no package" refused 2 'is not an RPM' "Path=$bad"
 simple unsigned unsigned

@@ -34,6 +34,8 @@ static void solver_errors(void **state)
 		 "Failed to download metadata for repo 'x': Cannot download repomd.xml"},
 		{"Failed to resolve the transaction:\nNo match for argument: nowhere\nYou can try to add to command line:\n",
 		 "No match for argument: nowhere"},
+		{"Can not load RPM file: /cache/work/1-0/scratch/packages/cut.rpm.\nCould not open: /cache/work/1-0/scratch/packages/cut.rpm",
+		 "cut.rpm is damaged or cut off"},
 		{"Downloading metadata...\nerror: No package matches 'nowhere'",
 		 "No package matches 'nowhere'"},
 		{"error: Could not depsolve transaction; 1 problem detected:\n Problem: conflicting requests\n"
