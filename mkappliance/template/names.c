@@ -214,6 +214,9 @@ static int refuse_word(const char *word, size_t len, struct error *err)
 
 	if (*word == '#' || *word == ';')
 		return error_usage(err, "'%s': a comment needs a line of its own", word);
+	/* The tool's own words come behind, and are for the kernel. */
+	if (len == 2 && memcmp(word, "--", len) == 0)
+		return error_usage(err, "'--': what follows is for the init, which takes nothing; remove it");
 	/* The kernel takes a quote in front of a word away: next_arg() in its lib/cmdline.c. */
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 		if (strncmp(word + (*word == '"'), refused[i], strlen(refused[i])) == 0)
@@ -227,6 +230,8 @@ static int refuse_word(const char *word, size_t len, struct error *err)
 
 int name_kernel_command_line(const char *value, struct error *err)
 {
+	bool quoted = false;
+
 	if (strlen(value) > COMMAND_LINE_MAX)
 		return error_usage(err, "longer than %d bytes; the kernel takes 2047 in all",
 				   COMMAND_LINE_MAX);
@@ -238,12 +243,17 @@ int name_kernel_command_line(const char *value, struct error *err)
 					   (size_t)(p - value) + 1);
 	for (const char *p = value; *p;) {
 		size_t len = strcspn(p, " ");
-		int r = refuse_word(p, len, err);
+		int r = quoted ? 0 : refuse_word(p, len, err);
 
 		if (r < 0)
 			return r;
+		for (size_t i = 0; i < len; i++)
+			quoted ^= p[i] == '"';
 		p += len + strspn(p + len, " ");
 	}
+	/* It would swallow the words that the tool puts behind. */
+	if (quoted)
+		return error_usage(err, "a quote (\") is opened and never closed");
 	return 0;
 }
 

@@ -199,7 +199,7 @@ static void test_names(void **state)
 {
 	static const struct {
 		name_check *check;
-		const char *good[6], *bad[12];
+		const char *good[6], *bad[16];
 	} cases[] = {
 		{name_appliance,
 		 {"hello", "a", "1-2", LABEL63},
@@ -232,9 +232,10 @@ static void test_names(void **state)
 		  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}},
 		{name_environment, {"A=", "A_1=b=c", "_=x y"}, {"", "A", "=b", "1A=b", "A-B=c", "A B=c"}},
 		{name_kernel_command_line,
-		 {"", "console=ttyS0 quiet", "x=\"a  b\""},
+		 {"", "console=ttyS0 quiet", "x=\"a  b\"", "x=\"a -- init=b\" y"},
 		 {"init=/bin/sh", "a rdinit=/x", "root=/dev/vda", "a  initrd=x", "roothash=00", "a ; b",
-		  "# x", "a\tb", "\xc3\xa4", "a \"init=/bin/sh\"", "\"rdinit=/x y\""}},
+		  "# x", "a\tb", "\xc3\xa4", "a \"init=/bin/sh\"", "\"rdinit=/x y\"", "console=ttyS0 -- x",
+		  "--", "x=\"a b"}},
 		{name_image_path,
 		 {"/", "/usr/bin/x", "/a b"},
 		 {"", "a", "//", "/a/", "/a//b", "/.", "/..", "/a/../b", "/a/."}},
@@ -250,7 +251,7 @@ static void test_names(void **state)
 		for (size_t j = 0; j < 6 && cases[i].good[j]; j++)
 			if (cases[i].check(cases[i].good[j], &err) != 0)
 				fail_msg("case %zu: %s", i, err.text);
-		for (size_t j = 0; j < 12 && cases[i].bad[j]; j++) {
+		for (size_t j = 0; j < 16 && cases[i].bad[j]; j++) {
 			err = ERROR_INIT;
 			if (cases[i].check(cases[i].bad[j], &err) != -EINVAL || err.exit != EXIT_USAGE ||
 			    !*err.text)
