@@ -20,8 +20,13 @@ private_apt() {
 }
 
 # fetch_kernel DIR SUITE: Debian's kernel for clouds of that suite as DIR/vmlinuz and DIR/modules/RELEASE, fetched once. A line that
-# says why not, and 1, when it cannot be had.
+# says why not, and 1, when it cannot be had. One test at a time: two may want it at once.
 fetch_kernel() {
+	(
+		flock 9 && fetch_kernel_once "$@"
+	) 9>"$1.lock"
+}
+fetch_kernel_once() {
 	local dir=$1 suite=$2 url work package release
 	[ ! -e "$dir/vmlinuz" ] || return 0
 	url=$(debian_archive) || { echo "apt knows no Debian archive"; return 1; }

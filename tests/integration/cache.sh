@@ -43,12 +43,12 @@ both_at_once() {
 	first=$!
 	with_manager build second &
 	second=$!
-	wait $first && wait $second && cmp "$tmp/first/synthetic-1.0.raw" "$tmp/second/synthetic-1.0.raw"
+	wait $first && wait $second && same_bytes "$tmp/first/synthetic-1.0.raw" "$tmp/second/synthetic-1.0.raw"
 }
 check "two builds at once: one fetches, both have the same image" calls_now 1 both_at_once
 check "again, without a package manager" calls_now 1 build again
 check "again, --offline" calls_now 1 with_manager build offline --offline
-same() { cmp "$tmp/first/synthetic-1.0.raw" "$tmp/again/synthetic-1.0.raw" && cmp "$tmp/first/synthetic-1.0.manifest.json" "$tmp/again/synthetic-1.0.manifest.json"; }
+same() { same_bytes "$tmp/first/synthetic-1.0.raw" "$tmp/again/synthetic-1.0.raw" && cmp "$tmp/first/synthetic-1.0.manifest.json" "$tmp/again/synthetic-1.0.manifest.json"; }
 check "the same image and manifest" same
 
 starts_nothing() {
@@ -63,7 +63,7 @@ fi
 
 other_file() {
 	echo "another page" >"$tmp/in/page"
-	with_manager build file && ! cmp -s "$tmp/first/synthetic-1.0.raw" "$tmp/file/synthetic-1.0.raw"
+	with_manager build file && ! same_bytes "$tmp/first/synthetic-1.0.raw" "$tmp/file/synthetic-1.0.raw"
 }
 check "another file in [Files] fetches nothing" calls_now 1 other_file
 check "--refresh fetches" calls_now 2 with_manager build refresh --refresh

@@ -3,6 +3,7 @@
 #
 # The data volume, in a VM: it is formatted when it is blank and the template says so, it survives, and nothing else is ever written
 # to: disks that hold something else, of each kind, made by its own tool where Debian has one, lie beside it in each boot.
+# Takes: 100 s
 . "$(dirname "$0")/functions.sh"
 requires mkfs.xfs xfsprogs
 requires mkfs.btrfs btrfs-progs

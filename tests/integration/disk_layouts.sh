@@ -3,6 +3,7 @@
 #
 # Source=disk on disks that are laid out as vendors do it: logical volumes with a /boot of its own, btrfs with subvolumes; two systems on one
 # disk and a base of another architecture are refused. One start of guestfish makes the first three.
+# Takes: 120 s
 . "$(dirname "$0")/functions.sh"
 . tests/integration/synthetic.sh
 requires python3

@@ -299,7 +299,7 @@ if [ ! -x "$moto" ]; then
 	check_skip "moto's group" "no moto in build/oracles (scripts/setup test)"
 	exit
 fi
-moto_port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+moto_port=$(free_port)
 "$moto" -H 127.0.0.1 -p "$moto_port" >"$tmp/moto.log" 2>&1 &
 moto_pid=$!
 stop_moto() { kill "$moto_pid" 2>/dev/null; }

@@ -3,6 +3,7 @@
 #
 # The fake cloud itself, driven by AWS's own programs: Debian's aws and python3-botocore, and a newer botocore of PyPI for what these do not
 # know yet. Whatever they send must be accepted and what it answers must be readable to them; each rule has one request that is refused.
+# Takes: 60 s
 . "$(dirname "$0")/functions.sh"
 . tests/integration/cloud.sh
 requires /usr/bin/aws awscli

@@ -87,7 +87,7 @@ class Fleet:
 
     def until(self, *statuses):
         """Follows the refresh; returns (it, the lowest count of healthy targets, all statuses seen)."""
-        low, seen, end = 1 << 30, [], time.monotonic() + 40
+        low, seen, end = 1 << 30, [], time.monotonic() + 120
         while time.monotonic() < end:
             refresh = self.refresh()
             low = min(low, [s for s, _ in self.health()].count("healthy"))
@@ -98,7 +98,7 @@ class Fleet:
             time.sleep(0.01)
         raise AssertionError("the refresh stays %s" % refresh)
 
-    def wait(self, what, limit=10):
+    def wait(self, what, limit=60):
         end = time.monotonic() + limit
         while not what():
             assert time.monotonic() < end, "it never came: %s %s" % (self.group()["Instances"], self.health())
@@ -124,7 +124,7 @@ def rolling():
 def launch_first():
     """MaxHealthyPercentage above 100 launches first: never fewer than all are healthy; checkpoints wait; then it bakes."""
     fleet = Fleet()
-    fleet.start(MinHealthyPercentage=100, MaxHealthyPercentage=150, InstanceWarmup=30, CheckpointPercentages=[33, 100], CheckpointDelay=300,
+    fleet.start(MinHealthyPercentage=100, MaxHealthyPercentage=150, InstanceWarmup=30, CheckpointPercentages=[33, 100], CheckpointDelay=1000,
                 BakeTime=1000, SkipMatching=True)
     fleet.wait(lambda: "checkpoint of 33%" in fleet.refresh().get("StatusReason", ""))
     assert fleet.versions() == ["1", "1", "2"] and fleet.refresh()["PercentageComplete"] == 33

@@ -9,6 +9,7 @@ requires python3
 requires umoci
 requires skopeo
 requires zstd
+requires curl
 [ "$(id -u)" -eq 0 ] || skip "owners, devices and attributes need root"
 
 layouts=$PWD/tests/integration/oci_layouts.py
@@ -182,7 +183,7 @@ command -v docker-registry >/dev/null || {
 	exit
 }
 export HOME=$tmp/home
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$(free_port)
 mkdir -p "$HOME/.config/containers" "$tmp/registry"
 printf '[[registry]]\nlocation = "127.0.0.1:%s"\ninsecure = true\n' "$port" >"$HOME/.config/containers/registries.conf"
 printf '{"default": [{"type": "insecureAcceptAnything"}]}\n' >"$HOME/.config/containers/policy.json"
@@ -196,10 +197,7 @@ docker-registry serve "$tmp/registry.yml" >"$tmp/registry.log" 2>&1 &
 registry=$!
 stop_registry() { kill "$registry" 2>/dev/null; }
 at_exit stop_registry
-for _ in $(seq 100); do
-	python3 -c "import socket; socket.create_connection(('127.0.0.1', $port))" 2>/dev/null && break
-	sleep 0.1
-done
+comes curl -s -o /dev/null --noproxy '*' "http://127.0.0.1:$port/v2/"
 reference=docker://127.0.0.1:$port/test/image:1.0
 from_registry() { copy "docker-archive:$tmp/docker.tar" "$reference" && same registry "$reference"; }
 check "docker:// of a registry: the same root" from_registry

@@ -58,7 +58,7 @@ as_root() {
 kernel_of() { python3 -c 'import json, sys
 print(next(i["sha256"] for i in json.load(open(sys.argv[1]))["inputs"] if i["kind"] == "kernel"))' "$1"/*.manifest.json; }
 same_image() {
-	cmp "$image" "$tmp"/root/*.raw && cmp "${image%.raw}.manifest.json" "$tmp"/root/*.manifest.json
+	same_bytes "$image" "$tmp"/root/*.raw && cmp "${image%.raw}.manifest.json" "$tmp"/root/*.manifest.json
 }
 if [ "$(id -u)" -eq 0 ] && as_root 2>"$tmp/log" && [ "$(kernel_of "$tmp/home/out")" = "$(kernel_of "$tmp/root")" ]; then
 	check "root gets the same bytes" same_image

@@ -154,7 +154,7 @@ same_bytes() {
 	local f
 	synthetic_build "$tmp/in" "$tmp/locked" --locked "$manifest" || return
 	for f in raw manifest.json blocks spdx.json intoto.json; do
-		cmp "$tmp/out/synthetic-1.0.$f" "$tmp/locked/synthetic-1.0.$f" || return
+		same_bytes "$tmp/out/synthetic-1.0.$f" "$tmp/locked/synthetic-1.0.$f" || return
 	done
 }
 check "locked: the same inputs give the same bytes" same_bytes

@@ -3,6 +3,7 @@
 #
 # build --locked on Source=rpm: the repository has moved on, and the build asks for the versions of the manifest; a version that is gone
 # is named.
+# Takes: 60 s
 . "$(dirname "$0")/functions.sh"
 . tests/integration/rpm_repository.sh
 
@@ -41,7 +42,7 @@ check "what the repository has is built" first || exit
 moved() { thing 2 && build base moved && build app moved && [ "$(version moved base) $(version moved app)" = "2-1 2-1" ]; }
 check "the repository moves on, and builds with it" moved
 # same NAME CACHE: that build, locked, is the first one.
-same() { build "$1" "$2" --locked "$tmp/out-first/$1-1.manifest.json" "${@:3}" && cmp "$tmp/out-first/$1-1.raw" "$tmp/out-$2/$1-1.raw"; }
+same() { build "$1" "$2" --locked "$tmp/out-first/$1-1.manifest.json" "${@:3}" && same_bytes "$tmp/out-first/$1-1.raw" "$tmp/out-$2/$1-1.raw"; }
 check "locked, nothing in the cache: the base of then" same base new
 check "locked, nothing in the cache: the application of then" same app new
 check "locked, newer layers in the cache: the base of then" same base moved

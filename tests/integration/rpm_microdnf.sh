@@ -31,7 +31,7 @@ for kind in http directory; do
 	same_manifest() { "$mkappliance" build "$tmp/app.conf" -o "$tmp/dnf" --cache="$tmp/cache-dnf" --quiet && python3 -c 'import json, sys; a, b = (json.load(open(f))["packages"] for f in sys.argv[1:]); assert a == b and len(a) == 10, [x for x in a if x not in b]' "$tmp"/{out,dnf}/app-1.manifest.json; }
 	check "the packages, and where each came from, are what dnf says" same_manifest
 done
-locked() { build app locked --refresh --locked "$tmp/out/app-1.manifest.json" && cmp "$tmp/out/app-1.raw" "$tmp/locked/app-1.raw"; }
+locked() { build app locked --refresh --locked "$tmp/out/app-1.manifest.json" && same_bytes "$tmp/out/app-1.raw" "$tmp/locked/app-1.raw"; }
 check "locked, where one was killed before: the same bytes" locked
 
 simple unsigned unsigned

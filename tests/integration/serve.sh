@@ -12,7 +12,7 @@ print(server.server_address[1], flush=True)
 server.serve_forever()' "$1" >"$tmp/port" 2>/dev/null &
 	server=$!
 	at_exit stop_server
-	until [ -s "$tmp/port" ]; do sleep 0.05; done
+	comes test -s "$tmp/port"
 	url=http://127.0.0.1:$(cat "$tmp/port")/
 }
 stop_server() { kill "$server" 2>/dev/null; }

@@ -3,6 +3,7 @@
 #
 # The network and the metadata in machines: two interfaces in qemu's user network, one by DHCP and one with a fixed address, and a
 # cidata disk; IMDSv2 at 169.254.169.254; and a machine without any interface. The cases that hurt are in network.sh and metadata.sh.
+# Takes: 70 s
 . "$(dirname "$0")/functions.sh"
 . "$(dirname "$0")/rig.sh"
 requires curl
