@@ -209,18 +209,20 @@ tests: all $(TESTS) $(FUZZ) $(HOST) $(CALLS)
 check: tests
 	$(Q)scripts/unit $(B)
 
+# In quotes: a DESTDIR with a blank in it would be two, and uninstall would remove the first.
 install: all
-	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5
-	$(INSTALL) -m 755 $(B)/mkappliance $(DESTDIR)$(BINDIR)/mkappliance
-	$(INSTALL) -m 755 $(B)/mkappliance-init $(DESTDIR)$(LIBEXECDIR)/mkappliance-init
-	$(INSTALL) -m 755 $(B)/hello $(DESTDIR)$(LIBEXECDIR)/hello
-	$(INSTALL) -m 644 mkappliance/image/manifest.schema.json $(DESTDIR)$(DATADIR)/manifest.schema.json
-	$(INSTALL) -m 644 mkappliance/man/mkappliance.1 $(DESTDIR)$(MANDIR)/man1/mkappliance.1
-	$(INSTALL) -m 644 mkappliance/man/appliance.conf.5 $(DESTDIR)$(MANDIR)/man5/appliance.conf.5
+	$(INSTALL) -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(DATADIR)" "$(DESTDIR)$(MANDIR)/man1" "$(DESTDIR)$(MANDIR)/man5"
+	$(INSTALL) -m 755 $(B)/mkappliance "$(DESTDIR)$(BINDIR)/mkappliance"
+	$(INSTALL) -m 755 $(B)/mkappliance-init "$(DESTDIR)$(LIBEXECDIR)/mkappliance-init"
+	$(INSTALL) -m 755 $(B)/hello "$(DESTDIR)$(LIBEXECDIR)/hello"
+	$(INSTALL) -m 644 mkappliance/image/manifest.schema.json "$(DESTDIR)$(DATADIR)/manifest.schema.json"
+	$(INSTALL) -m 644 mkappliance/man/mkappliance.1 "$(DESTDIR)$(MANDIR)/man1/mkappliance.1"
+	$(INSTALL) -m 644 mkappliance/man/appliance.conf.5 "$(DESTDIR)$(MANDIR)/man5/appliance.conf.5"
 
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/mkappliance $(DESTDIR)$(MANDIR)/man1/mkappliance.1 $(DESTDIR)$(MANDIR)/man5/appliance.conf.5
-	rm -rf $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR)
+	rm -f "$(DESTDIR)$(BINDIR)/mkappliance" "$(DESTDIR)$(LIBEXECDIR)/mkappliance-init" "$(DESTDIR)$(LIBEXECDIR)/hello"
+	rm -f "$(DESTDIR)$(DATADIR)/manifest.schema.json" "$(DESTDIR)$(MANDIR)/man1/mkappliance.1" "$(DESTDIR)$(MANDIR)/man5/appliance.conf.5"
+	rmdir "$(DESTDIR)$(LIBEXECDIR)" "$(DESTDIR)$(DATADIR)" 2>/dev/null || true
 
 clean:
 	rm -rf build
