@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mkappliance gc: what uploads left, and images that nothing needs any more. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cloud/gc.h"
 #include "cmd.h"
@@ -74,6 +75,10 @@ static int make_plan(struct aws *a, const struct gc_arguments *g, struct gc_plan
 
 	if (g->regions.len == 0)
 		return gc_region(a, NULL, &g->o, ret, err);
+	for (size_t i = 0; i < g->regions.len; i++)
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(g->regions.ptr[i], g->regions.ptr[k]) == 0)
+				return error_usage(err, "--region: '%s' is there twice", g->regions.ptr[i]);
 	for (size_t i = 0; r == 0 && i < g->regions.len; i++)
 		r = gc_region(a, g->regions.ptr[i], &g->o, ret, err);
 	return r;
@@ -117,6 +122,8 @@ static int run_gc(const struct command *self, int argc, char **argv, struct erro
 		 "only what is older, of uploads without an image (default: 24)", &g.o.older_h},
 		{"name", 0, OPTION_STRING, "NAME", "only of this appliance", &g.o.name},
 		{"region", 0, OPTION_LIST, "REGION", "where (default: as configured)", &g.regions},
+		{"shared", 0, OPTION_FLAG, NULL, "also what other accounts may launch, used there or not",
+		 &g.o.shared},
 		{"yes", 'y', OPTION_FLAG, NULL, "remove; without it only say what would be removed", &g.yes},
 		{"dry-run", 'n', OPTION_FLAG, NULL, "remove nothing (the default)", &g.dry_run},
 		{"profile", 0, OPTION_STRING, "NAME", "of the AWS CLI's configuration", &g.profile},

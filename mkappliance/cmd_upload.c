@@ -178,7 +178,7 @@ static void say_how_to_go_on(const struct upload *u, int argc, char **argv)
 	buf_printf(&b, "mkappliance");
 	for (int i = 0; i < argc; i++)
 		add_word(&b, argv[i]);
-	log_note("what was sent is noted in %s; this goes on with the rest:\n", u->resume);
+	log_note("what was sent is noted in %s; this goes on with the rest:", u->resume);
 	log_note("  %s", b.ptr);
 }
 

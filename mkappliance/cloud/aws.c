@@ -13,6 +13,12 @@
 #include "lib/log.h"
 
 #define RENEW_BEFORE 300 /* seconds that credentials must still be good for */
+#define SAY_NS	     (UINT64_C(5) * 1000000000)
+
+bool aws_is_region(const char *text)
+{
+	return *text && text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-")] == 0;
+}
 
 /* As the AWS CLI: what is configured, else what the instance says. */
 static int find_region(struct aws *a, struct error *err)
@@ -30,7 +36,7 @@ static int find_region(struct aws *a, struct error *err)
 		return error_usage(err,
 				   "no AWS region: give --region, AWS_REGION or 'region' in profile '%s'",
 				   a->config->profile);
-	if (a->region[strspn(a->region, "abcdefghijklmnopqrstuvwxyz0123456789-")] || !*a->region)
+	if (!aws_is_region(a->region))
 		return error_usage(err, "'%s' is not the name of an AWS region", a->region);
 	return 0;
 }
@@ -281,6 +287,8 @@ int aws_sign(struct aws *a, const struct aws_call *call, struct retry *state, st
 
 	if (r < 0)
 		return r;
+	if (call->region && !aws_is_region(call->region))
+		return error_usage(err, "'%s' is not the name of an AWS region", call->region);
 	r = add_host(&q.headers, endpoint, err);
 	if (r < 0)
 		return r;
@@ -332,11 +340,29 @@ static int attempt(struct aws *a, const struct aws_call *call, struct retry *sta
 	return 0;
 }
 
+/* Nobody waits longer than this without a line of why; @said_ns is when there was one. */
+static void say_again(const struct aws_call *call, const struct aws_failure *f, uint64_t delay_ns,
+		      uint64_t *said_ns)
+{
+	const char *what = f->code[0] ? f->code : f->message;
+	uint64_t now = clock_ns();
+
+	if (now + delay_ns - *said_ns < SAY_NS) {
+		log_debug("%s:%s: %s (%s), again in %.1f s", call->service, call->action, what,
+			  retry_reason_name(f->why), (double)delay_ns / 1e9);
+		return;
+	}
+	log_note("  %s:%s: %s (%s), again in %.1f s", call->service, call->action, what,
+		 retry_reason_name(f->why), (double)delay_ns / 1e9);
+	*said_ns = now + delay_ns;
+}
+
 int aws_perform(struct aws *a, const struct aws_call *call, struct http_reply *ret,
 		struct aws_failure *ret_failure, struct error *err)
 {
 	struct aws_failure failure = {0};
 	struct retry state = {0};
+	uint64_t said_ns = clock_ns();
 
 	*ret = (struct http_reply){0};
 	for (;;) {
@@ -351,9 +377,7 @@ int aws_perform(struct aws *a, const struct aws_call *call, struct http_reply *r
 			return 0;
 		if (v == AWS_FATAL)
 			break;
-		log_debug("%s:%s: %s (%s), again in %.1f s", call->service, call->action,
-			  failure.code[0] ? failure.code : failure.message, retry_reason_name(failure.why),
-			  (double)delay / 1e9);
+		say_again(call, &failure, delay, &said_ns);
 		http_reply_free(ret);
 		r = interrupt_sleep(delay, err);
 		if (r < 0)

@@ -44,6 +44,8 @@ void aws_closep(struct aws **a);
 #define _cleanup_aws_ __attribute__((cleanup(aws_closep)))
 
 const char *aws_region(const struct aws *a);
+/* Whether @text can be the name of a region: it becomes a part of host names. */
+bool aws_is_region(const char *text);
 struct http *aws_http(struct aws *a);
 /* What was tried again so far, by reason. */
 const struct retry_stats *aws_retries(const struct aws *a);

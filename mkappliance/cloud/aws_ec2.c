@@ -204,6 +204,23 @@ int ec2_image_shares(struct aws *a, const char *region, const char *image, struc
 	return 0;
 }
 
+int ec2_image_uefi_data(struct aws *a, const char *region, const char *image, char **ret, struct error *err)
+{
+	_cleanup_buf_ struct buf form = {0};
+	_cleanup_xml_ struct xml *x = NULL;
+	const char *value;
+	int r;
+
+	form_add(&form, image, "ImageId");
+	form_add(&form, "uefiData", "Attribute");
+	r = query(a, "DescribeImageAttribute", region, image, &form, &x, NULL, err);
+	if (r < 0)
+		return r;
+	value = xml_text(xml_root(x), "uefiData.value");
+	*ret = xstrdup(value ? value : "");
+	return 0;
+}
+
 /* ---- the rest ---- */
 
 int ec2_create_tags(struct aws *a, const char *region, const char *const *ids, size_t id_count,

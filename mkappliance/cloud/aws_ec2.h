@@ -144,6 +144,8 @@ int ec2_share_image(struct aws *a, const char *region, const char *image, const 
 		    struct error *err);
 int ec2_share_snapshot(struct aws *a, const char *region, const char *snapshot, const struct ec2_share *share,
 		       struct error *err);
+/* The UefiData that it was registered with, to be freed; "": none. */
+int ec2_image_uefi_data(struct aws *a, const char *region, const char *image, char **ret, struct error *err);
 /* Who may launch it now, as "account", "org ARN", "all"; appends. */
 int ec2_image_shares(struct aws *a, const char *region, const char *image, struct strlist *ret,
 		     struct error *err);

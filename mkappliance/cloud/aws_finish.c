@@ -12,6 +12,7 @@
 
 #define LAG_NS	  (UINT64_C(60) * 1000000000)
 #define DAY_S	  86400
+#define SOON_S	  180 /* EnableImageDeprecation rounds down to the minute */
 #define DATE_SIZE 32
 
 /* What --share says, sorted by kind; strings are owned. */
@@ -98,7 +99,7 @@ static struct publish_region *list_regions(const struct aws_upload *s, size_t *r
 static int set_deprecation(const struct aws_upload *s, const struct publish_places *places, struct publish *p,
 			   char date[DATE_SIZE], struct error *err)
 {
-	time_t when;
+	time_t when, soon;
 	struct tm tm;
 
 	if (!s->u->settings.deprecate_days || places->len == 0)
@@ -107,6 +108,10 @@ static int set_deprecation(const struct aws_upload *s, const struct publish_plac
 		return error_set(err, -EBADMSG, "%s: made at '%s', which is no time", s->image,
 				 places->list[0].image.created);
 	when += (time_t)s->u->settings.deprecate_days * DAY_S;
+	/* AWS takes no day that has passed. */
+	soon = aws_now(s->aws) + SOON_S;
+	p->overdue = when < soon;
+	when = p->overdue ? soon : when;
 	gmtime_r(&when, &tm);
 	strftime(date, DATE_SIZE, "%Y-%m-%dT%H:%M:00Z", &tm);
 	p->deprecate = date;

@@ -14,6 +14,7 @@ struct aws {
 	struct credentials credentials;
 	bool fixed;	      /* credentials were given and cannot be renewed */
 	unsigned generation;  /* counts renewals */
+	bool reached;	      /* somebody answered */
 	int64_t clock_offset; /* seconds that AWS is ahead of us */
 	struct retry_policy policy;
 	struct retry_stats stats;

@@ -234,11 +234,23 @@ static bool worth_it(struct aws *a, const struct aws_call *call, struct retry *s
 	return passing_reason(f, ret);
 }
 
+/* Where nobody was ever reached it is the address that is wrong (a region that there is not), and whoever waits wants to know soon. */
+static const struct retry_policy *policy_for(const struct aws *a, const struct http_reply *reply)
+{
+	static const struct retry_policy first = {
+		.attempts = 3, .throttled = 30, .base_ms = 500, .cap_ms = 2000};
+
+	return !a->reached && reply->outcome == HTTP_UNREACHABLE && a->policy.attempts > first.attempts
+		       ? &first
+		       : &a->policy;
+}
+
 enum aws_verdict aws_judge(struct aws *a, const struct aws_call *call, struct retry *state,
 			   const struct http_reply *reply, struct aws_failure *ret, uint64_t *ret_delay_ns)
 {
 	struct aws_failure f = {.outcome = reply->outcome, .status = reply->status};
 
+	a->reached = a->reached || reply->outcome == HTTP_ANSWERED;
 	if (reply->outcome == HTTP_ANSWERED && reply->status >= 200 && reply->status < 300)
 		return AWS_DONE;
 	if (reply->outcome == HTTP_ANSWERED)
@@ -246,7 +258,8 @@ enum aws_verdict aws_judge(struct aws *a, const struct aws_call *call, struct re
 	else
 		set_text(f.message, sizeof(f.message), reply->detail);
 	if (!worth_it(a, call, state, reply, &f, &f.why) ||
-	    !retry_again(&a->policy, state, &a->stats, f.why, http_retry_after(reply), ret_delay_ns)) {
+	    !retry_again(policy_for(a, reply), state, &a->stats, f.why, http_retry_after(reply),
+			 ret_delay_ns)) {
 		*ret = f;
 		return AWS_FATAL;
 	}

@@ -11,6 +11,12 @@
 #define RESOURCE_TAG "aws:ResourceTag/" TAG_OURS
 #define REQUEST_TAG  "aws:RequestTag/" TAG_OURS
 
+/* What follows "arn:aws": "Amazon Resource Names", AWS General Reference. */
+static const char *partition_of(const char *region)
+{
+	return strncmp(region, "cn-", 3) == 0 ? "-cn" : strncmp(region, "us-gov-", 7) == 0 ? "-us-gov" : "";
+}
+
 /* Actions by their names, which end in NULL. */
 static struct json *statement(const char *sid, const char *const *actions)
 {
@@ -33,8 +39,7 @@ static void on_ec2(struct json *s, const struct aws_policy *p, const char *const
 		for (size_t i = 0; i < (p->regions->len ? p->regions->len : 1); i++) {
 			const char *region = p->regions->len ? p->regions->ptr[i] : "*";
 			_cleanup_free_ char *arn =
-				xasprintf("arn:aws%s:ec2:%s::%s/*",
-					  strncmp(region, "cn-", 3) == 0 ? "-cn" : "", region, *kinds);
+				xasprintf("arn:aws%s:ec2:%s::%s/*", partition_of(region), region, *kinds);
 
 			js_append_string(list, arn);
 		}
@@ -88,9 +93,11 @@ static void add_upload(struct json *list, const struct aws_policy *p)
 										 "ebs:GetSnapshotBlock",
 										 NULL},
 		*const mark[] = {"ec2:CreateTags", NULL}, *const reg[] = {"ec2:RegisterImage", NULL},
-		*const clear[] = {"ec2:DeleteSnapshot", NULL};
+		*const clear[] = {"ec2:DeleteSnapshot", NULL},
+		*const attributes[] = {"ec2:DescribeImageAttribute", NULL};
 
 	add(list, p, "Look", look, NULL, NULL);
+	add(list, p, "LookAtOurs", attributes, images, RESOURCE_TAG);
 	add(list, p, "Start", start, snapshots, REQUEST_TAG);
 	add(list, p, "Blocks", blocks, snapshots, RESOURCE_TAG);
 	add(list, p, "TagWhatIsMade", mark, both, REQUEST_TAG);
@@ -105,7 +112,7 @@ static void add_publish(struct json *list, const struct aws_policy *p)
 {
 	static const char *const copy[] = {"ec2:CopyImage", NULL},
 				 *const share[] = {"ec2:ModifyImageAttribute", "ec2:ModifySnapshotAttribute",
-						   "ec2:DescribeImageAttribute", NULL},
+						   NULL},
 				 *const deprecate[] = {"ec2:EnableImageDeprecation", NULL},
 				 *const protect[] = {"ec2:EnableImageDeregistrationProtection", NULL};
 
@@ -128,8 +135,7 @@ static void add_parameters(struct json *list, const struct aws_policy *p)
 		for (size_t i = 0; i < (p->regions->len ? p->regions->len : 1); i++) {
 			const char *region = p->regions->len ? p->regions->ptr[i] : "*";
 			_cleanup_free_ char *arn =
-				xasprintf("arn:aws%s:ssm:%s:%s:parameter%s",
-					  strncmp(region, "cn-", 3) == 0 ? "-cn" : "", region,
+				xasprintf("arn:aws%s:ssm:%s:%s:parameter%s", partition_of(region), region,
 					  p->account ? p->account : "*", p->parameters->ptr[n]);
 
 			js_append_string(arns, arn);
@@ -171,9 +177,11 @@ static void add_gc(struct json *list, const struct aws_policy *p)
 					   "autoscaling:DescribeAutoScalingGroups",
 					   "ssm:GetParameters",
 					   NULL},
-				 *const remove[] = {"ec2:DeregisterImage", "ec2:DeleteSnapshot", NULL};
+				 *const remove[] = {"ec2:DeregisterImage", "ec2:DeleteSnapshot", NULL},
+				 *const attributes[] = {"ec2:DescribeImageAttribute", NULL};
 
 	add(list, p, "LookForUses", look, NULL, NULL);
+	add(list, p, "LookForShares", attributes, images, RESOURCE_TAG);
 	add(list, p, "Remove", remove, both, RESOURCE_TAG);
 }
 
@@ -182,9 +190,8 @@ static void add_arns(struct json *list, const struct aws_policy *p, const char *
 {
 	for (size_t i = 0; i < (p->regions->len ? p->regions->len : 1); i++) {
 		const char *region = p->regions->len ? p->regions->ptr[i] : "*";
-		_cleanup_free_ char *arn =
-			xasprintf("arn:aws%s:%s:%s:%s:%s", strncmp(region, "cn-", 3) == 0 ? "-cn" : "",
-				  service, region, p->account ? p->account : "*", rest);
+		_cleanup_free_ char *arn = xasprintf("arn:aws%s:%s:%s:%s:%s", partition_of(region), service,
+						     region, p->account ? p->account : "*", rest);
 
 		js_append_string(list, arn);
 	}

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cloud/aws_ssm.h"
 #include "lib/cleanup.h"
@@ -11,7 +12,7 @@
 #include "lib/log.h"
 
 #define TAGS_MAX 50 /* of a resource, Amazon EC2 User Guide */
-#define LAG_NS	 (UINT64_C(60) * 1000000000)
+#define LOST_MAX 4u
 
 void publish_places_free(struct publish_places *p)
 {
@@ -48,12 +49,16 @@ static bool is_lost(const struct ec2_image *i)
 	       strcmp(i->state, "invalid") == 0 || strcmp(i->state, "deregistered") == 0;
 }
 
-int publish_wait(struct aws *a, const char *region, const char *image, unsigned poll_ms, unsigned timeout_s,
-		 struct ec2_images *ret, struct error *err)
+/* @p: its times count. */
+static int wait_image(struct aws *a, const char *region, const char *image, const struct publish *p,
+		      struct ec2_images *ret, struct error *err)
 {
-	const uint64_t start = clock_ns(), poll = (poll_ms ? poll_ms : 5000) * UINT64_C(1000000),
-		       end = start + (timeout_s ? timeout_s : 7200) * UINT64_C(1000000000);
-	const struct ec2_search s = {.region = region, .id = image, .lag_until_ns = start + LAG_NS};
+	const uint64_t start = clock_ns(), poll = (p->poll_ms ? p->poll_ms : 5000) * UINT64_C(1000000),
+		       end = start + (p->timeout_s ? p->timeout_s : 7200) * UINT64_C(1000000000);
+	const struct ec2_search s = {.region = region,
+				     .id = image,
+				     .lag_until_ns =
+					     start + (p->lag_s ? p->lag_s : 60) * UINT64_C(1000000000)};
 
 	for (;;) {
 		_cleanup_images_ struct ec2_images found = {0};
@@ -79,6 +84,14 @@ int publish_wait(struct aws *a, const char *region, const char *image, unsigned 
 		if (r < 0)
 			return r;
 	}
+}
+
+int publish_wait(struct aws *a, const char *region, const char *image, unsigned poll_ms, unsigned timeout_s,
+		 struct ec2_images *ret, struct error *err)
+{
+	const struct publish p = {.poll_ms = poll_ms, .timeout_s = timeout_s};
+
+	return wait_image(a, region, image, &p, ret, err);
 }
 
 /* ---- copies ---- */
@@ -119,8 +132,9 @@ static int find_copy(struct aws *a, const struct publish *p, const char *region,
 	return 0;
 }
 
-static int start_copy(struct aws *a, const struct publish *p, const struct publish_region *to, char *ret,
-		      struct error *err)
+/* @lost: how many more went by than are seen as failed. */
+static int start_copy(struct aws *a, const struct publish *p, const struct publish_region *to, unsigned lost,
+		      char *ret, struct error *err)
 {
 	struct aws_tag tags[TAGS_MAX];
 	char token[SHA256_HEX_SIZE];
@@ -135,7 +149,7 @@ static int start_copy(struct aws *a, const struct publish *p, const struct publi
 	for (; n < p->tag_count; n++)
 		tags[n] = p->tags[n];
 	tags[n++] = (struct aws_tag){PUBLISH_SOURCE_TAG, p->image};
-	copy_token(p, to, failed, token);
+	copy_token(p, to, failed + lost, token);
 	r = ec2_copy_image(a,
 			   &(struct ec2_copy){.from_region = aws_region(a),
 					      .image = p->image,
@@ -152,6 +166,32 @@ static int start_copy(struct aws *a, const struct publish *p, const struct publi
 	return r;
 }
 
+/* For a while a token gives back the copy that was made by it, also when somebody has deregistered that: then another one is made. */
+static int wait_copy(struct aws *a, const struct publish *p, const struct publish_region *to, char *id,
+		     struct ec2_images *ret, struct error *err)
+{
+	struct error gone = ERROR_INIT;
+	int r = wait_image(a, to->region, id, p, ret, &gone);
+
+	for (unsigned lost = 1; r == -ENOENT && lost <= LOST_MAX; lost++) {
+		event(p, "copy is gone", to->region, id);
+		gone = ERROR_INIT;
+		r = start_copy(a, p, to, lost, id, &gone);
+		if (r == 0)
+			r = wait_image(a, to->region, id, p, ret, &gone);
+	}
+	if (r == 0 && to->kms_key && !ret->list[0].encrypted) {
+		ec2_images_free(ret);
+		return error_refuse(
+			err,
+			"image %s in %s: was copied before, without encryption; deregister it to have another copy",
+			id, to->region);
+	}
+	if (r < 0)
+		*err = gone;
+	return r;
+}
+
 /* All are started before the first is waited for: AWS makes them at the same time. */
 int publish_copies(struct aws *a, const struct publish *p, struct publish_places *ret, struct error *err)
 {
@@ -159,7 +199,7 @@ int publish_copies(struct aws *a, const struct publish *p, struct publish_places
 	_cleanup_images_ struct ec2_images own = {0};
 	char(*ids)[EC2_ID_SIZE] = xcalloc(p->region_count, sizeof(*ids));
 	_cleanup_free_ void *guard = ids;
-	int r = publish_wait(a, NULL, p->image, p->poll_ms, p->timeout_s, &own, err);
+	int r = wait_image(a, NULL, p->image, p, &own, err);
 
 	if (r < 0)
 		return r;
@@ -167,7 +207,7 @@ int publish_copies(struct aws *a, const struct publish *p, struct publish_places
 	for (size_t i = 0; i < p->region_count; i++) {
 		if (strcmp(p->regions[i].region, aws_region(a)) == 0)
 			continue;
-		r = start_copy(a, p, &p->regions[i], ids[i], err);
+		r = start_copy(a, p, &p->regions[i], 0, ids[i], err);
 		if (r < 0)
 			return error_prefix(err, "copy to %s", p->regions[i].region);
 	}
@@ -176,7 +216,7 @@ int publish_copies(struct aws *a, const struct publish *p, struct publish_places
 
 		if (!ids[i][0])
 			continue;
-		r = publish_wait(a, p->regions[i].region, ids[i], p->poll_ms, p->timeout_s, &copy, err);
+		r = wait_copy(a, p, &p->regions[i], ids[i], &copy, err);
 		if (r < 0)
 			return r;
 		add_place(&places, p->regions[i].region, &copy);
@@ -217,7 +257,9 @@ int publish_deprecate(struct aws *a, const struct publish *p, const struct publi
 {
 	for (size_t i = 0; p->deprecate && i < places->len; i++) {
 		const struct publish_place *at = &places->list[i];
-		int r = ec2_deprecate(a, at->region, at->image.id, p->deprecate, err);
+		int r = p->overdue && at->image.deprecation[0]
+				? 0
+				: ec2_deprecate(a, at->region, at->image.id, p->deprecate, err);
 
 		if (r < 0)
 			return error_prefix(err, "deprecation in %s", at->region);
@@ -293,6 +335,7 @@ int publish_parameter_name(const char *pattern, const char *name, const char *ar
 {
 	const char *const table[][2] = {{"{name}", name}, {"{arch}", arch}, {"{version}", version}};
 	_cleanup_buf_ struct buf b = {0};
+	unsigned levels = 0;
 
 	for (const char *p = pattern; *p;) {
 		size_t plain = strcspn(p, "{"), i = 0;
@@ -315,6 +358,14 @@ int publish_parameter_name(const char *pattern, const char *name, const char *ar
 	    b.ptr[strspn(b.ptr, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-/")])
 		return error_usage(err, "parameter '%s': SSM takes /PART/PART, of letters, digits and ._-",
 				   pattern);
+	if (strncasecmp(b.ptr, "/aws", 4) == 0 || strncasecmp(b.ptr, "/ssm", 4) == 0)
+		return error_usage(err, "parameter '%s': names that begin with /aws or /ssm are SSM's own",
+				   pattern);
+	for (const char *p = b.ptr; *p; p++)
+		levels += *p == '/';
+	if (levels > SSM_LEVELS_MAX)
+		return error_usage(err, "parameter '%s': SSM takes at most %u levels", pattern,
+				   SSM_LEVELS_MAX);
 	*ret = buf_steal(&b);
 	return 0;
 }

@@ -39,10 +39,12 @@ struct publish {
 	size_t tag_count;
 	struct ec2_share share;
 	const char *deprecate; /* ISO 8601; NULL: not */
+	bool overdue; /* the day of @deprecate has passed: what has one keeps it, the rest is deprecated in a moment */
 	bool protect, cooldown;
 	const struct strlist
 		*parameters; /* names of SSM parameters, as publish_parameter_name() made them; may be NULL */
 	unsigned poll_ms;    /* 0: 5000 */
+	unsigned lag_s;	     /* how long a new image may not be seen, 0: 60 */
 	unsigned timeout_s;  /* for the copies to be available, 0: two hours */
 	/* Called when something happened: phase "copy", "share", "deprecate", "protect", "parameter"; may be NULL. */
 	void (*on_event)(const char *phase, const char *region, const char *what, void *user);

@@ -109,6 +109,68 @@ static int compare(const struct aws_upload *s, const struct ec2_image *have, str
 	return 0;
 }
 
+/* An image that was there before may have been made without what is asked for now. */
+static int compare_encryption(struct aws_upload *s, const struct ec2_image *have, struct error *err)
+{
+	struct ec2_search search = {.id = have->snapshot};
+	_cleanup_snapshots_ struct ec2_snapshots found = {0};
+	const char *key = s->kms_key, *its;
+	int r;
+
+	if ((key || s->u->settings.encrypt) && !have->encrypted)
+		return error_refuse(
+			err,
+			"%s: is not encrypted: it was registered without --encrypt; choose another --name",
+			have->id);
+	/* An alias may be of any key. */
+	if (!key || strncmp(key, "arn:", 4) != 0 || strstr(key, ":alias/"))
+		return 0;
+	r = ec2_describe_snapshots(s->aws, &search, &found, err);
+	if (r < 0)
+		return r;
+	its = found.list[0].kms_key ? found.list[0].kms_key : "";
+	return strcmp(its, key) == 0 ? 0
+				     : error_refuse(err, "%s: is encrypted with the key '%s' and not '%s'",
+						    have->id, its, key);
+}
+
+/* Without it instances start without Secure Boot. That it is byte for byte the same cannot be asked: EC2 may write it anew. */
+static int compare_uefi_data(struct aws_upload *s, const struct ec2_image *have, struct error *err)
+{
+	struct error first = ERROR_INIT;
+	_cleanup_free_ char *its = NULL;
+	int r;
+
+	if (!s->uefi_data)
+		return 0;
+	r = ec2_image_uefi_data(s->aws, NULL, have->id, &its, &first);
+	if (r == -EACCES) {
+		log_warning("whether %s has its UefiData cannot be seen: %s", have->id, first.text);
+		return 0;
+	}
+	if (r < 0) {
+		*err = first;
+		return r;
+	}
+	if (!*its)
+		return error_refuse(
+			err,
+			"%s: was registered without --uefi-data, so it starts without Secure Boot; choose another --name",
+			have->id);
+	if (s->u->result.already && strcmp(its, s->uefi_data) != 0)
+		log_warning("%s: was registered with other --uefi-data, which stays", have->id);
+	return 0;
+}
+
+static int compare_all(struct aws_upload *s, const struct ec2_image *have, struct error *err)
+{
+	int r = compare(s, have, err);
+
+	if (r == 0)
+		r = compare_encryption(s, have, err);
+	return r < 0 ? r : compare_uefi_data(s, have, err);
+}
+
 static int wait_available(struct aws_upload *s, struct error *err)
 {
 	struct ec2_search search = {.id = s->image, .lag_until_ns = clock_ns() + LAG_NS};
@@ -128,7 +190,7 @@ static int wait_available(struct aws_upload *s, struct error *err)
 			meter_end(&s->u->meter, NULL, aws_retries(s->aws));
 			if (!s->snapshot)
 				s->snapshot = xstrdup(image->snapshot);
-			return compare(s, image, err);
+			return compare_all(s, image, err);
 		}
 		if (strcmp(image->state, "pending") != 0)
 			return error_set(err, -EIO, "%s is in state '%s'%s%s; deregister it and try again",

@@ -5,7 +5,8 @@
 
 #include "cloud/aws.h"
 
-#define SSM_NAME_MAX 1011
+#define SSM_NAME_MAX   1011
+#define SSM_LEVELS_MAX 15u
 
 /*
  * Sets a parameter to an image's id, whatever it held before. With data type aws:ec2:image SSM checks asynchronously that the image is there; that is left

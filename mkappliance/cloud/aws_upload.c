@@ -213,12 +213,9 @@ static int aws_upload_preflight(void *session, struct upload *u, bool *ret_there
 
 	u->result.name = image_name(u);
 	set_tags(s);
-	r = aws_finish_check(u, err);
-	if (r == 0)
-		r = read_uefi_data(s, err);
-	if (r == 0)
-		r = find_image(s, ret_there, err);
-	if (r < 0)
+	if ((r = aws_settings_check(s, err)) < 0 || (r = aws_finish_check(u, err)) < 0 ||
+	    (r = read_uefi_data(s, err)) < 0 || (r = find_image(s, ret_there, err)) < 0 ||
+	    (r = aws_regions_check(s, err)) < 0)
 		return r;
 	if (!*ret_there)
 		r = try_register(s, ret_there, err);
@@ -229,6 +226,8 @@ static int aws_upload_preflight(void *session, struct upload *u, bool *ret_there
 		return 0;
 	}
 	r = ec2_encryption_by_default(s->aws, NULL, &s->encrypts, err);
+	if (r == 0)
+		r = aws_public_check(s, err);
 	if (r == 0 && !u->settings.dry_run)
 		r = open_journal(s, err);
 	if (r == 0)

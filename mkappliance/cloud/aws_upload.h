@@ -3,6 +3,7 @@
  * The provider "aws": an EBS snapshot through the EBS direct APIs, registered as an AMI. Its parts:
  *
  *   aws_upload.c    open and preflight, and the order of the rest
+ *   aws_settings.c  whether the settings can be what is meant
  *   aws_parent.c    whether a delta can be trusted, and the plan
  *   aws_transfer.c  start, put, complete, wait, read back
  *   aws_register.c  register, wait, compare
@@ -47,6 +48,12 @@ struct aws_upload {
 /* The key of --kms-key for a region: the one of REGION=KEY, else one without a region; NULL: none. Borrowed. */
 const char *aws_kms_key(const struct strlist *keys, const char *region);
 
+/* aws_settings.c: what can be said of the settings alone, once the first region and the name are known. */
+int aws_settings_check(const struct aws_upload *s, struct error *err);
+/* That nobody wants to make public what is encrypted; s->encrypts is known. */
+int aws_public_check(const struct aws_upload *s, struct error *err);
+/* And that somebody answers us in each further region. */
+int aws_regions_check(struct aws_upload *s, struct error *err);
 /* aws_transfer.c: the snapshot is complete, and what it holds is what was built. */
 int aws_transfer(struct aws_upload *s, struct error *err);
 /* aws_register.c: s->image is available and is what was asked for. */

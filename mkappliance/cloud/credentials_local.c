@@ -30,7 +30,8 @@ static bool may_ask(const char *url)
 
 	if (strncmp(url, "https://", 8) == 0)
 		return true;
-	if (strncmp(url, "http://", 7) != 0)
+	/* What stands before an '@' is a name and a password, and the host is another one. */
+	if (strncmp(url, "http://", 7) != 0 || memchr(host, '@', strcspn(host, "/?#")))
 		return false;
 	len = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/?");
 	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)

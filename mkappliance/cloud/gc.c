@@ -206,6 +206,27 @@ void gc_decide(const char *region, const struct ec2_images *images, const struct
 		qsort(ret->items + first, ret->len - first, sizeof(*ret->items), compare_items);
 }
 
+/* What other accounts may launch they may use, and nobody sees that from here. Asked of what would go only. */
+static int add_shares(struct aws *a, const struct gc_plan *p, struct ec2_uses *uses, struct error *err)
+{
+	for (size_t i = 0; i < p->len; i++) {
+		_cleanup_strlist_ struct strlist who = {0};
+		int r;
+
+		if (!p->items[i].image || p->items[i].verdict != GC_REMOVE)
+			continue;
+		r = ec2_image_shares(a, p->items[i].region, p->items[i].id, &who, err);
+		if (r < 0)
+			return r;
+		if (who.len == 0)
+			continue;
+		strlist_add(&uses->images, p->items[i].id);
+		strlist_addf(&uses->by, "perhaps '%s'%s, who may launch it (--shared),", who.ptr[0],
+			     who.len > 1 ? " or another" : "");
+	}
+	return 0;
+}
+
 int gc_region(struct aws *a, const char *region, const struct gc_options *o, struct gc_plan *ret,
 	      struct error *err)
 {
@@ -213,6 +234,8 @@ int gc_region(struct aws *a, const char *region, const struct gc_options *o, str
 	_cleanup_snapshots_ struct ec2_snapshots snapshots = {0};
 	_cleanup_images_ struct ec2_images images = {0};
 	_cleanup_uses_ struct ec2_uses uses = {0};
+	_cleanup_gc_plan_ struct gc_plan first = {0};
+	const char *where = region ? region : aws_region(a);
 	/* Snapshots first: an image that is registered meanwhile is seen. All of our images, also of others' making. */
 	int r = ec2_describe_snapshots(
 		a, &(struct ec2_search){.region = region, .filters = &ours, .filter_count = 1}, &snapshots,
@@ -222,9 +245,13 @@ int gc_region(struct aws *a, const char *region, const struct gc_options *o, str
 		r = ec2_describe_images(a, &(struct ec2_search){.region = region}, &images, err);
 	if (r == 0)
 		r = ec2_images_in_use(a, region, &uses, err);
+	if (r == 0 && !o->shared) {
+		gc_decide(where, &images, &snapshots, &uses, o, aws_now(a), &first);
+		r = add_shares(a, &first, &uses, err);
+	}
 	if (r < 0)
-		return error_prefix(err, "region %s", region ? region : aws_region(a));
-	gc_decide(region ? region : aws_region(a), &images, &snapshots, &uses, o, aws_now(a), ret);
+		return error_prefix(err, "region %s", where);
+	gc_decide(where, &images, &snapshots, &uses, o, aws_now(a), ret);
 	return 0;
 }
 

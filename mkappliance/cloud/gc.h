@@ -16,6 +16,7 @@ struct gc_options {
 	unsigned keep; /* of each name and architecture the newest so many stay */
 	unsigned
 		older_h; /* a snapshot without an image, and an image that failed, must be so old: it may still be on its way */
+	bool shared;	  /* those that other accounts may launch go too */
 	const char *name; /* only images and snapshots of this appliance; NULL: all of ours */
 };
 

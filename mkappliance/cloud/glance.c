@@ -25,6 +25,8 @@ void glance_image_free(struct glance_image *i)
 	free(i->status);
 	free(i->sha512);
 	free(i->blocks);
+	free(i->state);
+	free(i->visibility);
 	*i = (struct glance_image){0};
 }
 
@@ -45,6 +47,8 @@ static int read_image(const struct json *j, struct glance_image *ret, struct err
 	i.status = copy_string(j, "status");
 	i.name = copy_string(j, "name");
 	i.blocks = copy_string(j, "mkappliance_blocks");
+	i.state = copy_string(j, "mkappliance_state");
+	i.visibility = copy_string(j, "visibility");
 	if (algorithm && strcmp(algorithm, "sha512") == 0)
 		i.sha512 = copy_string(j, "os_hash_value");
 	if (js_int(js_member(j, "size"), &size) && size > 0)
@@ -173,7 +177,9 @@ int glance_read(struct openstack *o, const char *id, uint64_t offset, size_t len
 	return 0;
 }
 
-int glance_set(struct openstack *o, const char *id, const char *name, const char *value, struct error *err)
+/* @text NULL: true. */
+static int set_value(struct openstack *o, const char *id, const char *name, const char *text,
+		     struct error *err)
 {
 	_cleanup_free_ char *path = xasprintf(IMAGES "/%s", id), *pointer = xasprintf("/%s", name);
 	_cleanup_json_ struct json *patch = js_array_new();
@@ -182,7 +188,10 @@ int glance_set(struct openstack *o, const char *id, const char *name, const char
 
 	js_set_string(one, "op", "add"); /* which replaces, too: RFC 6902, section 4.1 */
 	js_set_string(one, "path", pointer);
-	js_set_string(one, "value", value);
+	if (text)
+		js_set_string(one, "value", text);
+	else
+		js_set_bool(one, "value", true);
 	js_append(patch, one);
 	return openstack_call(o,
 			      &(struct openstack_call){.action = "image:update",
@@ -191,6 +200,16 @@ int glance_set(struct openstack *o, const char *id, const char *name, const char
 						       .content_type = PATCH_TYPE,
 						       .json = patch},
 			      NULL, &reply, err);
+}
+
+int glance_set(struct openstack *o, const char *id, const char *name, const char *value, struct error *err)
+{
+	return set_value(o, id, name, value, err);
+}
+
+int glance_protect(struct openstack *o, const char *id, struct error *err)
+{
+	return set_value(o, id, "protected", NULL, err);
 }
 
 int glance_share(struct openstack *o, const char *id, const char *project, struct error *err)

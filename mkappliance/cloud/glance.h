@@ -29,9 +29,11 @@ struct glance_create {
 /* What is there. */
 struct glance_image {
 	char *id, *name, *status;
-	char *sha512;  /* of its bytes; NULL: none, or the service uses another hash */
-	char *blocks;  /* our property "mkappliance_blocks"; NULL */
-	uint64_t size; /* 0: no bytes yet */
+	char *sha512;	  /* of its bytes; NULL: none, or the service uses another hash */
+	char *blocks;	  /* our property "mkappliance_blocks"; NULL */
+	char *state;	  /* and "mkappliance_state" */
+	char *visibility; /* NULL: it does not say */
+	uint64_t size;	  /* 0: no bytes yet */
 };
 
 void glance_image_free(struct glance_image *i);
@@ -52,8 +54,10 @@ int glance_put(struct openstack *o, const char *id, uint64_t len,
 /* Bytes @offset to @offset + @len; other than that many are -EBADMSG. */
 int glance_read(struct openstack *o, const char *id, uint64_t offset, size_t len, struct buf *ret,
 		struct error *err);
-/* Adds or replaces one of our own properties. */
+/* Adds or replaces a property, one of our own or of the service's. */
 int glance_set(struct openstack *o, const char *id, const char *name, const char *value, struct error *err);
+/* Protects it from deletion. */
+int glance_protect(struct openstack *o, const char *id, struct error *err);
 /* Another project may see it; its visibility must be "shared". One that may already is fine. */
 int glance_share(struct openstack *o, const char *id, const char *project, struct error *err);
 int glance_delete(struct openstack *o, const char *id, struct error *err);

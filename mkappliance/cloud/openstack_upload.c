@@ -46,6 +46,7 @@ static int os_open(struct upload *u, void **ret_session, struct error *err)
 	int r;
 
 	s->u = u;
+	s->block = xmalloc(LAYOUT_BLOCK);
 	s->in_block = UINT64_MAX;
 	s->failure = ERROR_INIT;
 	*ret_session = s;
@@ -98,20 +99,75 @@ static void choose_id(struct session *s, unsigned attempt)
 	guid_format(&g, s->id);
 }
 
-/* Names need not be unique there; that two images go by one name helps nobody all the same. */
+/* Names need not be unique there; that two images go by one name helps nobody all the same. Chooses the id. */
 static int check_name(struct session *s, struct error *err)
 {
 	_cleanup_glance_image_ struct glance_image i = {0};
 	bool found;
 	int r = glance_find(s->o, s->u->result.name, &found, &i, err);
 
-	if (r < 0 || !found || (i.blocks && strcmp(i.blocks, s->u->image.digest) == 0))
+	choose_id(s, 0);
+	if (r < 0 || !found)
 		return r;
+	if (i.blocks && strcmp(i.blocks, s->u->image.digest) == 0) {
+		/* One that was made after an earlier one had been deleted has a later id. */
+		for (unsigned attempt = 1; attempt < ATTEMPTS && strcmp(s->id, i.id) != 0; attempt++)
+			choose_id(s, attempt);
+		if (strcmp(s->id, i.id) != 0)
+			choose_id(s, 0);
+		return 0;
+	}
 	return error_set(
 		err, -EEXIST,
 		"the name '%s' is taken by image %s, which is another one; raise the version or choose another "
 		"--name",
 		s->u->result.name, i.id);
+}
+
+static int load_block(struct session *s, uint64_t number, struct error *err)
+{
+	const struct upload_image *image = &s->u->image;
+	struct sha256 digest;
+	int r = interrupt_check(err);
+
+	if (r == 0)
+		r = io_pread_full(image->fd, image->path, s->block, LAYOUT_BLOCK, number * LAYOUT_BLOCK, err);
+	if (r < 0)
+		return r;
+	sha256_of(s->block, LAYOUT_BLOCK, &digest);
+	if (memcmp(&digest, &image->blocks.ptr[number], sizeof(digest)) != 0)
+		return error_refuse(err, "%s: block %" PRIu64 " is not what was built: it changed since",
+				    image->path, number);
+	s->in_block = number;
+	return 0;
+}
+
+static bool is_stored(const struct session *s, const struct glance_image *i)
+{
+	return i->size == s->u->image.m->layout.size && i->sha512 && strcmp(i->sha512, s->sha512) == 0;
+}
+
+/* All bytes are there, but whoever sent them was stopped before it could see that they are the right ones. */
+static int check_unseen(struct session *s, const struct glance_image *i, struct error *err)
+{
+	int r = 0;
+
+	s->hash = sha512_new();
+	for (uint64_t n = 0; r == 0 && n < s->u->image.blocks.count; n++) {
+		r = load_block(s, n, err);
+		if (r == 0)
+			sha512_add(s->hash, s->block, LAYOUT_BLOCK);
+	}
+	s->in_block = UINT64_MAX;
+	if (r < 0)
+		return r;
+	sha512_final(s->hash, s->sha512);
+	if (is_stored(s, i))
+		return 0;
+	return error_refuse(
+		err,
+		"image %s was left by an upload that did not come to its end, and holds other bytes; delete it",
+		s->id);
 }
 
 /* @ret_there: with all of its bytes. */
@@ -128,7 +184,7 @@ static int look(struct session *s, bool *ret_there, struct error *err)
 			return error_set(err, -EEXIST, "image %s is there, but is not this one; delete it",
 					 s->id);
 		*ret_there = true;
-		return 0;
+		return i.state && strcmp(i.state, "ready") == 0 ? 0 : check_unseen(s, &i, err);
 	}
 	if (strcmp(i.status, "queued") == 0)
 		return 0;
@@ -146,11 +202,11 @@ static int os_preflight(void *session, struct upload *u, bool *ret_there, struct
 	struct session *s = session;
 	int r;
 
-	if (u->settings.share->len > 1 && strcmp(u->settings.share->ptr[0], "all") == 0)
-		return error_usage(err, "--share=all goes with no other --share");
+	for (size_t i = 0; u->settings.share->len > 1 && i < u->settings.share->len; i++)
+		if (strcmp(u->settings.share->ptr[i], "all") == 0)
+			return error_usage(err, "--share=all goes with no other --share");
 	u->result.name = u->settings.name ? xstrdup(u->settings.name)
 					  : xasprintf("%s-%s", u->image.m->name, u->image.m->version);
-	choose_id(s, 0);
 	r = check_name(s, err);
 	if (r == 0)
 		r = look(s, ret_there, err);
@@ -217,29 +273,14 @@ static int create(struct session *s, struct error *err)
 		*err = ERROR_INIT;
 		choose_id(s, attempt);
 		r = look(s, &there, err);
+		if (r == 0 && there)
+			return error_set(err, -EBUSY, "image %s has come meanwhile; the same command goes on",
+					 s->id);
 		if (r < 0 || s->exists)
 			return r;
 		r = glance_create(s->o, &c, &made, err);
 	}
 	return r;
-}
-
-static int load_block(struct session *s, uint64_t number, struct error *err)
-{
-	const struct upload_image *image = &s->u->image;
-	struct sha256 digest;
-	int r = interrupt_check(err);
-
-	if (r == 0)
-		r = io_pread_full(image->fd, image->path, s->block, LAYOUT_BLOCK, number * LAYOUT_BLOCK, err);
-	if (r < 0)
-		return r;
-	sha256_of(s->block, LAYOUT_BLOCK, &digest);
-	if (memcmp(&digest, &image->blocks.ptr[number], sizeof(digest)) != 0)
-		return error_refuse(err, "%s: block %" PRIu64 " is not what was built: it changed since",
-				    image->path, number);
-	s->in_block = number;
-	return 0;
 }
 
 /* For http_request.read: each block is compared with what was built before a byte of it goes out. */
@@ -299,8 +340,7 @@ static int check_stored(struct session *s, struct error *err)
 
 	if (r < 0)
 		return r;
-	if (strcmp(i.status, "active") == 0 && i.size == s->u->image.m->layout.size && i.sha512 &&
-	    strcmp(i.sha512, s->sha512) == 0)
+	if (strcmp(i.status, "active") == 0 && is_stored(s, &i))
 		return 0;
 	r = error_refuse(err,
 			 "image %s: sent were %" PRIu64 " bytes with SHA-512 %.16s..., stored are %" PRIu64
@@ -316,7 +356,6 @@ static int send_all(struct session *s, struct error *err)
 	struct upload *u = s->u;
 	int r;
 
-	s->block = xmalloc(LAYOUT_BLOCK);
 	meter_start(&u->meter, "sending", u->image.blocks.count);
 	r = glance_put(s->o, s->id, u->image.m->layout.size, give, s, err);
 	if (s->failure.code < 0) {
@@ -378,12 +417,30 @@ static int os_transfer(void *session, struct upload *u, struct error *err)
 
 /* ---- publish ---- */
 
+/* An image that was there before gets what is asked for now and was not then; nothing is taken away. */
+static int complete(struct session *s, struct error *err)
+{
+	const struct upload_settings *set = &s->u->settings;
+	_cleanup_glance_image_ struct glance_image i = {0};
+	const char *visibility = visibility_of(s->u);
+	bool found;
+	int r = glance_get(s->o, s->id, &found, &i, err);
+
+	if (r == 0 && !found)
+		return error_set(err, -ENOENT, "image %s is gone", s->id);
+	if (r == 0 && set->share->len && (!i.visibility || strcmp(i.visibility, visibility) != 0))
+		r = glance_set(s->o, s->id, "visibility", visibility, err);
+	if (r == 0 && set->secure_boot)
+		r = glance_set(s->o, s->id, "os_secure_boot", "required", err);
+	return r < 0 || !set->protect ? r : glance_protect(s->o, s->id, err);
+}
+
 static int os_publish(void *session, struct upload *u, struct error *err)
 {
 	struct session *s = session;
 	const struct strlist *share = u->settings.share;
 	bool public = strcmp(visibility_of(u), "public") == 0;
-	int r = 0;
+	int r = u->result.already ? complete(s, err) : 0;
 
 	for (size_t i = 0; r == 0 && !public && i < share->len; i++)
 		r = glance_share(s->o, s->id, share->ptr[i], err);

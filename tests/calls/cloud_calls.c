@@ -201,7 +201,8 @@ static int call_publish(struct aws *a, char **arg, struct json *j, struct error 
 	_cleanup_strlist_ struct strlist accounts = {0}, parameters = {0};
 	_cleanup_places_ struct publish_places places = {0};
 	struct publish_region regions[8] = {0};
-	struct publish p = {.image = arg[0],
+	struct publish p = {.lag_s = 3, /* the fake's are shorter */
+			    .image = arg[0],
 			    .name = arg[1],
 			    .regions = regions,
 			    .tags = image_tags,

@@ -102,6 +102,12 @@ only_other() {
 	gc --keep 0 --name other && is "$other" remove '0 newer' && [ -z "$(verdict "$old")" ]
 }
 check "--name: only that appliance" only_other
+shared_with_others() {
+	aws_cli ec2 modify-image-attribute --image-id "$old" --launch-permission 'Add=[{UserId=444455556666}]' && gc --keep 2 &&
+		is "$old" keep "perhaps '444455556666', who may launch it (--shared), refers to it" && gc --keep 2 --shared && is "$old" remove 'newer' &&
+		aws_cli ec2 modify-image-attribute --image-id "$old" --launch-permission 'Remove=[{UserId=444455556666}]' && gc --keep 2 && is "$old" remove 'newer'
+}
+check "what other accounts may launch stays, until --shared" shared_with_others
 two_regions() {
 	gc --keep 1 --region us-east-1 --region eu-west-1 && is "$elsewhere" remove '1 newer' && is "$elsewhere_2" keep 'newest 1' && is "$old" remove newer
 }

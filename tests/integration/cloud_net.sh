@@ -203,6 +203,18 @@ failed_copy() {
 		cloud '{"fail_copies": []}' && "$calls" publish "$image" image - ca-central-1 >"$tmp/p" && [ "$(json_get "$tmp/p" places.1.state)" = available ]
 }
 check "a copy that failed is said, and made anew the next time" failed_copy
+deregistered_copy() { # its token gives it back for a while, and nobody can have it any more
+	local gone
+	"$calls" publish "$image" image - sa-east-1 >"$tmp/p" && gone=$(json_get "$tmp/p" places.1.id) &&
+		cloud_ask -X POST "$cloud_url/_fake/image" -d "{\"id\": \"$gone\", \"state\": \"deregistered\"}" >/dev/null &&
+		"$calls" publish "$image" image - sa-east-1 >"$tmp/p" && [ "$(json_get "$tmp/p" places.1.id)" != "$gone" ] &&
+		[ "$(json_get "$tmp/p" places.1.state)" = available ]
+}
+check "a copy that somebody deregistered is made anew" deregistered_copy
+unencrypted_copy() {
+	fails_with 3 'was copied before, without encryption' "$calls" publish "$image" image arn:aws:kms:sa-east-1:111122223333:key/a sa-east-1
+}
+check "a copy that is there without the key that is asked for is refused" unencrypted_copy
 lost_answer() { # the copy was started, the answer never came: the token leads to the same one
 	fault CopyImage late '"count": 1' && "$calls" publish "$image" image - eu-north-1 >"$tmp/p" &&
 		[ "$(aws_cli --region eu-north-1 ec2 describe-images --owners self | grep -c '"ImageId"')" = 1 ]

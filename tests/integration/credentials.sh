@@ -267,9 +267,15 @@ no_token() {
 	token='' container error
 }
 check "container: without its token refused" no_token
-for host in example.invalid 127.0.0.1.example.invalid 169.254.170.2.example.invalid 169.254.169.254; do
+for host in example.invalid 127.0.0.1.example.invalid 169.254.170.2.example.invalid 169.254.169.254 \
+	127.0.0.1:80@example.invalid localhost:80@example.invalid '[::1]@example.invalid'; do
 	check "container: plain HTTP to $host is refused" container_elsewhere "$host"
 done
+container_relative() {
+	AWS_ENDPOINT_URL=$cloud_url AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=:80@example.invalid/ \
+		fails_with 2 'neither https nor an address' "$calls" identity
+}
+check "container: a relative path that makes another host of it" container_relative
 container_token_file() { # botocore 1.29 does not know it
 	printf container-token >"$tmp/container.token"
 	AWS_ENDPOINT_URL=$cloud_url AWS_CONTAINER_CREDENTIALS_FULL_URI=$cloud_url/container/credentials \

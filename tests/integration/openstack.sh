@@ -86,6 +86,28 @@ deleted_and_again() {
 		stored_is "$image" "$(json_get "$tmp/third.json" images.0.image)"
 }
 check "an image that was deleted is made again under another id" deleted_and_again
+third=$(json_get "$tmp/third.json" images.0.image)
+deleted_and_there() {
+	upload "$image" --json >"$tmp/fourth.json" && [ "$(json_get "$tmp/fourth.json" already)" = true ] &&
+		[ "$(json_get "$tmp/fourth.json" images.0.image)" = "$third" ] && [ "$(count hello-1)" = 1 ]
+}
+check "and that one is found again" deleted_and_there
+completed() {
+	[ "$(property "$third" visibility)" = private ] && upload "$image" --share "$os_other" --protect --secure-boot &&
+		[ "$(property "$third" visibility)" = shared ] && [ "$(property "$third" protected)" = True ] &&
+		[ "$(property "$third" os_secure_boot)" = required ] && os_ask GET "$image_url/v2/images/$third/members" | grep -qF "\"member_id\": \"$os_other\""
+}
+check "what is asked for later is added to it" completed
+check "shared with a project and with all" fails_with 2 'goes with no other --share' upload "$image" --share "$os_other" --share all --yes
+# As an upload leaves it that was killed when its last byte was there: not said to be ready.
+not_ready() {
+	curl -sS --noproxy '*' --fail-with-body -X PATCH -H "X-Auth-Token: $os_admin" -H 'Content-Type: application/openstack-images-v2.1-json-patch' \
+		-d '[{"op": "add", "path": "/mkappliance_state", "value": "uploading"}]' "$image_url/v2/images/$1" >/dev/null
+}
+unseen() {
+	not_ready "$third" && upload "$image" && [ "$(property "$third" mkappliance_state)" = ready ]
+}
+check "one that nobody had looked at yet is compared, and is ready then" unseen
 
 shared() {
 	local shared
@@ -150,5 +172,14 @@ altered() {
 		[ "$(state altered)" != active ]
 }
 check "an image that changed since it was built" altered
+# Its bytes after all, by somebody else's hand, beside what says that they are those of the build.
+other_bytes() {
+	local made
+	images altered >/dev/null && made=$(json_get "$tmp/images.json" images.0.id) &&
+		curl -sS --noproxy '*' --fail-with-body -X PUT -H "X-Auth-Token: $os_admin" -H 'Content-Type: application/octet-stream' \
+			-T "$tmp/hello-1.raw" "$image_url/v2/images/$made/file" && [ "$(state altered)" = active ] &&
+		fails_with 3 'holds other bytes' upload "$image" --name altered
+}
+check "other bytes are not taken for those of the build" other_bytes
 secrets() { ! grep -rqF -e other-secret -e "$(json_get "$tmp/credential.json" secret)" "$tmp"/*.json --exclude=credential.json; }
 check "no secret in what it prints" secrets

@@ -96,7 +96,9 @@ check "an image that changes while it is uploaded" changes_meanwhile
 # ---- the name ----
 check "uploads the first" upload "$one" --name taken
 check "the name is taken by another image" refuses 1 "the name 'taken' is taken by ami-" upload "$two" --name taken
-check "a name that EC2 does not take" refuses 1 'InvalidAMIName.Malformed' upload "$two" --name 'no,comma'
+check "a name that EC2 does not take" refuses 2 "the image's name 'no,comma'" upload "$two" --name 'no,comma'
+check "one that is too short" refuses 2 "the image's name 'ab'" upload "$two" --name ab
+check "a description that is too long" refuses 2 '--description' upload "$two" --name long --description "$(printf 'x%.0s' {1..256})"
 check "UEFI data that are none" refuses 2 'base64' upload "$two" --uefi-data README.md
 
 # ---- the parent ----
@@ -254,7 +256,49 @@ check "the journal cannot be made" read_only
 # ---- the command line ----
 check "share with all, without --yes" refuses 2 '--yes' upload "$two" --share all
 check "share with nobody that there is" refuses 2 "--share: 'bob'" upload "$two" --name bob --share bob
+check "share with all what is encrypted" refuses 2 'cannot be public' upload "$two" --name secret --encrypt --share all --yes
 check "a parameter that SSM does not take" refuses 2 '{nam}' upload "$two" --name braces --parameter '/a/{nam}'
+check "one of SSM's own" refuses 2 'begin with /aws or /ssm' upload "$two" --name own --parameter '/AWS/{name}'
+check "one with too many levels" refuses 2 'at most 15 levels' upload "$two" --name deep --parameter "$(printf '/x%.0s' {1..16})"
+for wrong in --iops=5 --throughput=5 --deprecate-after=3651; do
+	check "$wrong" refuses 2 "${wrong/=/=}" upload "$two" --name numbers $wrong
+done
+check "a further region that can be none" refuses 2 "'a.example/' is not the name of an AWS region" upload "$two" --name regions --region us-east-1 --region a.example/
+check "a region twice" refuses 2 'is there twice' upload "$two" --name regions --region us-east-1 --region eu-west-1 --region eu-west-1
+check "gc: that is said of it too" fails_with 2 'is there twice' "$mkappliance" gc --region us-east-1 --region us-east-1
+check "gc: and what can be none" fails_with 2 'is not the name of an AWS region' "$mkappliance" gc --region us-east-1 --region a.example/
+check "a key for a region where it does not go" refuses 2 'the image does not go to' upload "$two" --name keys --kms-key eu-west-1=alias/a
+check "a key of another region than the copy's" refuses 2 'is no key of region eu-west-1' \
+	upload "$two" --name keys --region us-east-1 --region eu-west-1 --kms-key arn:aws:kms:us-east-1:111122223333:key/a
+check "two keys for every region" refuses 2 'more than one without a region' upload "$two" --name keys --kms-key alias/a --kms-key alias/b
+# What an image that is there lacks is not passed over.
+lacking() {
+	upload "$two" --name lacking --json >"$tmp/l.json" && printf 'QU1aTg==\n' >"$tmp/uefi" &&
+		refuses 3 'is not encrypted' upload "$two" --name lacking --encrypt &&
+		refuses 3 'was registered without --uefi-data' upload "$two" --name lacking --uefi-data "$tmp/uefi" &&
+		upload "$two" --name has-both --encrypt --uefi-data "$tmp/uefi" && upload "$two" --name has-both --encrypt --uefi-data "$tmp/uefi"
+}
+check "the same image is there, but not encrypted, or without its UEFI data" lacking
+overdue() {
+	local status=0
+	cloud '{"clock_offset_s": 259200}'
+	upload "$two" --name lacking --deprecate-after 1 && upload "$two" --name lacking --deprecate-after 1 || status=1
+	cloud '{"clock_offset_s": 0}'
+	cloud_ask "$cloud_url/_fake/log/EnableImageDeprecation" >"$tmp/deprecations" && [ "$(grep -c DeprecateAt "$tmp/deprecations")" = 1 ] && return $status
+}
+check "an image that is older than it was to become: deprecated now, and once" overdue
+silent() {
+	cloud '{"faults": [{"action": "DescribeImages", "kind": "error", "status": 503, "code": "RequestLimitExceeded", "count": 0}]}'
+	# Ends at the first line that says why; what never says it is ended.
+	timeout 60 "$mkappliance" upload "$two" --name silent 2>"$tmp/silent" &
+	local pid=$! status=0
+	timeout 60 bash -c 'until grep -q "ec2:DescribeImages: RequestLimitExceeded (throttled), again in" "$0"; do sleep 0.1; done' "$tmp/silent" || status=1
+	kill -TERM $pid
+	wait $pid
+	cloud '{"faults": []}'
+	return $status
+}
+check "who waits is told why" silent
 check "an unknown provider" refuses 2 "no provider 'moon'" upload "$two" --to moon
 check "an unknown kind of check" refuses 2 "--check: 'some'" upload "$two" --check some
 check "no such image" refuses 1 'No such file' upload "$tmp/none.raw" --manifest "${two%.raw}.manifest.json"
