@@ -41,6 +41,23 @@ static int make_store(const char *template, const struct efi_variable *v, size_t
 	return r < 0 && r != -ENOENT ? error_prefix(err, "%s", template) : r;
 }
 
+static int show(const char *output, const char *format, size_t count, const struct common_options *common,
+		struct error *err)
+{
+	_cleanup_json_ struct json *j = NULL;
+
+	if (!common->json) {
+		if (!common->quiet)
+			printf("%s: %zu variables, Secure Boot on\n", output, count);
+		return 0;
+	}
+	j = js_object_new();
+	js_set_string(j, "output", output);
+	js_set_string(j, "format", format);
+	js_set_int(j, "variables", (int64_t)count);
+	return cmd_print_json(j, err);
+}
+
 static int run_uefi_vars(const struct command *self, int argc, char **argv, struct error *err)
 {
 	const char *output = NULL, *format = "ovmf", *template = DEFAULT_TEMPLATE, *dir;
@@ -76,9 +93,7 @@ static int run_uefi_vars(const struct command *self, int argc, char **argv, stru
 	r = aws ? make_aws(variables, n, &out, err) : make_store(template, variables, n, &out, err);
 	if (r == 0)
 		r = output_write_file(output, out.ptr, out.len, err);
-	if (r == 0 && !common.quiet && !common.json)
-		printf("%s: %zu variables, Secure Boot on\n", output, n);
-	return r;
+	return r < 0 ? r : show(output, format, n, &common, err);
 }
 
 const struct command cmd_uefi_vars = {

@@ -52,27 +52,19 @@ static int refuse(const char *image, const struct verify_report *report, struct 
 	return cmd_steps_refuse(&report->steps, what, err);
 }
 
-/* That the statement beside @image, which @key has signed (NULL: anybody, or nobody), is of this manifest. */
+/* That the statement beside @image, which @key has signed (NULL: anybody, or nobody), is of this manifest, as it was read. */
 static int check_provenance(const char *image, const char *manifest_path, const struct manifest *m,
 			    const char *key, struct error *err)
 {
 	_cleanup_free_ char *path = provenance_path_for(image);
-	_cleanup_close_ int fd = open(manifest_path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	struct provenance p;
-	struct sha256 digest;
-	uint64_t size;
-	int r;
+	int r = provenance_read(path, key, &p, err);
 
-	if (fd < 0)
-		return error_errno(err, -errno, "%s", manifest_path);
-	r = provenance_read(path, key, &p, err);
-	if (r == 0)
-		r = sha256_of_fd(fd, manifest_path, &digest, &size, err);
 	if (r < 0)
 		return r;
-	if (memcmp(&digest, &p.manifest_digest, sizeof(digest)) != 0)
+	if (memcmp(&m->text_digest, &p.manifest_digest, sizeof(m->text_digest)) != 0)
 		return error_refuse(err, "%s: is of another manifest than %s", path, manifest_path);
-	if (memcmp(&m->blocks_digest, &p.blocks_digest, sizeof(digest)) != 0)
+	if (memcmp(&m->blocks_digest, &p.blocks_digest, sizeof(m->blocks_digest)) != 0)
 		return error_refuse(err, "%s: is of another image than %s", path, manifest_path);
 	return 0;
 }

@@ -107,6 +107,8 @@ static char *conf_difference(const struct manifest *m, const char *text, size_t 
 {
 	char root_hash[SHA256_HEX_SIZE], salt[2 * VERITY_SALT_SIZE + 1], number[32], uuid[GUID_TEXT_SIZE];
 
+	if (!conf_says(text, len, "Name", m->name) || !conf_says(text, len, "Version", m->version))
+		return xstrdup("name and version of /appliance.conf are not the manifest's");
 	hex_encode(m->root_hash.b, SHA256_SIZE, root_hash);
 	if (!conf_says(text, len, "RootHash", root_hash))
 		return xstrdup("the root hash of /appliance.conf is not the manifest's");
@@ -235,7 +237,7 @@ int verify_boot_files(struct verify *v, struct error *err)
 	}
 	report_ok(v, "ESP", "/EFI/BOOT/%s, %zu bytes", name, len);
 	verify_uki(v, data, len);
-	return 0;
+	return verify_pcrs(v, data, len, err);
 }
 
 int verify_superblock(struct verify *v, struct error *err)

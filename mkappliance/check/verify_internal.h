@@ -29,6 +29,9 @@ int verify_table(struct verify *v, struct error *err);
 int verify_boot_files(struct verify *v, struct error *err);
 int verify_superblock(struct verify *v, struct error *err);
 
+/* check/verify_pcrs.c: that the manifest's PCRs follow from the UKI. */
+int verify_pcrs(struct verify *v, const void *uki, size_t len, struct error *err);
+
 /* check/verify_signature.c: the signature of the root hash. */
 int verify_signature(struct verify *v, struct error *err);
 

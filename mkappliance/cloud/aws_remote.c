@@ -22,6 +22,11 @@ static int find_snapshot(struct aws *a, struct remote_read *r, struct error *err
 	const char *tag;
 	int n;
 
+	/* It goes into paths. */
+	if ((strncmp(r->id, "ami-", 4) != 0 && strncmp(r->id, "snap-", 5) != 0) ||
+	    r->id[strspn(r->id, "abcdefghijklmnopqrstuvwxyz0123456789-")] || strlen(r->id) >= EC2_ID_SIZE)
+		return error_usage(err, "aws:%s: neither an image's id (ami-...) nor a snapshot's (snap-...)",
+				   r->id);
 	if (strncmp(r->id, "snap-", 5) == 0) {
 		snprintf(r->snapshot, sizeof(r->snapshot), "%s", r->id);
 		return 0;

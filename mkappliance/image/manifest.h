@@ -65,6 +65,7 @@ struct manifest_pcrs {
 };
 
 struct manifest {
+	struct sha256 text_digest; /* of the text that it was read from; zeros of one that was not */
 	char *name;
 	char *version;
 	char *arch;

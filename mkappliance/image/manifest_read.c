@@ -339,6 +339,7 @@ int manifest_parse(const char *text, size_t len, const char *name, struct manife
 		err->exit = EXIT_REFUSED; /* nothing may be concluded about an image from it */
 		return r;
 	}
+	sha256_of(text, len, &m->text_digest);
 	*ret = steal_pointer(&m);
 	return 0;
 }

@@ -149,6 +149,15 @@ static int put_owner(struct generation *g, struct guid *ret, struct error *err)
 	return put(g, "owner", "", 0644, &text, err);
 }
 
+/* The names too are on the disk: a key that is enrolled and then lost cannot be made again. */
+static int sync_directory(const char *dir, struct error *err)
+{
+	_cleanup_free_ char *inside = path_of(dir, "owner", "");
+	int r = output_sync_directory(inside, err);
+
+	return r < 0 ? r : output_sync_directory(dir, err);
+}
+
 int secure_boot_generate(const char *dir, const struct keys_options *o, struct error *err)
 {
 	_cleanup_(generation_end) struct generation g = {.dir = dir};
@@ -167,6 +176,8 @@ int secure_boot_generate(const char *dir, const struct keys_options *o, struct e
 	for (size_t k = 0; r == 0 && k < KEY_COUNT; k++)
 		if (keys[k].vendor)
 			r = generate_auth(&g, k, o, err);
+	if (r == 0)
+		r = sync_directory(dir, err);
 	g.done = r == 0;
 	return r;
 }

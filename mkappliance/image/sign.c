@@ -112,13 +112,18 @@ static int read_certificate(const char *path, X509 **ret, struct error *err)
 static int check_dates(X509 *x, const char *certificate, int64_t now, struct error *err)
 {
 	time_t t = now;
+	int after = X509_cmp_time(X509_get0_notAfter(x), &t),
+	    before = X509_cmp_time(X509_get0_notBefore(x), &t);
 
-	if (X509_cmp_time(X509_get0_notAfter(x), &t) < 0)
+	/* 0 is never "the same moment". */
+	if (!after || !before)
+		return error_usage(err, "%s: the certificate's dates are none", certificate);
+	if (after < 0)
 		return error_usage(
 			err,
 			"%s: the certificate has expired; make a new one ('mkappliance keygen') and enrol it",
 			certificate);
-	if (X509_cmp_time(X509_get0_notBefore(x), &t) > 0)
+	if (before > 0)
 		return error_usage(err,
 				   "%s: the certificate is not valid yet: is this machine's clock right?",
 				   certificate);

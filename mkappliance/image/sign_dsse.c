@@ -63,7 +63,7 @@ static bool digest_for(const EVP_PKEY *key, const EVP_MD **ret)
 		*ret = NULL;
 	else if (kind == EVP_PKEY_EC && bits == 384)
 		*ret = EVP_sha384();
-	return kind == EVP_PKEY_ED25519 || (kind == EVP_PKEY_EC && (bits == 256 || bits == 384));
+	return kind == EVP_PKEY_ED25519 || (kind == EVP_PKEY_EC && sign_is_nist_curve(key));
 }
 
 static int key_id(EVP_PKEY *key, char ret[SHA256_HEX_SIZE], struct error *err)

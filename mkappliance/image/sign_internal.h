@@ -42,6 +42,9 @@ int sign_read_public_key(const char *path, EVP_PKEY **ret, struct error *err);
 /* The same from memory. NULL: neither is there. */
 EVP_PKEY *sign_parse_public_key(const void *pem, size_t len);
 
+/* Whether an EC key is of P-256 or P-384: other curves have as many bits. */
+bool sign_is_nist_curve(const EVP_PKEY *key);
+
 /* Takes @key over, also on failure; NULL: libcrypto said no. Too few bits or another curve than P-256 and P-384: -EBADMSG. */
 int quote_key_take(EVP_PKEY *key, struct quote_key **ret, struct error *err);
 

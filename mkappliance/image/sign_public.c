@@ -2,7 +2,9 @@
 /* Public keys, as files. */
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/objects.h>
 #include <openssl/pem.h>
 
 #include "image/sign_internal.h"
@@ -24,6 +26,22 @@ EVP_PKEY *sign_parse_public_key(const void *pem, size_t len)
 	BIO_free(again);
 	ERR_clear_error();
 	return key;
+}
+
+bool sign_is_nist_curve(const EVP_PKEY *key)
+{
+	char name[64];
+	size_t len;
+	int nid;
+
+	if (EVP_PKEY_get_group_name(key, name, sizeof(name), &len) != 1) {
+		ERR_clear_error();
+		return false;
+	}
+	nid = OBJ_sn2nid(name);
+	if (nid == NID_undef)
+		nid = EC_curve_nist2nid(name);
+	return nid == NID_X9_62_prime256v1 || nid == NID_secp384r1;
 }
 
 int sign_read_public_key(const char *path, EVP_PKEY **ret, struct error *err)

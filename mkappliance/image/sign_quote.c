@@ -21,7 +21,7 @@ static bool is_strong(const EVP_PKEY *key)
 	int kind = EVP_PKEY_get_base_id(key), bits = EVP_PKEY_get_bits(key);
 
 	return (kind == EVP_PKEY_RSA && bits >= SIGN_RSA_BITS_MIN) ||
-	       (kind == EVP_PKEY_EC && (bits == 256 || bits == 384));
+	       (kind == EVP_PKEY_EC && sign_is_nist_curve(key));
 }
 
 int quote_key_take(EVP_PKEY *key, struct quote_key **ret, struct error *err)

@@ -201,6 +201,9 @@ openssl ecparam -genkey -name prime256v1 -noout -out "$tmp/p256.key"
 openssl ecparam -genkey -name secp384r1 -noout -out "$tmp/p384.key"
 openssl genpkey -algorithm ed25519 -out "$tmp/ed25519.key"
 openssl ecparam -genkey -name secp521r1 -noout -out "$tmp/p521.key"
+for curve in secp256k1 brainpoolP256r1; do
+	openssl ecparam -genkey -name $curve -noout -out "$tmp/$curve.key"
+done
 openssl genrsa -out "$tmp/small.key" 1024 2>/dev/null
 for key in rsa p256 p384 ed25519; do
 	openssl pkey -in "$tmp/$key.key" -pubout -out "$tmp/$key.pub"
@@ -311,6 +314,8 @@ key_refused() {
 	fails_with 2 "$2" synthetic_build "$tmp/in" "$tmp/none" --provenance-key "$tmp/$1" && [ ! -e "$tmp/none" ]
 }
 check "provenance: a curve that nobody verifies" key_refused p521.key "ECDSA over P-256 or P-384"
+check "provenance: a curve of as many bits" key_refused secp256k1.key "ECDSA over P-256 or P-384"
+check "provenance: another one" key_refused brainpoolP256r1.key "ECDSA over P-256 or P-384"
 check "provenance: too few bits" key_refused small.key "RSA of 2048 bits and more"
 check "provenance: a public key" key_refused rsa.pub "holds no private key"
 
@@ -341,6 +346,36 @@ manifest_edited() {
 		fails_with 3 "is of another manifest than" "$mkappliance" verify "$tmp/forged/$built.raw" --provenance-key "$tmp/rsa.pub"
 }
 check "verify: a manifest edited by hand" manifest_edited
+# edited PYTHON: the manifest d after a change by hand, and nobody signed it.
+edited() {
+	mkdir -p "$tmp/edited" && cp --sparse=always "$tmp/out/$built".* "$tmp/edited/" && python3 - "$tmp/edited/$built.manifest.json" "$1" <<-'PY'
+		import hashlib, json, sys
+		d = json.load(open(sys.argv[1]))
+		def pcrs_again():
+		    for bank, size in ("sha256", 32), ("sha384", 48):
+		        for pcr in d["pcrs"][bank]:
+		            value = bytes(size)
+		            for e in d["pcrs"]["events"]:
+		                if str(e["pcr"]) == pcr:
+		                    value = hashlib.new(bank, value + bytes.fromhex(e[bank])).digest()
+		            d["pcrs"][bank][pcr] = value.hex()
+		exec(sys.argv[2])
+		json.dump(d, open(sys.argv[1], "w"))
+	PY
+}
+edited_refused() {
+	edited "$1" && fails_with 3 "$2" "$mkappliance" verify "$tmp/edited/$built.raw" --quiet
+}
+edited_nothing() { edited 'pcrs_again()' && "$mkappliance" verify "$tmp/edited/$built.raw" --quiet; }
+check "verify: a manifest that was written anew" edited_nothing
+check "verify: a PCR edited by hand, with the event that gives it" edited_refused 'd["pcrs"]["events"][2]["sha256"] = "00" * 32; pcrs_again()' "PCR 4 of the manifest"
+check "verify: an event taken out" edited_refused 'd["pcrs"]["events"] = [e for e in d["pcrs"]["events"] if e["what"] != ".initrd"]; pcrs_again()' "PCR 11 of the manifest"
+check "verify: the version edited by hand" edited_refused 'd["version"] = "2.0"' "name and version of /appliance.conf"
+# What was compared with the signature is what is believed: nobody can put another one there between two looks.
+read_once() {
+	"$mkappliance" verify "$tmp/signed-rsa/$built.raw" --quiet --provenance-key "$tmp/rsa.pub" --manifest <(cat "$tmp/signed-rsa/$built.manifest.json")
+}
+check "verify: the manifest is read once" read_once
 with_sha256() {
 	synthetic_build "$tmp/in" "$tmp/sums" --quiet --sha256 &&
 		[ "$(json_get "$tmp/sums/$built.intoto.json" subject.0.digest.sha256)" = "$(sha256sum <"$tmp/sums/$built.raw" | cut -d' ' -f1)" ]

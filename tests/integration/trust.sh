@@ -69,6 +69,11 @@ twice() {
 	"$mkappliance" uefi-vars "$keys" -o "$tmp/vars.again" --quiet && cmp "$tmp/vars.fd" "$tmp/vars.again"
 }
 check "uefi-vars twice: the same bytes" twice
+vars_json() {
+	"$mkappliance" uefi-vars "$keys" -o "$tmp/vars.again" --json >"$tmp/vars.json" && [ "$(json_get "$tmp/vars.json" output)" = "$tmp/vars.again" ] &&
+		[ "$(json_get "$tmp/vars.json" variables)" -ge 4 ]
+}
+check "uefi-vars --json is one document" vars_json
 check "uefi-vars: no keys" fails_with 1 "keygen" "$mkappliance" uefi-vars "$tmp" -o "$tmp/x"
 check "uefi-vars: no such format" fails_with 2 "--format=tar" "$mkappliance" uefi-vars "$keys" -o "$tmp/x" --format tar
 check "uefi-vars: no output" fails_with 2 "--output=FILE" "$mkappliance" uefi-vars "$keys"

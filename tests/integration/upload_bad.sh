@@ -303,5 +303,8 @@ check "an unknown provider" refuses 2 "no provider 'moon'" upload "$two" --to mo
 check "an unknown kind of check" refuses 2 "--check: 'some'" upload "$two" --check some
 check "no such image" refuses 1 'No such file' upload "$tmp/none.raw" --manifest "${two%.raw}.manifest.json"
 check "verify aws: without a manifest" refuses 2 '--manifest' "$mkappliance" verify aws:ami-0123456789abcdef0
+for id in '' vol-1 'snap-1/../x' "snap-$(printf '0%.0s' {1..80})"; do
+	check "verify aws:${id:0:20}: no id" fails_with 2 'neither an image' "$mkappliance" verify "aws:$id" --manifest "${two%.raw}.manifest.json"
+done
 check "verify aws: an image that is not there" refuses 1 'InvalidAMIID' "$mkappliance" verify aws:ami-0123456789abcdef0 --manifest "${two%.raw}.manifest.json"
 check "verify: --region of a file means nothing" refuses 2 'aws:ami-' "$mkappliance" verify "$two" --region eu-west-1

@@ -235,6 +235,34 @@ static void test_dates(void **state)
 	assert_int_equal(sign_read_certificate(path, SIGN_ANY_TIME, &der, &err), 0);
 }
 
+/* A day that is none is not one that never comes. */
+static void test_broken_dates(void **state)
+{
+	_cleanup_free_ char *path = xasprintf("%s/verity.crt", keys_dir),
+			    *broken = xasprintf("%s/broken.der", keys_dir);
+	static const uint8_t utc_time[] = {0x17, 0x0d};
+	_cleanup_buf_ struct buf der = {0}, other = {0};
+	struct error err = ERROR_INIT;
+	uint8_t *first, *second;
+
+	(void)state;
+	assert_int_equal(sign_read_certificate(path, SIGN_ANY_TIME, &der, &err), 0);
+	first = memmem(der.ptr, der.len, utc_time, sizeof(utc_time));
+	assert_non_null(first);
+	second = first + 15;
+	assert_memory_equal(second, utc_time, sizeof(utc_time));
+	for (unsigned i = 0; i < 2; i++) {
+		uint8_t *month = (i ? first : second) + 4;
+
+		month[0] += 9;
+		assert_int_equal(output_write_file(broken, der.ptr, der.len, &err), 0);
+		month[0] -= 9;
+		assert_int_equal(sign_read_certificate(broken, time(NULL), &other, &err), -EINVAL);
+		assert_contains(err.text, "dates are none");
+		assert_int_equal(unlink(broken), 0);
+	}
+}
+
 static void test_attach(void **state)
 {
 	_cleanup_signer_ struct signer *s = db_signer(keys_dir);
@@ -372,6 +400,7 @@ int main(void)
 		cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_detached),
 		cmocka_unit_test(test_dates),
+		cmocka_unit_test(test_broken_dates),
 		cmocka_unit_test(test_broken_lists),
 	};
 
