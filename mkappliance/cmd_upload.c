@@ -13,6 +13,8 @@
 #include "lib/interrupt.h"
 #include "lib/log.h"
 
+#define CONNECTIONS_MAX 1024u
+
 static const struct provider *const providers[] = {
 	&provider_aws,
 	&provider_openstack,
@@ -70,6 +72,14 @@ static int check_options(const struct provider *p, const struct option_spec *opt
 			return error_usage(err, "--%s means nothing for provider '%s'", o->name, p->name);
 	}
 	return 0;
+}
+
+/* Each of them has a block in memory. */
+static int check_connections(const struct upload_settings *s, struct error *err)
+{
+	return s->connections > CONNECTIONS_MAX
+		       ? error_usage(err, "--connections=%u: at most %u", s->connections, CONNECTIONS_MAX)
+		       : 0;
 }
 
 static int check_share(const struct upload_arguments *a, struct error *err)
@@ -226,6 +236,8 @@ static int upload_with(struct upload_arguments *a, const struct option_spec *opt
 		r = check_options(*ret, options, err);
 	if (r == 0)
 		r = parse_check(a->check, &u->settings.check, err);
+	if (r == 0)
+		r = check_connections(&u->settings, err);
 	if (r < 0)
 		return r;
 	/* What one provider is told means nothing to another. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Behind the registered image: copies, shares, protection, parameters; in every region, and last of all that it is ready. */
 #include <errno.h>
+#include <regex.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -33,6 +35,23 @@ static bool is_account(const char *text)
 	return strlen(text) == 12 && strspn(text, "0123456789") == 12;
 }
 
+/* AWS Organizations API Reference: types OrganizationId and OrganizationalUnitId. */
+#define ARN_BEGIN	 "^arn:aws[a-z-]*:organizations::[0-9]{12}:"
+#define ARN_ORGANIZATION ARN_BEGIN "organization/o-[a-z0-9]{10,32}$"
+#define ARN_UNIT	 ARN_BEGIN "ou/o-[a-z0-9]{10,32}/ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}$"
+
+static bool is_like(const char *text, const char *pattern)
+{
+	regex_t compiled;
+	bool like;
+
+	if (regcomp(&compiled, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+		abort(); /* only for lack of memory */
+	like = !strchr(text, '\n') && regexec(&compiled, text, 0, NULL, 0) == 0;
+	regfree(&compiled);
+	return like;
+}
+
 static int sort_shares(const struct strlist *who, struct shares *ret, struct error *err)
 {
 	for (size_t i = 0; i < who->len; i++) {
@@ -42,11 +61,9 @@ static int sort_shares(const struct strlist *who, struct shares *ret, struct err
 			ret->everyone = true;
 		else if (is_account(text))
 			strlist_add(&ret->accounts, text);
-		else if (strncmp(text, "arn:", 4) == 0 && strstr(text, ":organizations:") &&
-			 strstr(text, ":ou/"))
+		else if (is_like(text, ARN_UNIT))
 			strlist_add(&ret->units, text);
-		else if (strncmp(text, "arn:", 4) == 0 && strstr(text, ":organizations:") &&
-			 strstr(text, ":organization/"))
+		else if (is_like(text, ARN_ORGANIZATION))
 			strlist_add(&ret->organizations, text);
 		else
 			return error_usage(

@@ -37,6 +37,7 @@ static int run(const char *command, const char *what, struct credentials *ret, s
 		return error_prefix(err, "%s", what);
 	r = spawn_run(&(struct spawn){.argv = (const char *const *)argv.ptr,
 				      .output = &output,
+				      .secret = true,
 				      .timeout_ns = TIMEOUT_NS},
 		      err);
 	if (r < 0)

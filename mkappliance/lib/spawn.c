@@ -227,12 +227,14 @@ static int judge(const struct child *c, int status, struct error *err)
 	return 0;
 }
 
-static void log_argv(const char *const *argv)
+static void log_argv(const struct spawn *s)
 {
 	_cleanup_buf_ struct buf b = {0};
 
-	for (size_t i = 0; argv[i]; i++)
-		buf_printf(&b, " %s", argv[i]);
+	for (size_t i = 0; s->argv[i] && (i == 0 || !s->secret); i++)
+		buf_printf(&b, " %s", s->argv[i]);
+	if (s->secret && s->argv[0] && s->argv[1])
+		buf_printf(&b, " ...");
 	log_debug("+%s", b.ptr);
 }
 
@@ -243,7 +245,7 @@ int spawn_run(const struct spawn *s, struct error *err)
 
 	if (!s->root && !spawn_available(s->argv[0]))
 		return not_installed(s, err);
-	log_argv(s->argv);
+	log_argv(s);
 	r = child_start(&c, err);
 	if (r < 0)
 		return r;

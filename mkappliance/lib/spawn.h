@@ -26,6 +26,7 @@ struct spawn {
 	bool join;		 /* standard output goes where standard error goes: lines in their order */
 	struct buf *log;	 /* standard error, its last 64 KiB at least; may be NULL */
 	uint64_t timeout_ns;	 /* 0: none */
+	bool secret;		 /* what is behind argv[0] is nobody's affair: --verbose does not show it */
 	bool daemon;		 /* what it leaves behind goes on, unless it was told to end */
 	/* Called for each line of standard error as it comes (no newline); may be NULL. */
 	void (*on_line)(const char *line, void *data);

@@ -340,6 +340,17 @@ check "verify: another type of payload" forged "and not 'application/vnd.in-toto
 check "verify: a payload that is not base64" forged "not base64" 'd["payload"] = "a*=="'
 check "verify: no signatures" forged "none of its signatures" 'd["signatures"] = []'
 check "verify: a signature that was altered" forged "none of its signatures" 'd["signatures"][0]["sig"] = "AAAA" + d["signatures"][0]["sig"][4:]'
+two_signatures() {
+	mkdir -p "$tmp/forged" && cp --sparse=always "$tmp/signed-rsa/"* "$tmp/forged/" && python3 - "$tmp/forged/$built.intoto.json" <<-'PY' || return
+		import json, sys
+		d = json.load(open(sys.argv[1]))
+		d["signatures"].insert(0, {"keyid": "another", "sig": "AAAA"})
+		json.dump(d, open(sys.argv[1], "w"))
+	PY
+	"$mkappliance" verify "$tmp/forged/$built.raw" --quiet --provenance-key "$tmp/rsa.pub" &&
+		fails_with 3 "none of its signatures" "$mkappliance" verify "$tmp/forged/$built.raw" --provenance-key "$tmp/p256.pub"
+}
+check "verify: of two signatures one is by the key" two_signatures
 manifest_edited() {
 	mkdir -p "$tmp/forged" && cp --sparse=always "$tmp/signed-rsa/"* "$tmp/forged/" && sed -i 's/"timeout": 120/"timeout": 121/' "$tmp/forged/$built.manifest.json" &&
 		! cmp -s "$manifest" "$tmp/forged/$built.manifest.json" &&

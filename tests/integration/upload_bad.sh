@@ -37,6 +37,15 @@ check "a wrong secret" refuses 1 'SignatureDoesNotMatch' env AWS_SECRET_ACCESS_K
 check "an unknown key" refuses 1 'InvalidClientTokenId' env AWS_ACCESS_KEY_ID=AKIANOSUCHKEY0000000 "$mkappliance" upload "$one"
 check "no region" refuses 2 'region' env -u AWS_DEFAULT_REGION "$mkappliance" upload "$one"
 
+by_process() { # its arguments may be secrets, and so are its answers
+	printf '#!/bin/sh\necho "{\\"Version\\": 1, \\"AccessKeyId\\": \\"%s\\", \\"SecretAccessKey\\": \\"%s\\"}"\n' \
+		"$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" >"$tmp/process" && chmod 755 "$tmp/process" &&
+		printf '[default]\ncredential_process = %s --pin hidden\n' "$tmp/process" >"$tmp/config" &&
+		AWS_CONFIG_FILE=$tmp/config without "$mkappliance" upload "$one" --dry-run --verbose 2>"$tmp/log" &&
+		grep -qxF "+ $tmp/process ..." "$tmp/log" && ! grep -qF -e hidden -e "$AWS_SECRET_ACCESS_KEY" "$tmp/log"
+}
+check "--verbose shows neither the secret nor the arguments of credential_process" by_process
+
 # denied ACTION TEXT: by a policy of the account
 denied() {
 	cloud "{\"credentials\": {\"AKIAFAKEFAKEFAKEFAKE\": {\"secret\": \"$AWS_SECRET_ACCESS_KEY\", \"account\": \"111122223333\",
@@ -256,6 +265,12 @@ check "the journal cannot be made" read_only
 # ---- the command line ----
 check "share with all, without --yes" refuses 2 '--yes' upload "$two" --share all
 check "share with nobody that there is" refuses 2 "--share: 'bob'" upload "$two" --name bob --share bob
+for wrong in organization/o-x ou/o-abcdefghij/ou-1 organization/o-abcdefghij/x; do
+	check "share with arn:...:$wrong" refuses 2 '--share' upload "$two" --name bob --share "arn:aws:organizations::111122223333:$wrong"
+done
+check "share with an organisation and a unit" upload "$two" --name unit --share arn:aws:organizations::111122223333:organization/o-abcdefghij \
+	--share arn:aws:organizations::111122223333:ou/o-abcdefghij/ou-ab12-abcdefgh
+check "more connections than anybody has memory for" refuses 2 '--connections=100000' upload "$two" --name many --connections 100000
 check "share with all what is encrypted" refuses 2 'cannot be public' upload "$two" --name secret --encrypt --share all --yes
 check "a parameter that SSM does not take" refuses 2 '{nam}' upload "$two" --name braces --parameter '/a/{nam}'
 check "one of SSM's own" refuses 2 'begin with /aws or /ssm' upload "$two" --name own --parameter '/AWS/{name}'
