@@ -357,9 +357,9 @@ manifest_edited() {
 		fails_with 3 "is of another manifest than" "$mkappliance" verify "$tmp/forged/$built.raw" --provenance-key "$tmp/rsa.pub"
 }
 check "verify: a manifest edited by hand" manifest_edited
-# edited PYTHON: the manifest d after a change by hand, and nobody signed it.
-edited() {
-	mkdir -p "$tmp/edited" && cp --sparse=always "$tmp/out/$built".* "$tmp/edited/" && python3 - "$tmp/edited/$built.manifest.json" "$1" <<-'PY'
+# by_hand PYTHON: the manifest d after a change by hand, and nobody signed it.
+by_hand() {
+	mkdir -p "$tmp/by-hand" && cp --sparse=always "$tmp/out/$built".* "$tmp/by-hand/" && python3 - "$tmp/by-hand/$built.manifest.json" "$1" <<-'PY'
 		import hashlib, json, sys
 		d = json.load(open(sys.argv[1]))
 		def pcrs_again():
@@ -374,14 +374,14 @@ edited() {
 		json.dump(d, open(sys.argv[1], "w"))
 	PY
 }
-edited_refused() {
-	edited "$1" && fails_with 3 "$2" "$mkappliance" verify "$tmp/edited/$built.raw" --quiet
+by_hand_refused() {
+	by_hand "$1" && fails_with 3 "$2" "$mkappliance" verify "$tmp/by-hand/$built.raw" --quiet
 }
-edited_nothing() { edited 'pcrs_again()' && "$mkappliance" verify "$tmp/edited/$built.raw" --quiet; }
-check "verify: a manifest that was written anew" edited_nothing
-check "verify: a PCR edited by hand, with the event that gives it" edited_refused 'd["pcrs"]["events"][2]["sha256"] = "00" * 32; pcrs_again()' "PCR 4 of the manifest"
-check "verify: an event taken out" edited_refused 'd["pcrs"]["events"] = [e for e in d["pcrs"]["events"] if e["what"] != ".initrd"]; pcrs_again()' "PCR 11 of the manifest"
-check "verify: the version edited by hand" edited_refused 'd["version"] = "2.0"' "name and version of /appliance.conf"
+written_anew() { by_hand 'pcrs_again()' && "$mkappliance" verify "$tmp/by-hand/$built.raw" --quiet; }
+check "verify: a manifest that was written anew" written_anew
+check "verify: a PCR edited by hand, with the event that gives it" by_hand_refused 'd["pcrs"]["events"][2]["sha256"] = "00" * 32; pcrs_again()' "PCR 4 of the manifest"
+check "verify: an event taken out" by_hand_refused 'd["pcrs"]["events"] = [e for e in d["pcrs"]["events"] if e["what"] != ".initrd"]; pcrs_again()' "PCR 11 of the manifest"
+check "verify: the version edited by hand" by_hand_refused 'd["version"] = "2.0"' "name and version of /appliance.conf"
 # What was compared with the signature is what is believed: nobody can put another one there between two looks.
 read_once() {
 	"$mkappliance" verify "$tmp/signed-rsa/$built.raw" --quiet --provenance-key "$tmp/rsa.pub" --manifest <(cat "$tmp/signed-rsa/$built.manifest.json")

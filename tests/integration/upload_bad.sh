@@ -304,13 +304,16 @@ overdue() {
 check "an image that is older than it was to become: deprecated now, and once" overdue
 silent() {
 	cloud '{"faults": [{"action": "DescribeImages", "kind": "error", "status": 503, "code": "RequestLimitExceeded", "count": 0}]}'
-	# Ends at the first line that says why; what never says it is ended.
-	timeout 60 "$mkappliance" upload "$two" --name silent 2>"$tmp/silent" &
-	local pid=$! status=0
-	timeout 60 bash -c 'until grep -q "ec2:DescribeImages: RequestLimitExceeded (throttled), again in" "$0"; do sleep 0.1; done' "$tmp/silent" || status=1
+	"$mkappliance" upload "$two" --name silent 2>"$tmp/silent" &
+	local pid=$! status=1 i
+	for ((i = 0; i < 600; i++)); do
+		grep -qF 'ec2:DescribeImages: RequestLimitExceeded (throttled), again in' "$tmp/silent" && status=0 && break
+		sleep 0.1
+	done
 	kill -TERM $pid
 	wait $pid
 	cloud '{"faults": []}'
+	cat "$tmp/silent"
 	return $status
 }
 check "who waits is told why" silent
