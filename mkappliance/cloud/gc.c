@@ -211,13 +211,17 @@ static int add_shares(struct aws *a, const struct gc_plan *p, struct ec2_uses *u
 {
 	for (size_t i = 0; i < p->len; i++) {
 		_cleanup_strlist_ struct strlist who = {0};
+		struct error first = ERROR_INIT;
 		int r;
 
 		if (!p->items[i].image || p->items[i].verdict != GC_REMOVE)
 			continue;
-		r = ec2_image_shares(a, p->items[i].region, p->items[i].id, &who, err);
-		if (r < 0)
+		r = ec2_image_shares(a, p->items[i].region, p->items[i].id, &who, &first);
+		/* Of one that failed AWS may not say it, and nobody launches it. */
+		if (r < 0 && !strstr(first.text, "InvalidAMIID")) {
+			*err = first;
 			return r;
+		}
 		if (who.len == 0)
 			continue;
 		strlist_add(&uses->images, p->items[i].id);
