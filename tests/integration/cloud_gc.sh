@@ -178,6 +178,11 @@ denied_parameter() {
 			"$calls" publish "$(json_get "$tmp/i" id)" limited -
 }
 check "not another parameter" denied_parameter
+partitions() {
+	"$mkappliance" aws-policy --region us-gov-west-1 --region cn-north-1 --parameter '/x' >"$tmp/policy" && grep -qF '"arn:aws-us-gov:ec2:us-gov-west-1::image/*"' "$tmp/policy" &&
+		grep -qF '"arn:aws-cn:ssm:cn-north-1:*:parameter/x"' "$tmp/policy" && ! grep -F arn:aws: "$tmp/policy"
+}
+check "aws-policy: regions of other partitions" partitions
 check "aws-policy: a key that is none" fails_with 2 'is no ARN' "$mkappliance" aws-policy --kms-key=alias/x
 check "aws-policy: a parameter that is none" fails_with 2 'is no name of a parameter' "$mkappliance" aws-policy --parameter=x
 check "aws-policy: an account that is none" fails_with 2 'is not 12 digits' "$mkappliance" aws-policy --account=1
