@@ -359,7 +359,7 @@ manifest_edited() {
 check "verify: a manifest edited by hand" manifest_edited
 # by_hand PYTHON: the manifest d after a change by hand, and nobody signed it.
 by_hand() {
-	mkdir -p "$tmp/by-hand" && cp --sparse=always "$tmp/out/$built".* "$tmp/by-hand/" && python3 - "$tmp/by-hand/$built.manifest.json" "$1" <<-'PY'
+	mkdir -p "$tmp/by-hand" && cp --sparse=always "$tmp/out/$built".* "$tmp/by-hand/" && rm "$tmp/by-hand/$built.intoto.json" && python3 - "$tmp/by-hand/$built.manifest.json" "$1" <<-'PY'
 		import hashlib, json, sys
 		d = json.load(open(sys.argv[1]))
 		def pcrs_again():
