@@ -174,10 +174,11 @@ static int add_kernel(struct compose *c, struct error *err)
 
 static int run(struct compose *c, struct error *err)
 {
-	int r;
+	int r = compose_check_packages(c, err);
 
 	/* A kernel that is not the base's first: whoever measures it has the time that the base takes. */
-	r = find_kernel(c, err);
+	if (r == 0)
+		r = find_kernel(c, err);
 	if (r == 0)
 		r = compose_add_base(c, err);
 	if (r == 0 && !c->kernel.m)

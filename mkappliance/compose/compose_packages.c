@@ -72,12 +72,6 @@ static int add_package(struct compose *c, const char *path, struct error *err)
 	r = disk_package_kind_of(path, &kind, err);
 	if (r < 0 || (c->t->base.source == BASE_DISK && kind != PACKAGE_OTHER))
 		return r;
-	if (kind == PACKAGE_APK)
-		return error_usage(
-			err,
-			"%s: an .apk is installed by a base's own apk: it needs [Base] Source=disk "
-			"with the image of an Alpine",
-			path);
 	r = package_open(path, &c->cache, &p, err);
 	if (r == 0 && p.kind == ARCHIVE_DEB) {
 		flags |= MERGE_KEEP_DIRECTORIES | MERGE_NO_WHITEOUTS;
@@ -99,11 +93,6 @@ static int add_rpms(struct compose *c, const struct rpm_file *files, size_t coun
 	_cleanup_cached_ struct cached cached = CACHED_INIT;
 	int r;
 
-	if (c->t->base.source != BASE_RPM)
-		return error_usage(err,
-				   "%s: an .rpm is installed, with its scripts, on a base of RPMs: it needs "
-				   "[Base] Source=rpm",
-				   files[0].path);
 	r = rpm_packages(c->t, &c->cache, &c->base, files, count, &cached, err);
 	return r < 0 ? r : compose_add_cached(c, &cached, "packages", c->number++, 0, err);
 }
@@ -171,6 +160,33 @@ static int install_debs(struct compose *c, struct apt_job *job, struct error *er
 	if (r == 0)
 		r = apt_install(job, &cached, err);
 	return r < 0 ? r : compose_add_cached(c, &cached, "packages on the base", c->number++, 0, err);
+}
+
+int compose_check_packages(const struct compose *c, struct error *err)
+{
+	const struct strlist *paths = &c->t->package_paths;
+	enum base_source source = c->t->base.source;
+
+	for (size_t i = 0; i < paths->len && source != BASE_DISK; i++) {
+		enum package_kind kind;
+		int r = disk_package_kind_of(paths->ptr[i], &kind, err);
+
+		if (r < 0)
+			return r;
+		if (kind == PACKAGE_RPM && source != BASE_RPM)
+			return error_usage(
+				err,
+				"%s: an .rpm is installed, with its scripts, on a base of RPMs: it needs "
+				"[Base] Source=rpm",
+				paths->ptr[i]);
+		if (kind == PACKAGE_APK)
+			return error_usage(
+				err,
+				"%s: an .apk is installed by a base's own apk: it needs [Base] Source=disk "
+				"with the image of an Alpine",
+				paths->ptr[i]);
+	}
+	return 0;
 }
 
 int compose_add_packages(struct compose *c, struct error *err)

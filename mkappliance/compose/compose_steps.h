@@ -27,6 +27,9 @@ struct compose {
 /* [Base]: its layer or layers, from number 0 on. The numbers are the order of content in the image: what changes least lies first. */
 int compose_add_base(struct compose *c, struct error *err);
 
+/* Before anything is made: refuses the files of [Package] that only another source can install. */
+int compose_check_packages(const struct compose *c, struct error *err);
+
 /*
  * [Package]: on Source=debian .debs are installed by apt, .rpms by dnf, all at once, and before the others: they may need one another. A layer
  * for each step, from c->number on.

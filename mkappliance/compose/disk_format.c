@@ -204,8 +204,9 @@ int disk_check_table(const void *data, size_t len, const char *name, struct erro
 		return 0;
 	if (has(head, len, 4096, "EFI PART", 8))
 		return error_set(err, -EMEDIUMTYPE, "%s: has sectors of 4096 bytes; 512 are needed", name);
-	return error_set(err, -EMEDIUMTYPE,
-			 "%s: has no partition table (neither GPT nor MBR), so it is no disk image of an "
-			 "installed system",
-			 name);
+	return error_set(
+		err, -EMEDIUMTYPE,
+		"%s: has no partition table (neither GPT nor MBR), so it is no disk image of an "
+		"installed system; a file system alone must be put into a partition first (sfdisk, dd)",
+		name);
 }
