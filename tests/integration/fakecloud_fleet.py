@@ -53,6 +53,8 @@ def watched(service, **more):
 
 asg, elb, ec2, ebs = watched("autoscaling"), watched("elbv2"), watched("ec2"), client("ebs")
 serial = iter(range(1000))
+# A refresh with these is not over before somebody has looked.
+STAYS = {"CheckpointPercentages": [33, 100], "CheckpointDelay": 30000}
 
 
 class Fleet:
@@ -110,9 +112,11 @@ def rolling():
     """a refresh replaces one by one within MinHealthyPercentage; the group has the new version only when it is done."""
     fleet = Fleet()
     assert fleet.health() == [("healthy", "")] * 3 and fleet.versions() == ["1"] * 3
+    settings(instance_launch_s=500)  # long enough to see that one is missing
     fleet.start(MinHealthyPercentage=66, InstanceWarmup=30)
     assert fleet.group()["LaunchTemplate"]["Version"] == "1"
     refresh, low, seen = fleet.until("Successful")
+    settings(instance_launch_s=None)
     assert low == 2 and refresh["PercentageComplete"] == 100 and refresh["InstancesToUpdate"] == 0, (low, refresh)
     assert fleet.versions() == ["2"] * 3 and fleet.group()["LaunchTemplate"]["Version"] == "2" and "InProgress" in seen
     running = ec2.describe_instances(Filters=[{"Name": "tag:aws:autoscaling:groupName", "Values": [fleet.name]},
@@ -155,7 +159,7 @@ def never_healthy():
 def roll_back():
     """RollbackInstanceRefresh brings the old version back; not without a desired configuration or with $Latest."""
     fleet = Fleet()
-    fleet.start(MinHealthyPercentage=66, InstanceWarmup=30)
+    fleet.start(MinHealthyPercentage=66, InstanceWarmup=30, **STAYS)
     fleet.wait(lambda: "2" in fleet.versions())
     asg.rollback_instance_refresh(AutoScalingGroupName=fleet.name)
     refresh, _, _ = fleet.until("RollbackSuccessful")
@@ -179,7 +183,8 @@ def alarms():
     fleet = Fleet()
     refused("ValidationError", fleet.start, AlarmSpecification={"Alarms": ["errors"]}, AutoRollback=True)
     settings(alarms={"errors": "OK"})
-    fleet.start(AlarmSpecification={"Alarms": ["errors"]}, AutoRollback=True, MinHealthyPercentage=66, InstanceWarmup=10)
+    fleet.start(AlarmSpecification={"Alarms": ["errors"]}, AutoRollback=True, MinHealthyPercentage=66, InstanceWarmup=10,
+                **STAYS)
     fleet.wait(lambda: "2" in fleet.versions())
     settings(alarms={"errors": "ALARM"})
     assert "errors" in fleet.until("RollbackSuccessful")[0]["RollbackDetails"]["RollbackReason"]
@@ -211,8 +216,10 @@ def self_healing():
     """a crash, a word of the user, a termination: the group replaces; the lost one drains first."""
     fleet = Fleet(grace=10)
     first, second, third = [i["InstanceId"] for i in fleet.group()["Instances"]]
+    settings(drain_s=10000)
     asg.set_instance_health(InstanceId=first, HealthStatus="Unhealthy")
     fleet.wait(lambda: ("draining", "Target.DeregistrationInProgress") in fleet.health())
+    settings(drain_s=None)
     got = asg.terminate_instance_in_auto_scaling_group(InstanceId=second, ShouldDecrementDesiredCapacity=False)["Activity"]
     assert got["StatusCode"] == "WaitingForELBConnectionDraining" and second in got["Description"]
     ec2.terminate_instances(InstanceIds=[third])
