@@ -150,14 +150,14 @@ fi
 
 # ---- locked to a manifest ----
 
-same_bytes() {
+rebuilt_so() {
 	local f
 	synthetic_build "$tmp/in" "$tmp/locked" --locked "$manifest" || return
 	for f in raw manifest.json blocks spdx.json intoto.json; do
 		same_bytes "$tmp/out/synthetic-1.0.$f" "$tmp/locked/synthetic-1.0.$f" || return
 	done
 }
-check "locked: the same inputs give the same bytes" same_bytes
+check "locked: the same inputs give the same bytes" rebuilt_so
 
 # refuses TEXT COMMAND...: changes the copy of the inputs by the command; nothing may be written.
 refuses() {
