@@ -18,11 +18,15 @@ int cgroup_mount(void)
 {
 	if (mount("cgroup2", ROOT, "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		return errno == ENOENT ? -ENODEV : -errno;
-	mounted = true;
 	/* One by one: a kernel may have one of them only. */
 	(void)file_write_text(ROOT "/cgroup.subtree_control", "+memory");
 	(void)file_write_text(ROOT "/cgroup.subtree_control", "+pids");
 	return 0;
+}
+
+void cgroup_use(void)
+{
+	mounted = true;
 }
 
 static const char *path_of(const char *name, const char *file)

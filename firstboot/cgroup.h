@@ -12,6 +12,9 @@
 /* Mounts the hierarchy. 0 or -errno; -ENODEV: the kernel has none. */
 int cgroup_mount(void);
 
+/* It is mounted. Before, the rest does nothing. */
+void cgroup_use(void);
+
 /* Makes the group of service @name; 0 is no limit of @memory (bytes) or @tasks. 0 or -errno. */
 int cgroup_make(const char *name, uint64_t memory, uint64_t tasks);
 

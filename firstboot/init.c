@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "beside.h"
+#include "cgroup.h"
 #include "cmdline.h"
 #include "conf.h"
 #include "console.h"
@@ -24,6 +26,7 @@
 #include "record.h"
 #include "root.h"
 #include "signature.h"
+#include "start.h"
 #include "steps.h"
 #include "supervise.h"
 #include "uevent.h"
@@ -81,12 +84,16 @@ static void record_init(void)
 
 static void load_modules(void)
 {
+	struct line why = {.len = 0};
+
 	for (size_t i = 0; i < conf.modules.len; i++) {
 		int r = module_load(conf.modules.ptr[i]);
 
 		if (r < 0)
 			refuse(ABI_REFUSED_MODULE, "%s: %s", conf.modules.ptr[i], strerror(-r));
 	}
+	if (beside_end(START_MODULES, &why) < 0)
+		refuse(ABI_REFUSED_MODULE, "%s", why.text);
 	steps_end(STEP_MODULES);
 }
 
@@ -112,6 +119,18 @@ static void open_root(void)
 	steps_end(STEP_MOUNT);
 }
 
+/* While /sys is still where it was. */
+static void set_up(void)
+{
+	struct line why = {.len = 0};
+	int r = beside_end(START_SETUP, &why);
+
+	if (r < 0)
+		fail(ABI_FAILED_SETUP, "%s", why.text);
+	if (r > 0)
+		cgroup_use();
+}
+
 static void record_verified(void)
 {
 	record_begin(ABI_EVENT_VERIFIED);
@@ -134,6 +153,7 @@ static _Noreturn void become_system_init(char **argv, const sigset_t *signals)
 
 	if (r < 0)
 		refuse(ABI_REFUSED_VERITY, "the guard against corruption does not start: %s", strerror(-r));
+	beside_reap();
 	hurry_end();
 	(void)sigprocmask(SIG_SETMASK, signals, NULL);
 	(void)execve(conf.init, args, env);
@@ -162,6 +182,7 @@ int main(int argc, char **argv)
 		refuse(ABI_REFUSED_MOUNT, "/dev, /proc or /sys of the initrd: %s", strerror(-r));
 	hurry_begin();
 	cmdline_check(conf.command_line);
+	start_beside(&conf);
 	uevent_fd = uevent_open();
 	if (uevent_fd < 0)
 		refuse(ABI_REFUSED_NO_ROOT, "no socket for uevents: %s", strerror(-uevent_fd));
@@ -169,7 +190,10 @@ int main(int argc, char **argv)
 	load_modules();
 	open_root();
 	record_verified();
+	if (!conf.system)
+		set_up();
 	root_switch();
+	beside_root();
 
 	/* Stage 2. */
 	if (conf.system) {

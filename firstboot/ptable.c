@@ -17,15 +17,20 @@ static uint64_t le64(const uint8_t *p)
 	return (uint64_t)le32(p) | (uint64_t)le32(p + 4) << 32;
 }
 
-/* CRC-32 as in ISO 3309, bit by bit: 16 KiB are read once. @zero_at: four bytes from here count as 0. */
+/* CRC-32 as in ISO 3309, four bits at a time: 16 KiB are read once. @zero_at: four bytes from here count as 0. */
 static uint32_t crc32(const uint8_t *p, size_t len, size_t zero_at)
 {
+	/* What the polynomial 0xedb88320 makes of four bits. */
+	static const uint32_t of[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac,
+					0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
+					0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+					0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
 	uint32_t crc = 0xffffffff;
 
 	for (size_t i = 0; i < len; i++) {
 		crc ^= i >= zero_at && i - zero_at < 4 ? 0 : p[i];
-		for (int bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+		crc = crc >> 4 ^ of[crc & 15];
+		crc = crc >> 4 ^ of[crc & 15];
 	}
 	return ~crc;
 }

@@ -5,8 +5,8 @@
 #include <sys/wait.h>
 
 #include "app.h"
+#include "beside.h"
 #include "cgroup.h"
-#include "end.h"
 #include "file.h"
 #include "image/abi.h"
 #include "record.h"
@@ -19,11 +19,6 @@ struct line service_why;
 
 void service_init(struct service *s, const struct conf_service *c)
 {
-	int r = cgroup_make(c->name, c->memory_max, c->tasks_max);
-
-	if (r < 0)
-		fail(ABI_FAILED_SETUP, "the control group of %s (MemoryMax=, TasksMax=): %s", c->name,
-		     strerror(-r));
 	s->conf = c;
 	s->state = SERVICE_WAITING;
 	s->deadline = UINT64_MAX;
@@ -78,6 +73,7 @@ static void record_started(const struct service *s)
 	if (!any) {
 		steps_end(STEP_EXEC);
 		record_number("total_ms", steps_total());
+		record_number("processors", beside_processors());
 		steps_record();
 	}
 	any = true;

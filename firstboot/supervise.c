@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "attest.h"
+#include "beside.h"
 #include "cgroup.h"
 #include "child.h"
 #include "data.h"
@@ -18,14 +19,13 @@
 #include "lifetime.h"
 #include "memory.h"
 #include "metadata.h"
-#include "module.h"
-#include "net.h"
 #include "network.h"
 #include "realtime.h"
 #include "record.h"
 #include "root.h"
 #include "seal.h"
 #include "service.h"
+#include "start.h"
 #include "status.h"
 #include "steps.h"
 #include "supervise.h"
@@ -61,40 +61,29 @@ enum supervise_phase supervise_phase(void)
 
 /* ---- start ---- */
 
-static void load_root_module(const char *path)
+/* Until the child has done its next part; what may happen at any time is looked at meanwhile. */
+static void wait_beside(void)
 {
-	int r = module_load(path);
+	struct pollfd p = {.fd = beside_fd(), .events = POLLIN};
 
-	if (r < 0)
-		fail(ABI_FAILED_MODULE, "%s: %s", path, strerror(-r));
-}
-
-static void load_root_modules(const struct conf *c)
-{
-	for (size_t i = 0; i < c->root_modules.len; i++)
-		load_root_module(c->root_modules.ptr[i]);
-	if (c->clock_module && realtime_may_have_clock())
-		load_root_module(c->clock_module);
+	while (p.fd >= 0 && poll(&p, 1, 0) == 0)
+		events_wait(&events, &p, 1, UINT64_MAX);
 }
 
 static void prepare(const struct conf *c)
 {
-	int r;
+	struct line why = {.len = 0};
 
 	writable_mount_all(c);
 	if (sethostname(c->hostname, strlen(c->hostname)) < 0)
 		fail(ABI_FAILED_SETUP, "hostname '%s': %s", c->hostname, strerror(errno));
-	r = net_loopback();
-	if (r < 0)
-		fail(ABI_FAILED_SETUP, "the loopback interface: %s", strerror(-r));
-	r = cgroup_mount();
-	if (r < 0 && r != -ENODEV)
-		fail(ABI_FAILED_SETUP, "/sys/fs/cgroup: %s", strerror(-r));
 	for (size_t i = 0; i < c->service_count; i++)
 		service_init(&services[i], &c->services[i]);
 	service_count = c->service_count;
 	steps_end(STEP_SETUP);
-	load_root_modules(c);
+	wait_beside();
+	if (beside_end(START_DRIVERS, &why) < 0)
+		fail(ABI_FAILED_MODULE, "%s", why.text);
 	attest_start(c);
 	realtime_start(&events);
 	steps_end(STEP_DRIVERS);

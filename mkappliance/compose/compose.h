@@ -17,6 +17,7 @@ struct kernel_module {
 	char *path; /* in the tree that has it: "usr/lib/modules/6.1.0-1-amd64/kernel/.../virtio_blk.ko" */
 	void *data; /* its content (uncompressed) */
 	size_t len;
+	bool side; /* in the initrd: needs none of those that are not so, nor do they need it */
 };
 
 struct kernel {

@@ -17,9 +17,12 @@
  * Those of the crypto library come before those that ask for their algorithm by name, which no modprobe
  * is there to answer; dm-verity takes the fastest SHA-256 that there is when it starts.
  */
-static const char *const initrd_defaults[] = {
-	"crc32c_generic", "sha256_generic", "sha256_ssse3", "sha2_ce",	 "virtio_pci",
-	"virtio_blk",	  "nvme",	    "ext4",	    "dm_verity", NULL};
+static const char *const initrd_defaults[] = {"crc32c_generic", "sha256_generic", "sha256_ssse3",
+					      "sha2_ce",	"virtio_pci",	  "virtio_blk",
+					      "nvme",		"ext4",		  NULL};
+
+/* The same, but as much work as all of these: a second processor can do it beside them. */
+static const char *const side_defaults[] = {"dm_verity", NULL};
 
 /*
  * Of these, what only makes SHA-256 faster. The kernel tests each of its ways when it is loaded, which takes as long as reading about
@@ -152,6 +155,42 @@ static int read_list(const struct kernel_source *s, const struct strlist *paths,
 	return 0;
 }
 
+static bool is_listed(const char *const *names, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++) {
+		_cleanup_free_ char *one = module_name_of(names[i], strlen(names[i]));
+
+		if (strcmp(one, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool in_list(const struct strlist *paths, const char *name)
+{
+	return is_listed((const char *const *)paths->ptr, paths->len, name);
+}
+
+/* Those of side_defaults, unless one of the others needs them or what they need. */
+static int mark_side(const struct template *t, struct kernel_source *s, struct kernel *k, struct error *err)
+{
+	_cleanup_strlist_ struct strlist side = {0}, others = {0};
+	const struct strlist none = {0};
+	int r = resolve_all(t, s, side_defaults, "InitrdModules", &none, &side, err);
+
+	if (r == 0)
+		r = resolve_all(t, s, initrd_defaults, "InitrdModules", &t->kernel.initrd_modules, &others,
+				err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < k->initrd_len; i++)
+		if (in_list(&side, k->initrd[i].name) && in_list(&others, k->initrd[i].name))
+			return 0;
+	for (size_t i = 0; i < k->initrd_len; i++)
+		k->initrd[i].side = in_list(&side, k->initrd[i].name);
+	return 0;
+}
+
 static int choose_modules(const struct template *t, struct kernel_source *s, struct kernel *k,
 			  struct error *err)
 {
@@ -160,9 +199,13 @@ static int choose_modules(const struct template *t, struct kernel_source *s, str
 	size_t initrd;
 	int r;
 
-	r = resolve_all(t, s, initrd_defaults, "InitrdModules", &t->kernel.initrd_modules, &paths, err);
+	r = resolve_all(t, s, initrd_defaults, "InitrdModules", &none, &paths, err);
+	if (r == 0)
+		r = resolve_all(t, s, side_defaults, "InitrdModules", &t->kernel.initrd_modules, &paths, err);
 	if (r == 0)
 		r = read_list(s, &paths, 0, &k->initrd, &k->initrd_len, err);
+	if (r == 0)
+		r = mark_side(t, s, k, err);
 	if (r < 0 || t->init.mode != INIT_APPLIANCE)
 		return r;
 	/* What the initrd has loaded is not loaded again. */
@@ -174,17 +217,6 @@ static int choose_modules(const struct template *t, struct kernel_source *s, str
 	if (r == 0)
 		r = resolve_all(t, s, root_defaults, "Modules", &t->kernel.modules, &paths, err);
 	return r < 0 ? r : read_list(s, &paths, initrd, &k->root, &k->root_len, err);
-}
-
-static bool is_listed(const char *const *names, size_t count, const char *name)
-{
-	for (size_t i = 0; i < count; i++) {
-		_cleanup_free_ char *one = module_name_of(names[i], strlen(names[i]));
-
-		if (strcmp(one, name) == 0)
-			return true;
-	}
-	return false;
 }
 
 void kernel_fit(struct kernel *k, const struct strlist *named, uint64_t bytes)

@@ -21,6 +21,8 @@
  *   OnCorruption=            poweroff | reboot | panic
  *   Verify=                  lazy | full
  *   Module=                  repeats: path in the initrd, in loading order
+ *   SideModule=              repeats: the same. It needs none of Module=, nor does one of them need it: a second processor loads it
+ *                            beside them, and where there is none it is loaded behind them
  *   Mode=                    appliance | system
  *   Init=                    Mode=system: path in the root
  *                            The root must have /dev /proc /sys in either mode, and /run in Mode=appliance
@@ -107,7 +109,8 @@
  *             its bits). A lease that is renewed as it was makes no record
  *   started   the application runs: "service", "pid"; the first one also has "total_ms" since init, and of these ms behind
  *             "verified" "setup_ms" (memory file systems, control groups), "drivers_ms" (RootModule=), "data_ms", "network_ms",
- *             "metadata_ms" (of these three what there is), "seal_ms" (sysctls, lockdown), "exec_ms"
+ *             "metadata_ms" (of these three what there is), "seal_ms" (sysctls, lockdown), "exec_ms"; and "processors". Where there
+ *             are two, some is done beside the rest: a step takes as long as it is waited for, so that they still add up
  *   ready     the readiness probe answers: "ms" since started
  *   up        where there are several services: one of them is ready: "service", "ms" since it started
  *   ended     a service ended and nobody had asked it to: "service", "status" (exit code) or "signal", "cause" where it is

@@ -104,7 +104,8 @@ static void put_boot(struct render *r, const struct template *t, const struct ke
 	render(r, "Verify", "%s", t->init.verify == VERIFY_FULL ? "full" : "lazy");
 	render_limit(r, "Module", k->initrd_len);
 	for (size_t i = 0; i < k->initrd_len; i++)
-		render(r, "Module", CONF_MODULE_DIR "/%s.ko", k->initrd[i].name);
+		render(r, k->initrd[i].side ? "SideModule" : "Module", CONF_MODULE_DIR "/%s.ko",
+		       k->initrd[i].name);
 }
 
 static int put_system(struct render *r, const struct template *t, const struct tree *tree, struct error *err)

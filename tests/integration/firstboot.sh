@@ -173,13 +173,25 @@ qemu=()
 check "no disk of ours" ends "$tmp/short" '"refused".*"no-root"' "${boot_keys[@]}" "${hello[@]}"
 check "unknown key" ends "$tmp/good" '"refused".*"config".*unknown key .Shell' "${boot_keys[@]}" "${hello[@]}" Shell=/bin/sh
 check "module that is not there" ends "$tmp/good" '"refused".*"module"' "${boot_keys[@]}" "${hello[@]}" Module=/m/none.ko
+check "module beside the others that is not there" ends "$tmp/good" '"refused".*"module".*/m/none.ko: No such file' \
+	"${boot_keys[@]}" "${hello[@]}" SideModule=/m/none.ko
+# Two processors: a child does a part of the start, and what goes wrong with it is told in the same words.
+qemu=(-smp 2)
+check "the same with two processors" ends "$tmp/good" '"refused".*"module".*/m/none.ko: No such file' \
+	"${boot_keys[@]}" "${hello[@]}" SideModule=/m/none.ko
+check "driver in the root that is not there, two processors" ends "$tmp/good" '"failed".*"module".*/modules/none.ko: No such file' \
+	"${boot_keys[@]}" "${hello[@]}" RootModule=/modules/none.ko
+check "altered block, Mode=system, two processors" ends "$tmp/data" "\"refused\".*\"corruption\".*\"block\": $block" \
+	"${boot_keys[@]}" Mode=system Init=/usr/bin/reader
+check "application that ends at once, two processors" ends "$tmp/good" '"failed".*"exited".*status 2' \
+	"${boot_keys[@]}" "${hello[@]/Arg=8080/Arg=x}"
+check "which it counted" grep -aqE '"started".*"processors": 2, "setup_ms"' "$tmp/log"
+qemu=()
 check "altered block of the ext4 superblock" ends "$tmp/first" '"refused".*"corruption".*"block": 0' "${boot_keys[@]}" "${hello[@]}"
 check "altered hash tree" ends "$tmp/tree" '"refused".*"corruption".*hash tree.*"block": 1' "${boot_keys[@]}" "${hello[@]}"
 check "altered block read later" ends "$tmp/data" "\"refused\".*\"corruption\".*\"block\": $block" "${boot_keys[@]}" "${reader[@]}"
 check "altered block, Verify=full" ends "$tmp/data" "\"refused\".*\"corruption\".*\"block\": $block" \
 	"${boot_keys[@]/lazy/full}" "${hello[@]}"
-check "altered block, Mode=system" ends "$tmp/data" "\"refused\".*\"corruption\".*\"block\": $block" \
-	"${boot_keys[@]}" Mode=system Init=/usr/bin/reader
 check "altered init, Mode=system" ends "$tmp/init" "\"refused\".*\"corruption\".*\"block\": $init" \
 	"${boot_keys[@]}" Mode=system Init=/usr/bin/reader
 check "altered block, OnCorruption=reboot" ends "$tmp/data" "block $block is corrupted" \

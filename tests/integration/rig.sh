@@ -38,13 +38,15 @@ make_disk() {
 
 # initrd FILE KEY=VALUE...: the configuration is the common one and these lines.
 initrd() {
-	local out=$1 dir m
+	local out=$1 dir m key
 	shift
 	dir=$(mktemp -d "$tmp/initrd.XXXXXX") && mkdir "$dir/m" && cp build/mkappliance-init "$dir/init" || return
 	{ cat "$tmp/common" && printf '%s\n' "$@"; } >"$dir/appliance.conf" || return
 	for m in virtio/virtio_ring virtio/virtio virtio/virtio_pci_modern_dev virtio/virtio_pci_legacy_dev virtio/virtio_pci \
 		block/virtio_blk md/dm-mod md/dm-bufio ../lib/reed_solomon/reed_solomon md/dm-verity; do
-		cp "$modules/drivers/$m.ko" "$dir/m/" && echo "Module=/m/${m##*/}.ko" >>"$dir/appliance.conf" || return
+		key=Module
+		[[ $m != *dm-* && $m != *reed_solomon ]] || key=SideModule
+		cp "$modules/drivers/$m.ko" "$dir/m/" && echo "$key=/m/${m##*/}.ko" >>"$dir/appliance.conf" || return
 	done
 	(cd "$dir" && find . -mindepth 1 -printf '%P\n' | sort | cpio -o -H newc --quiet) >"$out"
 }

@@ -219,6 +219,43 @@ static void test_kernel_fits_the_root(void **state)
 	assert_string_equal(k->initrd[0].name, "dm_verity");
 }
 
+/* dm-verity and what it needs can be loaded beside the others, unless one of these needs it too. */
+static void test_kernel_beside(void **state)
+{
+	static const struct member members[] = {
+		{.path = "boot/vmlinuz-6.1-test", .data = image_text},
+		{.path = "lib/modules/6.1-test/modules.dep",
+		 .data = "k/virtio_blk.ko: k/virtio.ko\nk/virtio.ko:\nk/dm-verity.ko: k/dm-mod.ko\nk/dm-mod.ko:\n"
+			 "k/dm-crypt.ko: k/dm-mod.ko\n"},
+		{.path = "lib/modules/6.1-test/k/virtio.ko", .data = "V"},
+		{.path = "lib/modules/6.1-test/k/virtio_blk.ko", .data = "B"},
+		{.path = "lib/modules/6.1-test/k/dm-mod.ko", .data = "M"},
+		{.path = "lib/modules/6.1-test/k/dm-verity.ko", .data = "D"},
+		{.path = "lib/modules/6.1-test/k/dm-crypt.ko", .data = "C"},
+		{.path = NULL},
+	};
+	static const char *const names[] = {"virtio", "virtio_blk", "dm_mod", "dm_verity", "dm_crypt"};
+	struct template t = {.init.mode = INIT_APPLIANCE};
+
+	(void)state;
+	for (size_t n = 4; n <= 5; n++) {
+		_cleanup_compose_ struct compose_result result = {0};
+		_cleanup_free_ char *text = NULL;
+		struct error err = ERROR_INIT;
+		const struct kernel *k = &result.kernel;
+
+		if (n == 5)
+			strlist_add(&t.kernel.initrd_modules, "dm_crypt");
+		assert_int_equal(compose_base(&t, members, &result, &text, &err), 0);
+		assert_int_equal(k->initrd_len, n);
+		for (size_t i = 0; i < n; i++) {
+			assert_string_equal(k->initrd[i].name, names[i]);
+			assert_int_equal(k->initrd[i].side, n == 4 && i >= 2);
+		}
+	}
+	strlist_free(&t.kernel.initrd_modules);
+}
+
 /* What nobody needs is not there. */
 static void test_kernel_without_network(void **state)
 {
@@ -353,7 +390,8 @@ int main(void)
 		cmocka_unit_test(test_modprobe_agrees),	       cmocka_unit_test(test_kernel_of_the_base),
 		cmocka_unit_test(test_kernel_without_network), cmocka_unit_test(test_kernel_fits_the_root),
 		cmocka_unit_test(test_kernel_of_a_system),     cmocka_unit_test(test_refuses_kernels),
-		cmocka_unit_test(test_kernel_by_its_own_word), unit_test_in_dir(test_kernel_of_files),
+		cmocka_unit_test(test_kernel_by_its_own_word), cmocka_unit_test(test_kernel_beside),
+		unit_test_in_dir(test_kernel_of_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

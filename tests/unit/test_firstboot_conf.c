@@ -5,11 +5,12 @@
 #include "unit.h"
 
 #define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define COMMON                                                                         \
-	"Format=1\nName=hello\nVersion=1.0\nRootHash=" HASH "\nSalt=" HASH "\n"        \
-	"DataBlocks=16384\nHashStart=1\nRoot=01234567-89ab-cdef-0123-456789abcdef\n"   \
-	"Verity=fedcba98-7654-3210-fedc-ba9876543210\nCommandLine=console=ttyS0 a=b\n" \
-	"DeviceTimeout=30\nOnCorruption=panic\nVerify=full\nModule=/m/a.ko\nModule=/m/b.ko\n"
+#define COMMON                                                                                \
+	"Format=1\nName=hello\nVersion=1.0\nRootHash=" HASH "\nSalt=" HASH "\n"               \
+	"DataBlocks=16384\nHashStart=1\nRoot=01234567-89ab-cdef-0123-456789abcdef\n"          \
+	"Verity=fedcba98-7654-3210-fedc-ba9876543210\nCommandLine=console=ttyS0 a=b\n"        \
+	"DeviceTimeout=30\nOnCorruption=panic\nVerify=full\nModule=/m/a.ko\nModule=/m/b.ko\n" \
+	"SideModule=/m/c.ko\n"
 #define SYSTEM	COMMON "Mode=system\nInit=/sbin/init\n"
 #define MACHINE COMMON "Mode=appliance\nHostname=hello\nNetwork=dhcp\n"
 #define OF_SERVICE                                                               \
@@ -46,6 +47,8 @@ static void test_system(void **state)
 	assert_int_equal(c.modules.len, 2);
 	assert_string_equal(c.modules.ptr[1], "/m/b.ko");
 	assert_null(c.modules.ptr[2]);
+	assert_int_equal(c.side_modules.len, 1);
+	assert_string_equal(c.side_modules.ptr[0], "/m/c.ko");
 }
 
 /* The signature of the root hash: asked for by both modes, or not at all. */
@@ -119,7 +122,7 @@ static const struct {
 	{"Format=1\n", "Name= is missing"},
 	{SYSTEM "\n", "'' has no '='"},
 	{SYSTEM "Format=1\n", "unknown key 'Format'"},
-	{SYSTEM "name=x\n", "unknown key 'name' (line 18)"},
+	{SYSTEM "name=x\n", "unknown key 'name' (line 19)"},
 	{SYSTEM "Name=x\n", "a second Name="},
 	{SYSTEM "Mode=appliance\n", "a second Mode="},
 	{SYSTEM "Arg=/x\n", "Arg= stands before the first Service="},
@@ -150,6 +153,7 @@ static const struct {
 	{APPLIANCE "Before=1\nBeforeArg=/a\nBeforeArg=/b\n", "BeforeArg=/b belongs to no Before="},
 	{APPLIANCE "BeforeArg=/b\n", "BeforeArg=/b belongs to no Before="},
 	{APPLIANCE "Module=m.ko\n", "Module= does not take"},
+	{APPLIANCE "SideModule=m.ko\n", "SideModule= does not take"},
 	{APPLIANCE "Env==x\n", "Env= does not take"},
 	{APPLIANCE "Env=x\n", "Env= does not take"},
 	{APPLIANCE "GroupId=-1\n", "GroupId= does not take"},

@@ -77,8 +77,9 @@ struct fixture {
 
 static struct fixture make(const char *text, struct tree *tree)
 {
-	static char ring[] = "virtio_ring", blk[] = "virtio_blk", net[] = "m/net.ko", clock[] = "ptp_kvm";
-	static struct kernel_module initrd[] = {{.name = ring}, {.name = blk}};
+	static char ring[] = "virtio_ring", blk[] = "virtio_blk", dm[] = "dm_mod", net[] = "m/net.ko",
+		    clock[] = "ptp_kvm";
+	static struct kernel_module initrd[] = {{.name = ring}, {.name = blk}, {.name = dm, .side = true}};
 	static struct kernel_module root[] = {{.name = net, .path = net}, {.name = clock, .path = clock}};
 	struct fixture f = {.sb.data_blocks = 1234};
 	struct error err = ERROR_INIT;
@@ -86,7 +87,7 @@ static struct fixture make(const char *text, struct tree *tree)
 	if (template_parse(text, strlen(text), "f", "/d", &f.t, &err) < 0)
 		fail_msg("%s", err.text);
 	f.c.tree = tree;
-	f.c.kernel = (struct kernel){.initrd = initrd, .initrd_len = 2, .root = root, .root_len = 2};
+	f.c.kernel = (struct kernel){.initrd = initrd, .initrd_len = 3, .root = root, .root_len = 2};
 	memset(f.sb.salt, 0xab, sizeof(f.sb.salt));
 	for (unsigned i = 0; i < SHA256_SIZE; i++)
 		f.root_hash.b[i] = (uint8_t)i;
@@ -140,6 +141,8 @@ static void assert_refuses(const char *text, struct tree *tree, const char *mess
 
 /* ---- golden texts ---- */
 
+#define MODULES \
+	"Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\nSideModule=/modules/dm_mod.ko\n"
 #define ROOT                                                                          \
 	"Format=1\nName=web\nVersion=1.2\n"                                           \
 	"RootHash=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n" \
@@ -161,8 +164,7 @@ static void test_appliance(void **state)
 		"StopSignal=QUIT\nStopTimeout=7\nDeviceTimeout=9\nOnCorruption=panic\nVerify=full\n" OPEN,
 		make_tree(PASSWD, GROUPS),
 		ROOT
-		"DeviceTimeout=9\nOnCorruption=panic\nVerify=full\n"
-		"Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
+		"DeviceTimeout=9\nOnCorruption=panic\nVerify=full\n" MODULES
 		"Mode=appliance\nRootModule=/m/net.ko\nClockModule=/ptp_kvm\nHostname=h\n"
 		"Network=dhcp\nWritable=/srv\n" OPENED "Service=main\n"
 		"Arg=/bin/web\nArg=--port\nArg=80\nArg=\nArg=a b\nUid=101\nGid=102\nGroupId=40\nGroupId=50\n"
@@ -174,8 +176,7 @@ static void test_appliance_of_defaults(void **state)
 {
 	(void)state;
 	assert_renders(HEAD "[Init]\nExec=/usr/bin/web\nNetwork=none\n" OPEN, make_tree(NULL, NULL),
-		       ROOT "DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n"
-			    "Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
+		       ROOT "DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n" MODULES
 			    "Mode=appliance\nRootModule=/m/net.ko\nClockModule=/ptp_kvm\nHostname=web\n"
 			    "Network=none\n" OPENED "Service=main\n"
 			    "Arg=/usr/bin/web\nUid=0\nGid=0\nWorkingDirectory=/\n" OF_ROOT "ReadyPort=0\n"
@@ -214,8 +215,7 @@ static void test_services_and_sandbox(void **state)
 		"Sysctl=kernel.modules_disabled=0\nWritableSize=64M\n",
 		make_tree(NULL, NULL),
 		ROOT
-		"DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n"
-		"Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
+		"DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n" MODULES
 		"Mode=appliance\nRootModule=/m/net.ko\nClockModule=/ptp_kvm\nHostname=web\n"
 		"Network=none\nAttest=auto\nMaxLifetime=86400\nJitter=3600\nDrain=30\nWritableSize=64M\n"
 		"HidePid=yes\nLockdown=integrity\nSysctl=net.core.somaxconn=4096\n"
@@ -259,8 +259,7 @@ static void test_programs_before(void **state)
 	assert_renders(HEAD "[Init]\nExec=/usr/bin/web\nNetwork=none\nExecStartPre=/bin/web -t ''\n"
 			    "ExecStartPre=-+/bin/own\n" OPEN,
 		       make_tree(NULL, NULL),
-		       ROOT "DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n"
-			    "Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\n"
+		       ROOT "DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n" MODULES
 			    "Mode=appliance\nRootModule=/m/net.ko\nClockModule=/ptp_kvm\nHostname=web\n"
 			    "Network=none\n" OPENED "Service=main\n"
 			    "Arg=/usr/bin/web\nUid=0\nGid=0\nBefore=3\nBeforeArg=/bin/web\nBeforeArg=-t\n"
@@ -280,11 +279,10 @@ static void test_programs_before(void **state)
 static void test_system(void **state)
 {
 	(void)state;
-	assert_renders(
-		HEAD "[Init]\nMode=system\nInit=/bin/web\nOnCorruption=reboot\n", make_tree(NULL, NULL),
-		ROOT
-		"DeviceTimeout=30\nOnCorruption=reboot\nVerify=lazy\n"
-		"Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko\nMode=system\nInit=/bin/web\n");
+	assert_renders(HEAD "[Init]\nMode=system\nInit=/bin/web\nOnCorruption=reboot\n",
+		       make_tree(NULL, NULL),
+		       ROOT "DeviceTimeout=30\nOnCorruption=reboot\nVerify=lazy\n" MODULES
+			    "Mode=system\nInit=/bin/web\n");
 }
 
 /* ---- accounts ---- */

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "start.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "beside.h"
+#include "cgroup.h"
+#include "module.h"
+#include "net.h"
+#include "realtime.h"
+
+static int load(const char *path, struct line *why)
+{
+	int r = module_load(path);
+
+	if (r < 0)
+		line_printf(why, "%s: %s", path, strerror(-r));
+	return r;
+}
+
+static int load_all(const struct conf_list *paths, struct line *why)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < paths->len; i++)
+		r = load(paths->ptr[i], why);
+	return r;
+}
+
+static int modules(const struct conf *c, struct line *why)
+{
+	return load_all(&c->side_modules, why);
+}
+
+/* Mounts them and makes one for each service. 1; 0: the kernel has none, and none is needed. */
+static int control_groups(const struct conf *c, struct line *why)
+{
+	int r = cgroup_mount();
+	bool there = r == 0;
+
+	if (r < 0 && r != -ENODEV) {
+		line_printf(why, "/sys/fs/cgroup: %s", strerror(-r));
+		return r;
+	}
+	if (there)
+		cgroup_use();
+	for (size_t i = 0; i < c->service_count; i++) {
+		const struct conf_service *s = &c->services[i];
+
+		r = cgroup_make(s->name, s->memory_max, s->tasks_max);
+		if (r < 0) {
+			line_printf(why, "the control group of %s (MemoryMax=, TasksMax=): %s", s->name,
+				    strerror(-r));
+			return r;
+		}
+	}
+	return there;
+}
+
+static int setup(const struct conf *c, struct line *why)
+{
+	int r = net_loopback();
+
+	if (r < 0) {
+		line_printf(why, "the loopback interface: %s", strerror(-r));
+		return r;
+	}
+	return control_groups(c, why);
+}
+
+static int drivers(const struct conf *c, struct line *why)
+{
+	int r = load_all(&c->root_modules, why);
+
+	if (r == 0 && c->clock_module && realtime_may_have_clock())
+		r = load(c->clock_module, why);
+	return r;
+}
+
+void start_beside(const struct conf *c)
+{
+	static const struct beside_part parts[START_COUNT] = {
+		[START_MODULES] = {modules, false},
+		[START_SETUP] = {setup, false},
+		[START_DRIVERS] = {drivers, true},
+	};
+
+	beside_begin(parts, c->system ? START_SETUP : START_COUNT, beside_processors(), c);
+}

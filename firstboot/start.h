@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parts of the start that need not be done by process 1, see beside.h. */
+#ifndef FIRSTBOOT_START_H
+#define FIRSTBOOT_START_H
+
+#include "conf.h"
+
+enum start_part {
+	START_MODULES, /* SideModule=; 0 */
+	/* Mode=appliance */
+	START_SETUP, /* what needs no root: loopback interface, control groups; 1 where the kernel has these, else 0: cgroup_use() then */
+	START_DRIVERS, /* RootModule= of the root; 0 */
+	START_COUNT,
+};
+
+/* Begins them. /proc and /sys must be there, and stay where they are until START_SETUP has ended. */
+void start_beside(const struct conf *c);
+
+#endif
