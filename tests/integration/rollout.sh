@@ -3,6 +3,7 @@
 #
 # A group of real machines behind HAProxy: deployed, moved to another version while wrk asks all the time and the keeper is killed,
 # rolled back, drilled, and gone without a trace.
+# Takes: 200 s
 . "$(dirname "$0")/functions.sh"
 requires qemu-system-x86_64 qemu-system-x86
 requires wrk
@@ -90,6 +91,7 @@ check "the image that it runs" deploy "$v1"
 check "no previous image" fails_with 1 "no previous image" "$mkappliance" rollback --group "$group"
 check "drills have to be allowed" fails_with 1 "--allow-drill" "$mkappliance" drill --group "$group" terminate
 
+first_is_new() { [ "$(value deployment.phase)" = checkpoint ] && json_get "$tmp/status.json" instances | grep -q '2\.0'; }
 # The keeper is killed when the first new machine is being started, and twice more; whoever follows the deployment starts another one.
 moves_under_load() {
 	local wrk keeper i status=0 deployment
@@ -97,10 +99,7 @@ moves_under_load() {
 	wrk=$!
 	deploy "$v2" &
 	deployment=$!
-	for ((i = 0; i < 300; i++)); do
-		[ "$(value deployment.phase)" != checkpoint ] || [ "$(json_get "$tmp/status.json" instances | grep -c '2\.0')" -eq 0 ] || break
-		sleep 0.1
-	done
+	comes first_is_new
 	for i in 1 2 3; do
 		keeper=$(keeper)
 		[ -z "$keeper" ] || kill -9 "$keeper"
@@ -163,14 +162,12 @@ check "the reports" python3 - "$tmp/drill.json" "$tmp/drill.xml" "$dir/drills.js
 PY
 
 # status --watch: in a log, as JSON, on a terminal; Ctrl-C ends it with 0.
+two_looks() { [ "$(wc -l <"$tmp/watch.log")" -ge 2 ]; }
 watches() {
-	local pid i status=0
+	local pid status=0
 	"$mkappliance" status --group "$group" --watch --json >"$tmp/watch.log" 2>&1 &
 	pid=$!
-	for ((i = 0; i < 300; i++)); do
-		[ "$(wc -l <"$tmp/watch.log")" -lt 2 ] || break
-		sleep 0.1
-	done
+	comes two_looks
 	kill -INT $pid
 	wait $pid || status=$?
 	[ $status -eq 0 ] && python3 tests/integration/watch_pty.py 24 100 2 "$mkappliance" status --group "$group" -w >"$tmp/pty.json" && python3 - "$tmp" <<-'PY'

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # 'boot' and 'test' on templates/hello: what they print, what they leave, what they say to bad input.
+# Takes: 60 s
 . "$(dirname "$0")/functions.sh"
 requires qemu-system-x86_64 qemu-system-x86
 requires curl
