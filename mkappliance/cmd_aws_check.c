@@ -27,8 +27,40 @@ static int check_processes(const struct asg_group *g, struct error *err)
 	return 0;
 }
 
+/* A refresh waits an hour for these, and so would the way back (RefreshPreferences, ScaleInProtectedInstances and StandbyInstances). */
+static int check_held(const struct asg_group *g, struct error *err)
+{
+	if (g->protects_new)
+		return error_set(
+			err, -EINVAL,
+			"group '%s' protects new instances from scale-in: a refresh would wait for each, and so would the way "
+			"back; aws autoscaling update-auto-scaling-group --auto-scaling-group-name '%s' "
+			"--no-new-instances-protected-from-scale-in",
+			g->name, g->name);
+	for (size_t i = 0; i < g->len; i++) {
+		const struct asg_instance *n = &g->list[i];
+
+		if (strncmp(n->lifecycle, "Standby", 7) == 0 || strcmp(n->lifecycle, "EnteringStandby") == 0)
+			return error_set(
+				err, -EINVAL,
+				"group '%s': %s is in standby, and a refresh would wait for it: aws autoscaling exit-standby "
+				"--auto-scaling-group-name '%s' --instance-ids %s",
+				g->name, n->id, g->name, n->id);
+		if (n->protected && strncmp(n->lifecycle, "Terminat", 8) != 0)
+			return error_set(
+				err, -EINVAL,
+				"group '%s': %s is protected from scale-in, and a refresh would wait for it: aws autoscaling "
+				"set-instance-protection --auto-scaling-group-name '%s' --instance-ids %s "
+				"--no-protected-from-scale-in",
+				g->name, n->id, g->name, n->id);
+	}
+	return 0;
+}
+
 int aws_check_group(const struct asg_group *g, const struct asg_refresh *running, struct error *err)
 {
+	int r;
+
 	if (g->deleting)
 		return error_set(err, -EBUSY, "group '%s' is being deleted; choose another one", g->name);
 	if (g->mixed || !g->template_id[0])
@@ -56,7 +88,8 @@ int aws_check_group(const struct asg_group *g, const struct asg_refresh *running
 			"group '%s': instance refresh %s is %s, and not of this image; wait for it, or end "
 			"it (aws autoscaling cancel-instance-refresh --auto-scaling-group-name %s)",
 			g->name, running->id, running->status, g->name);
-	return check_processes(g, err);
+	r = check_processes(g, err);
+	return r < 0 ? r : check_held(g, err);
 }
 
 unsigned aws_count_behind(const struct asg_group *g)
@@ -71,14 +104,17 @@ unsigned aws_count_behind(const struct asg_group *g)
 int aws_check_healthy(const struct asg_group *g, const struct rollout_plan *p, struct error *err)
 {
 	unsigned serving = asg_count_serving(g), least = rollout_plan_least(p, g->desired);
+	_cleanup_free_ char *lame = NULL;
 
 	if (serving >= least)
 		return 0;
+	lame = asg_describe_lame(g);
 	return error_set(
 		err, -EINVAL,
 		"group '%s': %u of %u serve, and %u must at any time (--min-healthy %u): wait until they do, "
-		"or lower that",
-		g->name, serving, g->desired, least, p->min_healthy);
+		"or lower that%s%s%s",
+		g->name, serving, g->desired, least, p->min_healthy, lame ? " (" : "", lame ? lame : "",
+		lame ? ")" : "");
 }
 
 int aws_check_plan(const struct rollout_plan *p, struct error *err)
@@ -151,6 +187,32 @@ static int check_against(struct aws *a, const struct ec2_image *n, const char *c
 		return error_set(err, -EINVAL, "%s boots by %s, the group's image %s by %s", n->id,
 				 n->boot_mode, current, was->boot_mode);
 	return 0;
+}
+
+int aws_check_way_back(struct aws *a, const struct asg_group *g, const char *current, struct error *err)
+{
+	_cleanup_images_ struct ec2_images old = {0};
+	struct error why = ERROR_INIT;
+	const struct ec2_image *was;
+
+	if (!aws_group_is_image(current))
+		return error_set(
+			err, -EINVAL,
+			"group '%s': version %s of its launch template names its image as '%s', not by its id, so nothing could be "
+			"rolled back; give it a version that does",
+			g->name, g->version, current);
+	was = one_image(a, current, &old, &why);
+	if (was && strcmp(was->state, "available") == 0)
+		return 0;
+	if (!was && why.code != -ENOENT) {
+		*err = why;
+		return why.code;
+	}
+	return error_set(
+		err, -ENOENT,
+		"group '%s': its own image %s is %s: a deployment that fails could not be brought back; "
+		"--unverified begins one all the same",
+		g->name, current, was ? was->state : "not there any more");
 }
 
 int aws_check_image(struct aws *a, const char *image, bool unverified, const struct strlist *types,

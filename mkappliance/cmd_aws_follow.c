@@ -95,14 +95,37 @@ int aws_look_for_launches(struct pursuit *p, const struct asg_group *g, const ch
 	return r;
 }
 
+/* The refresh that is followed, and no other one. */
+static int read_refresh(struct pursuit *p, struct asg_refresh *ret, struct error *err)
+{
+	int r = asg_refresh_read(p->a, p->group, ret, err);
+
+	if (r < 0)
+		return r;
+	if (!p->refresh[0])
+		memcpy(p->refresh, ret->id, sizeof(p->refresh));
+	if (strcmp(ret->id, p->refresh) == 0)
+		return 0;
+	if (strcmp(ret->id, p->earlier) != 0)
+		return error_set(
+			err, -ESTALE,
+			"group '%s': somebody began refresh %s after %s, which is not followed any more (mkappliance "
+			"status --group %s --to aws)",
+			p->group, ret->id, p->refresh, p->o->group);
+	/* It is not to be seen yet. */
+	*ret = (struct asg_refresh){.status = "Pending", .started = "9"}; /* no activity is of it */
+	memcpy(ret->id, p->refresh, sizeof(ret->id));
+	return 0;
+}
+
 /* One look at group, targets and refresh. */
 static int look(struct pursuit *p, struct asg_refresh *refresh, struct error *err)
 {
 	_cleanup_asg_ struct asg_group g = {0};
 	int r;
 
-	if ((r = asg_refresh_read(p->a, p->group, refresh, err)) < 0 ||
-	    (r = asg_read(p->a, p->group, &g, err)) < 0 || (r = asg_read_targets(p->a, &g, err)) < 0)
+	if ((r = read_refresh(p, refresh, err)) < 0 || (r = asg_read(p->a, p->group, &g, err)) < 0 ||
+	    (r = asg_read_targets(p->a, &g, err)) < 0)
 		return r;
 	if (strcmp(refresh->status, p->phase) != 0)
 		log_note("refresh %s: %s, %u %%%s%s", refresh->id, refresh->status, refresh->percent,
@@ -123,22 +146,38 @@ static int start_back(struct pursuit *p, struct error *err)
 {
 	const struct asg_preferences prefs = {.min_healthy = p->o->plan.min_healthy,
 					      .max_healthy = p->o->plan.max_healthy};
+	struct asg_refresh now = {0};
+	struct error ignored = ERROR_INIT;
+	int r;
 
 	p->going_back = true;
+	memcpy(p->earlier, p->refresh, sizeof(p->earlier));
+	p->refresh[0] = 0;
 	log_note("back to %s (version %s): %s", p->current, p->source, p->reason);
-	return asg_refresh_start(p->a, p->group, NULL, NULL, &prefs, err);
+	r = asg_refresh_start(p->a, p->group, NULL, NULL, &prefs, p->refresh, err);
+	/* Somebody else who follows it, or an answer that got lost, may have begun it. */
+	if (r < 0 && r != -EINTR && asg_refresh_read(p->a, p->group, &now, &ignored) == 0 &&
+	    asg_refresh_runs(&now) && !now.version[0])
+		return 0;
+	return r;
 }
 
 static int turn_back(struct pursuit *p, struct error *err)
 {
+	struct asg_refresh now = {0};
+	struct error ignored = ERROR_INIT;
 	int r;
 
 	log_note("rolling back to %s: %s", p->current, p->reason);
 	p->going_back = true;
 	r = asg_refresh_rollback(p->a, p->group, err);
-	return r < 0 && r != -EINTR
-		       ? error_prefix(err, "%s; the way back cannot be begun, the refresh goes on", p->reason)
-		       : r;
+	if (r == 0 || r == -EINTR)
+		return r;
+	/* An alarm, or somebody else who follows it, was sooner; or the answer got lost. */
+	if (asg_refresh_read(p->a, p->group, &now, &ignored) == 0 && strncmp(now.status, "Rollback", 8) == 0)
+		return 0;
+	return error_prefix(err, "%s; the way back cannot be begun, the refresh %s", p->reason,
+			    asg_refresh_runs(&now) || !now.id[0] ? "goes on" : "is over");
 }
 
 bool aws_wants_back(const struct pursuit *p)

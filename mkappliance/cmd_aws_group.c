@@ -16,7 +16,7 @@
 int aws_group_choose(const struct aws_group_options *o, const char *to, struct error *err)
 {
 	if (to && strcmp(to, "aws") == 0)
-		return o->group ? 1 : error_usage(err, "missing argument: --group=NAME");
+		return o->group && *o->group ? 1 : error_usage(err, "missing argument: --group=NAME");
 	if (to && strcmp(to, "libvirt") != 0)
 		return error_usage(err, "--to: unknown provider '%s': libvirt, aws", to);
 	if (o->region || o->profile || o->endpoint_url)
@@ -76,7 +76,7 @@ static int start(struct pursuit *p, const struct asg_group *g, struct error *err
 	struct asg_refresh running = {0};
 	struct error ignored = ERROR_INIT;
 	bool ours = false;
-	int r = asg_refresh_start(p->a, g->name, g->template_id, p->target, &prefs, err);
+	int r = asg_refresh_start(p->a, g->name, g->template_id, p->target, &prefs, p->refresh, err);
 
 	/* The answer may have got lost, and the second attempt met the first one's work. */
 	if (r == 0 || r == -EINTR || asg_refresh_read(p->a, g->name, &running, &ignored) < 0 ||
@@ -121,8 +121,14 @@ int aws_read_current(struct pursuit *p, const struct asg_group *g, struct asg_te
 		     struct error *err)
 {
 	const char *previous;
-	int r = asg_template_describe(p->a, g->template_id, g->version, ret, err);
+	int r;
 
+	if (!g->template_id[0])
+		return error_set(
+			err, -ENOTSUP,
+			"group '%s' has no launch template; deploy needs one with a launch template of its own",
+			g->name);
+	r = asg_template_describe(p->a, g->template_id, g->version, ret, err);
 	if (r < 0)
 		return r;
 	memcpy(p->current, ret->image, sizeof(p->current));
@@ -176,7 +182,36 @@ int aws_look_ahead(const struct pursuit *p, struct asg_group *g, struct error *e
 	return r < 0 ? r : aws_check_healthy(g, &p->o->plan, err);
 }
 
-/* Ends with a refresh under way. Without an image in @p: to the previous one. */
+/* Whether something is there that is not what its own template says: a deployment that somebody broke off. */
+static bool has_drifted(const struct pursuit *p, const struct asg_group *g)
+{
+	for (size_t i = 0; i < g->len; i++)
+		if (strncmp(g->list[i].lifecycle, "Terminat", 8) != 0 &&
+		    (strcmp(g->list[i].version, p->source) != 0 ||
+		     strcmp(g->list[i].template_id, g->template_id) != 0))
+			return true;
+	return false;
+}
+
+/* The group's template has the image already. What runs something else is replaced; else there is nothing to do. */
+static int straighten(struct pursuit *p, struct asg_group *g, struct error *err)
+{
+	const struct asg_preferences prefs = {.min_healthy = p->o->plan.min_healthy,
+					      .max_healthy = p->o->plan.max_healthy};
+	int r;
+
+	memcpy(p->target, p->source, sizeof(p->target));
+	p->was_there = !has_drifted(p, g);
+	if (p->was_there) {
+		log_note("group '%s' runs %s already", g->name, p->image);
+		return 0;
+	}
+	log_note("group '%s' is at %s, some of its instances are not: they are replaced", g->name, p->image);
+	r = aws_look_ahead(p, g, err);
+	return r < 0 ? r : asg_refresh_start(p->a, g->name, NULL, NULL, &prefs, p->refresh, err);
+}
+
+/* Ends with a refresh under way, or p->was_there. Without an image in @p: to the previous one. */
 static int prepare(struct pursuit *p, struct asg_group *g, struct error *err)
 {
 	_cleanup_strlist_ struct strlist types = {0};
@@ -192,6 +227,8 @@ static int prepare(struct pursuit *p, struct asg_group *g, struct error *err)
 	if ((r = asg_refresh_read(p->a, g->name, &running, err)) < 0 ||
 	    (g->template_id[0] && (r = adopt(p, g, &running, &ours, err)) < 0))
 		return r;
+	if (!ours)
+		memcpy(p->earlier, running.id, sizeof(p->earlier));
 	if (!wanted && is_deployment(p, g, &running))
 		return stop_running(p, g, &running, err);
 	if (ours)
@@ -208,9 +245,10 @@ static int prepare(struct pursuit *p, struct asg_group *g, struct error *err)
 				 ": no previous image; name one (--image)",
 				 g->name);
 	if (strcmp(p->current, p->image) == 0)
-		return error_set(err, -EALREADY, "group '%s' runs %s already", g->name, p->image);
+		return straighten(p, g, err);
 	aws_list_types(g, now.type, &types);
-	if ((r = aws_check_image(p->a, p->image, p->o->unverified, &types, p->current, err)) < 0 ||
+	if ((!p->o->unverified && (r = aws_check_way_back(p->a, g, p->current, err)) < 0) ||
+	    (r = aws_check_image(p->a, p->image, p->o->unverified, &types, p->current, err)) < 0 ||
 	    (r = aws_look_ahead(p, g, err)) < 0 || (r = aws_add_version(p, g, err)) < 0 ||
 	    (r = write_tags(p, g, err)) < 0)
 		return r;
@@ -244,7 +282,9 @@ static int roll(struct pursuit *p, struct asg_group *g, bool *ret_there, struct 
 
 	p->group = g->name;
 	r = prepare(p, g, err);
-	if (r == 0)
+	if (r == 0 && p->was_there)
+		*ret_there = true;
+	else if (r == 0)
 		r = aws_follow(p, ret_there, err);
 	if (r == 0 && !*ret_there)
 		restore_tags(p);

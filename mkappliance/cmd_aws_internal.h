@@ -34,6 +34,9 @@ struct pursuit {
 	bool asked_back; /* by 'rollback', of a deployment that was under way */
 	uint64_t start_ns;
 	char phase[32];
+	char refresh[ASG_REFRESH_SIZE]; /* that is followed; "": the newest one will be */
+	char earlier[ASG_REFRESH_SIZE]; /* the newest before that */
+	bool was_there;			/* it ran the image already: there was nothing to do */
 	char reason[ASG_REASON_SIZE];
 };
 
@@ -57,6 +60,8 @@ int aws_check_group(const struct asg_group *g, const struct asg_refresh *running
  */
 int aws_check_image(struct aws *a, const char *image, bool unverified, const struct strlist *types,
 		    const char *current, struct error *err);
+/* @current, the image that the group would be brought back to, is there. */
+int aws_check_way_back(struct aws *a, const struct asg_group *g, const char *current, struct error *err);
 /* As many serve as must serve at any time; asg_read_targets() was called. */
 int aws_check_healthy(const struct asg_group *g, const struct rollout_plan *p, struct error *err);
 /* How many serve and are in a target group; asg_read_targets() was called. */

@@ -32,6 +32,8 @@ static char *drift_of(const struct status *s, const struct asg_instance *i)
 	if (asg_refresh_runs(&s->refresh) && s->refresh.version[0] &&
 	    strcmp(i->version, s->refresh.version) == 0)
 		return NULL;
+	if (!s->last.template_id[0])
+		return NULL; /* nothing says what it should be */
 	if (strcmp(i->template_id, s->last.template_id) != 0)
 		return xasprintf("launch template %s", i->template_id[0] ? i->template_id : "unknown");
 	if (i->image[0] && strcmp(i->image, s->image) != 0)
@@ -83,10 +85,17 @@ static void add_head(const struct status *s, struct look *l)
 	const struct asg_refresh *r = &s->refresh;
 	const char *previous = aws_group_previous(&g->tags, s->image);
 
-	look_head(l,
-		  xasprintf("%s: %u of %u serve; image %s, version %s of %s", g->name, asg_count_serving(g),
-			    g->desired, s->image, s->version, g->template_id),
-		  NULL);
+	if (g->template_id[0])
+		look_head(l,
+			  xasprintf("%s: %u of %u serve; image %s, version %s of %s%s", g->name,
+				    asg_count_serving(g), g->desired, s->image, s->version, g->template_id,
+				    g->mixed ? ", a mixed-instances policy" : ""),
+			  NULL);
+	else
+		look_head(l,
+			  xasprintf("%s: %u of %u serve; no launch template", g->name, asg_count_serving(g),
+				    g->desired),
+			  NULL);
 	if (previous)
 		look_head(l, xasprintf("previous image: %s", previous), NULL);
 	if (r->id[0])

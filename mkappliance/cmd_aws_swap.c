@@ -73,6 +73,8 @@ static int check_copy(const struct pursuit *p, const struct asg_group *g, struct
 	char hanging[ASG_REASON_SIZE];
 	int r = asg_read_hanging(p->a, g->name, hanging, err);
 
+	if (r == 0 && g->special)
+		snprintf(hanging, sizeof(hanging), "%s", g->special);
 	if (r == 0 && hanging[0])
 		r = error_set(
 			err, -ENOTSUP,
@@ -92,6 +94,7 @@ static int begin(struct pursuit *p, struct aws_set *s, const struct asg_template
 	aws_list_types(s->live, now->type, &types);
 	if ((r = asg_refresh_read(p->a, s->live->name, &running, err)) < 0 ||
 	    (r = aws_check_group(s->live, &running, err)) < 0 || (r = check_copy(p, s->live, err)) < 0 ||
+	    (!p->o->unverified && (r = aws_check_way_back(p->a, s->live, p->current, err)) < 0) ||
 	    (r = aws_check_image(p->a, p->image, p->o->unverified, &types, p->current, err)) < 0 ||
 	    (r = aws_look_ahead(p, s->live, err)) < 0 || (r = aws_add_version(p, s->live, err)) < 0)
 		return r;
@@ -201,8 +204,11 @@ static int take_up(struct pursuit *p, struct aws_set *s, const struct asg_templa
 	if (strcmp(now->image, p->image) != 0)
 		return s->old ? aws_swap_drop_old(p, s, err) : 0;
 	replaces = aws_tags_get(&s->live->tags, GROUP_TAG_REPLACES);
-	if (!s->old && (!replaces || !*replaces))
-		return error_set(err, -EALREADY, "group '%s' runs %s already", s->name, p->image);
+	if (!s->old && (!replaces || !*replaces)) {
+		log_note("group '%s' runs %s already", s->name, p->image);
+		p->was_there = true;
+		return 0;
+	}
 	return s->old ? 0 : aws_set_forget(p->a, s->live, err);
 }
 
@@ -214,6 +220,11 @@ int aws_swap_deploy(struct pursuit *p, struct aws_set *s, bool *ret_there, struc
 
 	if ((r = aws_read_current(p, s->live, &now, err)) < 0 || (r = take_up(p, s, &now, &on, err)) < 0)
 		return r;
+	if (p->was_there) {
+		memcpy(p->target, now.number, sizeof(p->target));
+		*ret_there = true;
+		return 0;
+	}
 	if (!on && strcmp(now.image, p->image) == 0) {
 		log_note("group %s is live, going on with the end of the one before", s->live->name);
 		memcpy(p->target, now.number, sizeof(p->target));

@@ -104,7 +104,7 @@ static int deploy_aws(struct deploy_options *o, const char *image, struct error 
 	struct aws_group_options *a = &o->aws;
 	int r;
 
-	if (!o->group || !image)
+	if (!o->group || !*o->group || !image)
 		return error_usage(err,
 				   "missing argument: mkappliance deploy AMI|MANIFEST --group=NAME --to=aws");
 	a->blue_green = o->strategy && strcmp(o->strategy, "blue-green") == 0;

@@ -22,19 +22,11 @@ static unsigned number(const struct xml_node *n, const char *path)
 	return value ? (unsigned)strtoul(value, NULL, 10) : 0;
 }
 
-bool asg_serves(const struct asg_instance *i)
+static bool is_true(const struct xml_node *n, const char *path)
 {
-	return strcmp(i->lifecycle, "InService") == 0 && strcmp(i->health, "Healthy") == 0 &&
-	       (!i->target[0] || strcmp(i->target, "healthy") == 0);
-}
+	const char *value = xml_text(n, path);
 
-unsigned asg_count_serving(const struct asg_group *g)
-{
-	unsigned n = 0;
-
-	for (size_t i = 0; i < g->len; i++)
-		n += asg_serves(&g->list[i]);
-	return n;
+	return value && strcmp(value, "true") == 0;
 }
 
 bool asg_allows_drills(const struct asg_group *g)
@@ -76,6 +68,21 @@ static void read_instance(const struct xml_node *n, struct asg_instance *ret)
 	COPY(n, "HealthStatus", ret->health);
 	COPY(n, "LaunchTemplate.LaunchTemplateId", ret->template_id);
 	COPY(n, "LaunchTemplate.Version", ret->version);
+	ret->protected = is_true(n, "ProtectedFromScaleIn");
+}
+
+/* What is known by its mere presence, and is not copied. */
+static const char *special_of(const struct xml_node *n)
+{
+	const struct xml_node *balancers = xml_find(n, "LoadBalancerNames");
+	const char *placement = xml_text(n, "PlacementGroup");
+
+	return xml_find(n, "WarmPoolConfiguration")	  ? "a warm pool"
+	       : xml_each(balancers, NULL)		  ? "a classic load balancer"
+	       : placement && *placement		  ? "a placement group"
+	       : xml_find(n, "InstanceMaintenancePolicy") ? "an instance maintenance policy"
+	       : is_true(n, "CapacityRebalance")	  ? "capacity rebalancing"
+							  : NULL;
 }
 
 /* What a second group beside it has to have too. */
@@ -89,21 +96,25 @@ static void read_more(const struct xml_node *n, struct asg_group *g)
 	g->warmup = number(n, "DefaultInstanceWarmup");
 	g->warms_up = warmup && *warmup;
 	g->lifetime = number(n, "MaxInstanceLifetime");
+	g->protects_new = is_true(n, "NewInstancesProtectedFromScaleIn");
+	g->special = special_of(n);
 	add_texts(xml_find(n, "TerminationPolicies"), NULL, &g->policies);
 }
 
 static void read_group(const struct xml_node *n, struct asg_group *g)
 {
-	const struct xml_node *list = xml_find(n, "Instances"), *tags = xml_find(n, "Tags");
+	const struct xml_node *list = xml_find(n, "Instances"), *tags = xml_find(n, "Tags"), *template;
 
 	g->name = xstrdup(xml_text(n, "AutoScalingGroupName") ? xml_text(n, "AutoScalingGroupName") : "");
 	g->min = number(n, "MinSize");
 	g->max = number(n, "MaxSize");
 	g->desired = number(n, "DesiredCapacity");
-	COPY(n, "LaunchTemplate.LaunchTemplateId", g->template_id);
-	COPY(n, "LaunchTemplate.Version", g->version);
-	COPY(n, "HealthCheckType", g->health_type);
 	g->mixed = xml_find(n, "MixedInstancesPolicy");
+	template = xml_find(n, g->mixed ? "MixedInstancesPolicy.LaunchTemplate.LaunchTemplateSpecification"
+					: "LaunchTemplate");
+	COPY(template, "LaunchTemplateId", g->template_id);
+	COPY(template, "Version", g->version);
+	COPY(n, "HealthCheckType", g->health_type);
 	g->deleting = xml_text(n, "Status") && *xml_text(n, "Status");
 	add_texts(xml_find(n, "TargetGroupARNs"), NULL, &g->target_groups);
 	add_texts(xml_find(n, "SuspendedProcesses"), "ProcessName", &g->suspended);
@@ -188,7 +199,7 @@ int asg_read_tagged(struct aws *a, const char *key, const char *value, struct as
 	return 0;
 }
 
-static struct asg_instance *find(const struct asg_group *g, const char *id)
+struct asg_instance *asg_find(const struct asg_group *g, const char *id)
 {
 	for (size_t i = 0; i < g->len; i++)
 		if (strcmp(g->list[i].id, id) == 0)
@@ -196,50 +207,10 @@ static struct asg_instance *find(const struct asg_group *g, const char *id)
 	return NULL;
 }
 
-/* Of several target groups the worst counts. */
-static void take_target(struct asg_instance *i, const struct xml_node *n)
-{
-	const char *state = xml_text(n, "TargetHealth.State");
-
-	if (!state || (i->target[0] && strcmp(state, "healthy") == 0))
-		return;
-	COPY(n, "TargetHealth.State", i->target);
-	COPY(n, "TargetHealth.Description", i->reason);
-	if (!i->reason[0])
-		COPY(n, "TargetHealth.Reason", i->reason);
-}
-
-int asg_read_targets(struct aws *a, struct asg_group *g, struct error *err)
-{
-	for (size_t t = 0; t < g->target_groups.len; t++) {
-		const struct aws_query q = {.service = "elasticloadbalancing",
-					    .action = "DescribeTargetHealth",
-					    .resource = g->target_groups.ptr[t]};
-		_cleanup_buf_ struct buf form = {0};
-		_cleanup_xml_ struct xml *x = NULL;
-		const struct xml_node *list;
-		int r;
-
-		form_add(&form, g->target_groups.ptr[t], "TargetGroupArn");
-		r = aws_query(a, &q, &form, &x, NULL, err);
-		if (r < 0)
-			return r;
-		list = xml_find(xml_root(x), "DescribeTargetHealthResult.TargetHealthDescriptions");
-		for (const struct xml_node *n = xml_each(list, NULL); n; n = xml_each(list, n)) {
-			const char *id = xml_text(n, "Target.Id");
-			struct asg_instance *i = id ? find(g, id) : NULL;
-
-			if (i)
-				take_target(i, n);
-		}
-	}
-	return 0;
-}
-
 void asg_carry(const struct asg_group *before, struct asg_group *g)
 {
 	for (size_t i = 0; i < g->len; i++) {
-		const struct asg_instance *was = find(before, g->list[i].id);
+		const struct asg_instance *was = asg_find(before, g->list[i].id);
 
 		if (!was)
 			continue;
@@ -252,7 +223,7 @@ static void take_instances(struct asg_group *g, const struct xml_node *list)
 {
 	for (const struct xml_node *n = xml_each(list, NULL); n; n = xml_each(list, n)) {
 		const char *id = xml_text(n, "instanceId");
-		struct asg_instance *i = id ? find(g, id) : NULL;
+		struct asg_instance *i = id ? asg_find(g, id) : NULL;
 
 		if (!i)
 			continue;

@@ -23,8 +23,10 @@ struct asg_instance {
 	char health[16];    /* "Healthy", "Unhealthy": the group's verdict */
 	char template_id[EC2_ID_SIZE];
 	char version[ASG_VERSION_SIZE]; /* of the launch template */
-	char target
-		[16]; /* worst state among the target groups: "healthy", "initial", "unhealthy", "draining", ...; "" */
+	bool protected;			/* from scale-in, and so from a refresh */
+	bool listed;			/* by asg_read_targets(): in the target group that was read last */
+	/* Worst state among the target groups: "healthy", "initial", "unhealthy", "draining", ..., ASG_MISSING; "": not read, or none. */
+	char target[16];
 	char reason[ASG_REASON_SIZE]; /* of that */
 	char image[EC2_ID_SIZE];      /* the next two by asg_read_instances() */
 	char launched[40];	      /* ISO 8601, UTC */
@@ -33,16 +35,18 @@ struct asg_instance {
 struct asg_group {
 	char *name;
 	unsigned min, max, desired;
-	char template_id[EC2_ID_SIZE];	/* "": none of its own */
+	char template_id[EC2_ID_SIZE];	/* with @mixed that of the policy; "": none */
 	char version[ASG_VERSION_SIZE]; /* a number, "$Latest", "$Default" */
 	bool mixed;			/* a mixed-instances policy */
 	bool deleting;
+	bool protects_new;    /* new instances are protected from scale-in */
 	char health_type[32]; /* "EC2", "ELB", "EC2,ELB" */
 	unsigned grace;	      /* seconds in which a new instance is not judged by its health check */
 	unsigned warmup;      /* seconds, with @warms_up; else nothing was said */
 	bool warms_up;
 	unsigned lifetime;	      /* seconds that an instance may live; 0: for ever */
 	char *subnets;		      /* ids with commas between them */
+	const char *special;	      /* what another group made of all this would not have; NULL: nothing */
 	struct strlist policies;      /* of termination */
 	struct strlist target_groups; /* ARNs */
 	struct strlist suspended;     /* processes */
@@ -52,9 +56,12 @@ struct asg_group {
 	size_t len, cap;
 };
 
-/* In service, healthy, and so for its target groups where they were read and it is in any. */
+#define ASG_MISSING "missing" /* in service, and not registered in one of the group's target groups */
+
+/* In service, healthy, and so for each of its target groups where they were read. */
 bool asg_serves(const struct asg_instance *i);
 unsigned asg_count_serving(const struct asg_group *g);
+struct asg_instance *asg_find(const struct asg_group *g, const char *id);
 /* By its tag. */
 bool asg_allows_drills(const struct asg_group *g);
 
@@ -62,6 +69,9 @@ bool asg_allows_drills(const struct asg_group *g);
 int asg_read(struct aws *a, const char *name, struct asg_group *ret, struct error *err);
 void asg_group_free(struct asg_group *g);
 #define _cleanup_asg_ __attribute__((cleanup(asg_group_free)))
+
+/* One that does not serve, where there is one: "i-... is InService, unhealthy: Health checks failed"; to be freed. NULL: all do. */
+char *asg_describe_lame(const struct asg_group *g);
 
 /* One call for each target group: fills in target and reason. */
 int asg_read_targets(struct aws *a, struct asg_group *g, struct error *err);
@@ -95,8 +105,10 @@ int asg_condemn(struct aws *a, const char *instance, struct error *err);
 /* The group ends it, drained, and starts another (TerminateInstanceInAutoScalingGroup). */
 int asg_replace(struct aws *a, const char *instance, struct error *err);
 
+#define ASG_REFRESH_SIZE 64 /* of an id */
+
 struct asg_refresh {
-	char id[64];	 /* "": there never was one */
+	char id[ASG_REFRESH_SIZE]; /* "": there never was one */
 	char status[32]; /* "Pending", "InProgress", "Baking", "Successful", "RollbackSuccessful", ... */
 	char reason[ASG_REASON_SIZE];
 	char version[ASG_VERSION_SIZE]; /* of the template that it goes to; "": the group's own */
@@ -118,9 +130,12 @@ struct asg_preferences {
 
 /* The newest. */
 int asg_refresh_read(struct aws *a, const char *group, struct asg_refresh *ret, struct error *err);
-/* To @version of @template_id, NULL: to the group's own template; what matches stays. -EEXIST: another one is running. */
+/*
+ * To @version of @template_id, NULL: to the group's own template; what matches stays. @ret_id: of the new one, which asg_refresh_read() may not
+ * see at once.
+ */
 int asg_refresh_start(struct aws *a, const char *group, const char *template_id, const char *version,
-		      const struct asg_preferences *p, struct error *err);
+		      const struct asg_preferences *p, char ret_id[ASG_REFRESH_SIZE], struct error *err);
 int asg_refresh_rollback(struct aws *a, const char *group, struct error *err);
 bool asg_refresh_runs(const struct asg_refresh *r);
 /* The form of asg_refresh_start(), for tests. */

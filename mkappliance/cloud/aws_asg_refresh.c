@@ -79,15 +79,20 @@ void asg_refresh_form(const char *group, const char *template_id, const char *ve
 }
 
 int asg_refresh_start(struct aws *a, const char *group, const char *template_id, const char *version,
-		      const struct asg_preferences *p, struct error *err)
+		      const struct asg_preferences *p, char ret_id[ASG_REFRESH_SIZE], struct error *err)
 {
 	const struct aws_query q = {
 		.service = "autoscaling", .action = "StartInstanceRefresh", .resource = group};
 	_cleanup_buf_ struct buf form = {0};
 	_cleanup_xml_ struct xml *x = NULL;
+	int r;
 
 	asg_refresh_form(group, template_id, version, p, &form);
-	return aws_query(a, &q, &form, &x, NULL, err);
+	r = aws_query(a, &q, &form, &x, NULL, err);
+	if (r == 0)
+		xml_copy(xml_root(x), "StartInstanceRefreshResult.InstanceRefreshId", ret_id,
+			 ASG_REFRESH_SIZE);
+	return r;
 }
 
 int asg_refresh_rollback(struct aws *a, const char *group, struct error *err)

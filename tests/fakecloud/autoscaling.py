@@ -161,7 +161,8 @@ class Service:
             group["template"], group["mixed"] = self.template(caller, parameters["LaunchTemplate"]), None
         names = {"MinSize": "min", "MaxSize": "max", "DesiredCapacity": "desired", "HealthCheckType": "health_type",
                  "HealthCheckGracePeriod": "grace", "DefaultInstanceWarmup": "warmup", "DefaultCooldown": "cooldown",
-                 "TerminationPolicies": "policies", "MaxInstanceLifetime": "lifetime", "InstanceMaintenancePolicy": "maintenance"}
+                 "TerminationPolicies": "policies", "MaxInstanceLifetime": "lifetime", "InstanceMaintenancePolicy": "maintenance",
+                 "NewInstancesProtectedFromScaleIn": "protects"}
         for name, member in names.items():
             if name in parameters:
                 group[member] = parameters[name]
@@ -251,7 +252,7 @@ class Service:
             "SuspendedProcesses": [{"ProcessName": p, "SuspensionReason": "User suspended"} for p in group["suspended"]],
             "VPCZoneIdentifier": ",".join(group["subnets"]), "EnabledMetrics": [],
             "Tags": [{**t, "ResourceId": group["name"]} for t in group["tags"]],
-            "TerminationPolicies": group["policies"], "NewInstancesProtectedFromScaleIn": False,
+            "TerminationPolicies": group["policies"], "NewInstancesProtectedFromScaleIn": group.get("protects", False),
             "ServiceLinkedRoleARN": "arn:aws:iam::%s:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
                                     % group["owner"],
             "DefaultInstanceWarmup": group["warmup"], "MaxInstanceLifetime": group.get("lifetime"),
@@ -263,7 +264,7 @@ class Service:
             row["MixedInstancesPolicy"] = policy
         else:
             row["LaunchTemplate"] = self.shown(group["template"])
-        return row
+        return {**row, **group.get("special", {})}
 
     def DescribeAutoScalingGroups(self, caller, parameters):
         self.allow(caller, "DescribeAutoScalingGroups")

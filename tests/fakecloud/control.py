@@ -2,11 +2,13 @@
 """What a test asks and orders, below /_fake/: no signature, JSON.
 
 GET settings, PATCH settings (an object of changes; null: the default again), GET counters, DELETE counters, GET log, DELETE log,
-GET objects/KIND, POST corrupt {"snapshot", "block", "byte"}, POST snapshot {"id", "status"}, POST image {"id", "state"},
+GET objects/KIND, POST corrupt {"snapshot", "block", "byte"}, POST snapshot {"id", "status"}, POST image {"id", "state"}, POST instance {"id", ...},
+POST group {"name", "special"},
 GET blocks/SNAPSHOT, GET machines, POST new-image {...}, POST new-balancer {...}, POST new-fleet {...} (fixtures.py).
 """
 import hashlib
 import json
+import time
 
 import faults
 import fixtures
@@ -89,6 +91,32 @@ class Service:
         image["state"] = body["state"]
         self.world.store.save("images", body["id"], image)
         return image
+
+    def post_instance(self, body):
+        """{"id", "protected", "standby"}: from scale-in; taken out of service, the group's size one less, or put back."""
+        instance = self.world.store.get("instances", body["id"])
+        group = self.world.store.get("groups", instance["group"])
+        if "protected" in body:
+            instance["protected"] = body["protected"]
+        if "standby" in body:
+            instance["lifecycle"] = "Standby" if body["standby"] else "InService"
+            group["desired"] += -1 if body["standby"] else 1
+            for arn in group["target_groups"]:
+                if body["standby"]:
+                    self.world.fleet.deregister(arn, instance["id"], time.time())
+                else:
+                    self.world.fleet.register(arn, instance["id"], time.time())
+        self.world.store.save("groups", group["key"], group)
+        self.world.fleet.save(instance)
+        return instance
+
+    def post_group(self, body):
+        """{"name", "special": {...}}: members of its description that nothing here acts on, such as WarmPoolConfiguration."""
+        for group in self.world.store.all("groups"):
+            if group["name"] == body["name"]:
+                group["special"] = body["special"]
+                self.world.store.save("groups", group["key"], group)
+        return {}
 
     def post_new_image(self, body):
         return fixtures.image(self.world, self.app.services, body)

@@ -266,7 +266,7 @@ class Fleet:
             "id": new_id("i"), "region": group["region"], "owner": group["owner"], "group": group["key"], "zone": zone, "type": kind,
             "image": image["id"], "template": {"id": config["id"], "name": config["name"], "version": str(config["number"])},
             "lifecycle": "Pending", "health": "Healthy", "state": "pending", "launched": now, "in_service": None, "ending": None,
-            "drains": False, "protected": False, "subnet": subnets[0] if subnets else "subnet-0" + zone[-1],
+            "drains": False, "protected": group.get("protects", False), "subnet": subnets[0] if subnets else "subnet-0" + zone[-1],
             "address": "10.0.0.%d" % (len(self.store.kind("instances")) % 250 + 4),
             "tags": {**tags, "aws:autoscaling:groupName": group["name"]}, "refresh": refresh["id"] if refresh else None,
         }

@@ -57,11 +57,18 @@ ami=$(json_get "$tmp/upload.json" images.0.image)
 check "deployed by its manifest" deploy "$tmp/out/hello-1.manifest.json" --group web
 check "its AMI runs" runs web "$ami" "$old"
 ! command -v aws >/dev/null || check "says Debian's aws too" aws_sees web "$ami"
-check "by its file: it runs already" refused 1 "runs $ami already" deploy "$raw" --group web
+already() {
+	local before
+	before=$(changes)
+	deploy "$raw" --group web 2>"$tmp/err" && grep -q "runs $ami already" "$tmp/err" && [ "$(changes)" = "$before" ]
+}
+check "by its file: it runs already" already
 sed -i 's/^Environment=.*/Environment=OTHER=1/' "$tmp/appliance.conf"
 "$mkappliance" build "$tmp/appliance.conf" -o "$tmp/out" --version 1 --quiet || exit 1
 check "the same name and version with other bytes is named" refused 1 "$ami of that version holds other bytes" deploy "$raw" --group web
 check "another region has it not" refused 1 "is no image in eu-west-1" deploy "$raw" --group web --region eu-west-1
+check "a group without a name" refused 2 "missing argument" deploy "$raw" --group ""
+check "status of a group without a name" refused 2 "missing argument" "$mkappliance" status --group "" "${aws[@]}"
 check "neither an AMI nor an image" refused 2 "neither the id of an AMI nor an image" deploy web.raw --group web
 check "rollback" rollback web
 check "the image before runs" runs web "$old" "$ami"
@@ -156,8 +163,18 @@ mixed() {
 		"{\"LaunchTemplate\": {\"LaunchTemplateSpecification\": {\"LaunchTemplateName\": \"web\", \"Version\": \"1\"}, \"Overrides\": [{\"InstanceType\": \"t3.small\"}]}}" &&
 		refused 1 "has a mixed-instances policy; deploy needs" deploy "$third" --group mixed
 }
+mixed_status() {
+	local i
+	for ((i = 0; i < 100; i++)); do
+		status mixed && [ "$(json_get "$tmp/status.json" serving)" = 1 ] && break
+		sleep 0.1
+	done
+	[ "$(json_get "$tmp/status.json" image)" = "$(json_get "$tmp/web.json" image)" ] && [ "$(json_get "$tmp/status.json" instances.0.drift)" = false ] &&
+		"$mkappliance" status --group mixed "${aws[@]}" | grep -q "version 1 of lt-.*, a mixed-instances policy"
+}
 if command -v aws >/dev/null; then
 	check "a mixed-instances policy" mixed
+	check "its status: image and version of the policy's template, no drift" mixed_status
 else
 	check_skip "a mixed-instances policy" "aws is not installed (apt-get install awscli)"
 fi
