@@ -86,8 +86,10 @@ static int hold_all(const struct drill_options *o, const struct drill_ground *gr
 	for (size_t i = 0; i < p->count; i++) {
 		int r = hold(o, ground, p->kinds[i], &l->list[i], err);
 
-		if (r < 0)
+		if (r < 0) {
+			l->unheld = drill_name(p->kinds[i]);
 			return r;
+		}
 		l->count++;
 		if (!o->json && !o->quiet)
 			drill_print(&l->list[i]);
@@ -95,6 +97,7 @@ static int hold_all(const struct drill_options *o, const struct drill_ground *gr
 	return 0;
 }
 
+/* Also when one could not be held, or Ctrl-C broke it off: what came of the others is written. */
 static int finish(const struct drill_list *l, const char *report, const char *junit, bool json,
 		  struct error *err)
 {
@@ -144,14 +147,27 @@ static int carry_out(const struct drill_options *o, const struct plan *p, bool a
 {
 	struct drill_ground ground = {0};
 	struct drill_list l = {.group = o->group};
-	int r = aws ? drill_ground_aws(o, &ground, err) : drill_ground_local(o, &ground, err);
+	struct error why;
+	int r = drill_report_check(report, junit, err);
+
+	if (r < 0)
+		return r;
+	r = aws ? drill_ground_aws(o, &ground, err) : drill_ground_local(o, &ground, err);
 
 	if (r < 0)
 		return r;
 	r = hold_all(o, &ground, p, &l, err);
 	free(ground.url);
 	ground.close(ground.stage.data);
-	return r < 0 ? r : finish(&l, report, junit, o->json, err);
+	if (r == 0 || !l.unheld)
+		return r < 0 ? r : finish(&l, report, junit, o->json, err);
+	why = *err;
+	l.why = why.text;
+	r = finish(&l, report, junit, o->json, err);
+	if (r < 0)
+		log_warning("%s", err->text);
+	*err = why;
+	return why.code;
 }
 
 static int run(const struct command *self, int argc, char **argv, struct error *err)

@@ -53,11 +53,15 @@ struct drill_list {
 	const char *group;
 	struct drill list[DRILLS_MAX];
 	size_t count;
+	const char *unheld; /* the kind that could not be held, or was broken off; NULL: none */
+	const char *why;    /* borrowed; with @unheld */
 };
 
 void drill_print(const struct drill *d);
 unsigned drill_count_failed(const struct drill_list *l);
 struct json *drill_report_json(const struct drill_list *l);
+/* Whether they can be written at all; either may be NULL. To be asked before anything is struck. */
+int drill_report_check(const char *report, const char *junit, struct error *err);
 /* JUnit for a name that ends in ".xml" or with @junit, else JSON. */
 int drill_report_write(const struct drill_list *l, const char *path, bool junit, struct error *err);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What came of drills: lines, JSON, JUnit; declared in cmd_drill.h. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +8,8 @@
 #include "lib/cleanup.h"
 #include "lib/io.h"
 #include "vm/junit.h"
+
+#define REPORT_ROOM 65536 /* bytes; more than any report takes */
 
 static void seconds_text(char *text, size_t size, double s)
 {
@@ -44,10 +47,14 @@ struct json *drill_report_json(const struct drill_list *l)
 	struct json *j = js_object_new(), *list = js_array_new();
 
 	js_set_string(j, "group", l->group);
-	js_set_bool(j, "ok", drill_count_failed(l) == 0);
+	js_set_bool(j, "ok", drill_count_failed(l) == 0 && !l->unheld);
 	for (size_t i = 0; i < l->count; i++)
 		js_append(list, drill_json(&l->list[i]));
 	js_set(j, "drills", list);
+	if (l->unheld) {
+		js_set_string(j, "not_held", l->unheld);
+		js_set_string(j, "error", l->why);
+	}
 	return j;
 }
 
@@ -70,9 +77,30 @@ static int write_junit(const struct drill_list *l, const char *path, struct erro
 
 		junit_add(&j, "drill", drill_name(d->kind), s < 0 ? d->deadline : s, d->ok, d->detail, NULL);
 	}
+	if (l->unheld)
+		junit_add(&j, "drill", l->unheld, 0, false, l->why, NULL);
 	r = junit_write(&j, l->group, path, err);
 	junit_free(&j);
 	return r;
+}
+
+/* Nothing is left there. */
+static int probe(const char *path, struct error *err)
+{
+	_cleanup_output_ struct output out = OUTPUT_INIT;
+	int r = path ? output_open(path, &out, err) : 0;
+
+	if (r < 0 || !path)
+		return r;
+	r = posix_fallocate(out.fd, 0, REPORT_ROOM);
+	return r ? io_write_error(path, -r, err) : 0;
+}
+
+int drill_report_check(const char *report, const char *junit, struct error *err)
+{
+	int r = probe(report, err);
+
+	return r < 0 ? r : probe(junit, err);
 }
 
 int drill_report_write(const struct drill_list *l, const char *path, bool junit, struct error *err)

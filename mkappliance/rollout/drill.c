@@ -57,19 +57,35 @@ int drill_parse(const char *name, enum drill_kind *ret, struct error *err)
 	return error_usage(err, "unexpected argument '%s': not a kind of drill (%s)", name, all.ptr);
 }
 
+/* One that is the reason why the group is not well; NULL: there are too few. */
+static const struct instance *lame(const struct group *g)
+{
+	for (size_t i = 0; i < g->count; i++)
+		if (!instance_serves(&g->instances[i]) || strcmp(g->instances[i].image, g->current) != 0)
+			return &g->instances[i];
+	return NULL;
+}
+
 int drill_check(const struct group *g, struct error *err)
 {
+	const struct instance *i;
+
 	if (!g->drill)
 		return error_set(err, -EPERM, "group '%s' is not one for drills (deploy --allow-drill)",
 				 g->name);
 	if (g->size == 0 || !g->current[0])
 		return error_set(err, -EINVAL, "group '%s' has no machines", g->name);
-	if (!group_is_well(g))
-		return error_set(
-			err, -EBUSY,
-			"group '%s' is degraded already: %u of %u serve its image, deployment: %s; no drill",
-			g->name, group_serving(g), g->size, phase_name(g->deployment.phase));
-	return 0;
+	if (group_is_well(g))
+		return 0;
+	i = lame(g);
+	return error_set(err, -EBUSY,
+			 "group '%s' is degraded already: %u of %u serve, deployment: %s%s%s%s%s%s; no drill",
+			 g->name, group_serving(g), g->size, phase_name(g->deployment.phase), i ? "; " : "",
+			 i ? i->id : "",
+			 !i		       ? ""
+			 : !instance_serves(i) ? " does not"
+					       : " has another image",
+			 i && i->reason[0] ? ": " : "", i ? i->reason : "");
 }
 
 static const struct instance *oldest(const struct group *g)
@@ -149,6 +165,11 @@ int drill_begin(struct drill *d, const struct drill_order *o, const struct group
 		return r;
 	else if (!o->per_zone && victim)
 		add_victim(&n, victim);
+	/* Where a new one is healthy before the old one goes, one is enough. */
+	if (n.victim_count && n.victim_count >= g->size && !(kinds[n.kind].graceful && !n.lends))
+		return error_set(err, -EINVAL,
+				 "group '%s' has no machine but %s: nobody would serve meanwhile; it needs two",
+				 g->name, n.victims[0]);
 	rollout_copy(n.victim, sizeof(n.victim), n.victims[0]);
 	n.deadline = o->deadline ? o->deadline : default_deadline(&n, &g->plan);
 	*d = n;

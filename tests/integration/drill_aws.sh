@@ -108,6 +108,33 @@ slow() {
 }
 check "one that does not recover in time, and another one is refused; nobody answers its client" slow
 
+# ---- reports ----
+# What cannot be written is known before anything is struck; what came of those that were held is written though the next one cannot be.
+untouched() {
+	local before
+	before=$(cloud_counter action:TerminateInstances)
+	fails_with "$@" && [ "$(cloud_counter action:TerminateInstances)" = "$before" ]
+}
+mkdir "$tmp/full"
+check "a report in a directory that is not there" untouched 1 "No such file" drill --group web terminate --report "$tmp/none/report.json"
+check "a report that is a directory" untouched 1 "is a directory" drill --group web terminate --junit "$tmp/full"
+check "a report that is a device" untouched 1 "is a device, pipe or socket" drill --group web terminate --report /dev/null
+full() {
+	untouched 1 "No space left" timeout 100 strace -f -qq -o /dev/null -e inject=fallocate:error=ENOSPC "$mkappliance" drill "${aws[@]}" --group web terminate \
+		--report "$tmp/full/report.json" && [ -z "$(ls -A "$tmp/full")" ]
+}
+if command -v strace >/dev/null; then
+	check "a report on a disk that is full" full
+else
+	check_skip "a report on a disk that is full" "strace is not installed (apt-get install strace)"
+fi
+second() {
+	fails_with 1 "is the image that group 'web' runs" drill --group web terminate bad-image --image "$own" --report "$tmp/report.json" --junit "$tmp/report.xml" &&
+		report 'not r["ok"] and by["terminate"]["ok"] and r["not_held"] == "bad-image" and "is the image that" in r["error"]' &&
+		grep -q 'tests="2" failures="1"' "$tmp/report.xml"
+}
+check "the second one cannot be held: the first one is reported, and why" second
+
 # ---- groups that are left alone ----
 check "no such group" fails_with 1 "no Auto Scaling group 'none'" drill --group none terminate
 fleet closed '"tags": {}' && check "no tag" fails_with 1 "no tag mkappliance:drill=allowed" drill --group closed terminate
@@ -117,6 +144,7 @@ fleet busy && aws_cli autoscaling start-instance-refresh --auto-scaling-group-na
 fleet halted && aws_cli autoscaling suspend-processes --auto-scaling-group-name halted --scaling-processes ReplaceUnhealthy &&
 	check "a suspended process" fails_with 1 "ReplaceUnhealthy is suspended" drill --group halted unhealthy
 fleet empty '"size": 0' && check "no machines" fails_with 1 "has no machines" drill --group empty terminate
+fleet alone '"size": 1' && check "the only machine" fails_with 1 "has no machine but $(json_get "$tmp/alone.json" instances.0): nobody would serve" drill --group alone terminate
 fleet three '"size": 3' && check "one of each zone would be all" fails_with 1 "one in each zone are all 3" drill --group three terminate --per-zone
 mixed() {
 	fleet mixed && aws_cli autoscaling update-auto-scaling-group --auto-scaling-group-name mixed --mixed-instances-policy \

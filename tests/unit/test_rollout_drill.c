@@ -250,6 +250,7 @@ static void test_refusals(void **state)
 	sim_kill(&s, "i1");
 	sim_step(&s);
 	assert_int_equal(drill_check(&s.c.group, &err), -EBUSY);
+	assert_contains(err.text, "; i1 does not");
 	assert_contains(err.text, "degraded already: 2 of 3");
 	(void)sim_settle(&s);
 	s.c.group.drill = false;
@@ -265,12 +266,43 @@ static void test_refusals(void **state)
 	assert_contains(err.text, "terminate, unhealthy, bad-image, tampered-image, crash-loop, lifetime");
 }
 
+/* With the only machine nobody would serve; but where the new one comes first, one is enough. */
+static void test_only_machine(void **state)
+{
+	static const struct {
+		struct drill_order order;
+		int expected;
+	} cases[] = {
+		{{.kind = DRILL_TERMINATE}, -EINVAL},
+		{{.kind = DRILL_UNHEALTHY}, -EINVAL},
+		{{.kind = DRILL_CRASH_LOOP}, -EINVAL},
+		{{.kind = DRILL_LIFETIME}, 0},
+		{{.kind = DRILL_LIFETIME, .lends = true}, -EINVAL},
+		{{.kind = DRILL_BAD_IMAGE, .image = "v2"}, 0},
+	};
+	struct drill d;
+	struct sim s;
+
+	(void)state;
+	sim_open(&s, 1);
+	s.c.group.drill = true;
+	(void)sim_deploy(&s, "v1");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct error err = ERROR_INIT;
+
+		assert_int_equal(drill_begin(&d, &cases[i].order, &s.c.group, s.now, &err),
+				 cases[i].expected);
+		assert_true(cases[i].expected == 0 || strstr(err.text, "nobody would serve meanwhile"));
+	}
+	sim_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all_well), cmocka_unit_test(test_zones),
 		cmocka_unit_test(test_history),	 cmocka_unit_test(test_failures_are_seen),
-		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_refusals), cmocka_unit_test(test_only_machine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
