@@ -34,7 +34,7 @@ struct deploy_options {
  * when that is done, or was brought back (exit code 4). -EINTR: the keeper goes on.
  */
 int deploy_local(struct group_dir *d, struct deploy_options *o, const char *image, struct error *err);
-/* Ends the group and removes all it had. */
-int deploy_local_destroy(const struct group_dir *d, struct error *err);
+/* Ends the group and removes all it had, also where its files are damaged. */
+int deploy_local_destroy(struct group_dir *d, struct error *err);
 
 #endif

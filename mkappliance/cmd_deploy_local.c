@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -16,6 +17,7 @@
 #include "vm/balancer.h"
 #include "vm/host.h"
 #include "vm/subject.h"
+#include "vm/workdir.h"
 
 #define PAUSE_MS    200
 #define GONE_PAUSES 10
@@ -105,8 +107,47 @@ static int create(struct group_dir *d, const struct deploy_options *o, const cha
 		return r;
 	s->memory = o->memory;
 	s->cpus = o->cpus;
-	r = io_make_dirs(d->path, s->connect ? 0711 : 0700, err);
-	return r < 0 ? r : group_dir_write_settings(d, err);
+	return group_dir_write_settings(d, err);
+}
+
+/*
+ * The group's directory, made where it is not there, and the lock in it: whoever makes the group first makes it, and whoever was sooner and
+ * failed has taken the directory away, with the lock that was waited for.
+ */
+static int take_place(const struct group_dir *d, bool shared, int *ret_lock, struct error *err)
+{
+	_cleanup_free_ char *path = group_dir_file(d, "client.lock");
+
+	for (;;) {
+		_cleanup_close_ int lock = -1;
+		struct stat held, named;
+		int r = io_make_dirs(d->path, shared ? 0711 : 0700, err);
+
+		if (r == 0)
+			r = group_dir_lock(d, true, &lock, err);
+		if (r == -ENOENT)
+			continue; /* it went between the two */
+		if (r < 0)
+			return r;
+		if (fstat(lock, &held) == 0 && stat(path, &named) == 0 && held.st_ino == named.st_ino) {
+			*ret_lock = steal_fd(&lock);
+			return 0;
+		}
+	}
+}
+
+/* Nothing is made over what is left of a group that was damaged: its machines may run. */
+static int check_left(const struct group_dir *d, struct error *err)
+{
+	_cleanup_free_ char *state = group_dir_file(d, "state.json");
+
+	if (access(state, F_OK) < 0)
+		return 0;
+	return error_set(
+		err, -ENOENT,
+		"group '%s': %s/settings.json is gone, and its state is there; put it back, or end the group "
+		"(mkappliance deploy --group %s --destroy)",
+		d->name, d->path, d->name);
 }
 
 /* What a group keeps for its whole life cannot be said again. */
@@ -253,31 +294,46 @@ static int check_plan(const struct group_dir *d, const struct deploy_options *o,
 	return r < 0 ? r : rollout_plan_check(&g.plan, o->size == DEPLOY_UNSET ? g.size : o->size, err);
 }
 
+/* All that happens with the lock held. @ret_before: of a group that was there. */
+static int order(struct group_dir *d, struct deploy_options *o, const char *image, bool is_new,
+		 struct group *ret_before, struct error *err)
+{
+	struct error ignored = ERROR_INIT;
+	char id[ROLLOUT_IMAGE_SIZE];
+	int r = is_new ? create(d, o, image, err) : update(d, o, err);
+
+	if (r == 0 && image)
+		r = group_import(d, image, !o->unverified, id, err);
+	if (r == 0)
+		r = group_keeper_start(d, err);
+	if (r < 0)
+		return r;
+	if (!is_new)
+		(void)group_dir_read_state(d, ret_before, &ignored);
+	return group_request(d, "deploy", deploy_request(o, image ? id : NULL), err);
+}
+
 int deploy_local(struct group_dir *d, struct deploy_options *o, const char *image, struct error *err)
 {
-	bool is_new = !group_dir_exists(d);
 	_cleanup_group_ struct group before = {0};
 	_cleanup_close_ int lock = -1;
 	struct error ignored = ERROR_INIT;
-	char id[ROLLOUT_IMAGE_SIZE];
+	bool is_new = !group_dir_exists(d);
 	int r = is_new && !image ? group_dir_need(d, err) : check_plan(d, o, err);
 
-	if (r < 0)
+	if (r < 0 || (is_new && (r = check_left(d, err)) < 0) ||
+	    (r = take_place(d, o->connect, &lock, err)) < 0)
 		return r;
+	is_new = !group_dir_exists(d); /* somebody else may have been sooner */
+	if (is_new && !image) {
+		(void)io_remove_tree(d->path, &ignored);
+		return group_dir_need(d, err);
+	}
 	if (is_new && o->size == DEPLOY_UNSET)
 		o->size = DEPLOY_SIZE;
-	if ((r = is_new ? create(d, o, image, err) : update(d, o, err)) < 0 ||
-	    (r = group_dir_lock(d, true, &lock, err)) < 0)
-		return r;
-	r = image ? group_import(d, image, !o->unverified, id, err) : 0;
-	if (r == 0)
-		r = group_keeper_start(d, err);
-	if (r < 0 && is_new)
+	r = order(d, o, image, is_new, &before, err);
+	if (r < 0 && is_new && !group_keeper_runs(d))
 		(void)io_remove_tree(d->path, &ignored);
-	if (r == 0 && !is_new)
-		(void)group_dir_read_state(d, &before, &ignored);
-	if (r == 0)
-		r = group_request(d, "deploy", deploy_request(o, image ? id : NULL), err);
 	cleanup_closep(&lock);
 	lock = -1;
 	if (r < 0)
@@ -285,13 +341,44 @@ int deploy_local(struct group_dir *d, struct deploy_options *o, const char *imag
 	return o->size == 0 ? await_rest(d, err) : follow(d, o, before.deployment.number, err);
 }
 
-int deploy_local_destroy(const struct group_dir *d, struct error *err)
+/* No keeper can be had without its settings: what runs from the directory, the balancer, and then all of it. */
+static int end_by_hand(const struct group_dir *d, const struct error *why, struct error *err)
+{
+	struct error ignored = ERROR_INIT;
+
+	log_warning("%s; what runs from %s is ended (machines of a --connect are not: virsh list)", why->text,
+		    d->path);
+	workdir_end_all(d->path);
+	(void)balancer_stop(d->path, &ignored);
+	return io_remove_tree(d->path, err);
+}
+
+/* A state that cannot be read is put aside: without one the keeper ends all that runs. */
+static int put_aside(const struct group_dir *d, struct error *err)
+{
+	_cleanup_free_ char *state = group_dir_file(d, "state.json");
+	_cleanup_free_ char *aside = group_dir_file(d, "state.json.damaged");
+	_cleanup_group_ struct group g = {0};
+	struct error why = ERROR_INIT;
+
+	if (access(state, F_OK) < 0 || group_dir_read_state(d, &g, &why) == 0)
+		return 0;
+	log_warning("%s", why.text);
+	return rename(state, aside) < 0 ? error_errno(err, -errno, "%s", state) : 0;
+}
+
+int deploy_local_destroy(struct group_dir *d, struct error *err)
 {
 	_cleanup_close_ int lock = -1;
-	int r;
+	struct error why = ERROR_INIT;
+	int r = access(d->path, F_OK) == 0 ? 0 : group_dir_need(d, err);
 
-	if ((r = group_dir_need(d, err)) < 0 || (r = group_dir_lock(d, true, &lock, err)) < 0 ||
-	    (r = group_keeper_start(d, err)) < 0 || (r = group_request(d, "destroy", NULL, err)) < 0)
+	if (r < 0 || (r = group_dir_lock(d, true, &lock, err)) < 0)
+		return r;
+	if (!group_keeper_runs(d) && group_dir_read_settings(d, &why) < 0)
+		return end_by_hand(d, &why, err);
+	if ((!group_keeper_runs(d) && (r = put_aside(d, err)) < 0) || (r = group_keeper_start(d, err)) < 0 ||
+	    (r = group_request(d, "destroy", NULL, err)) < 0)
 		return r;
 	/* Its files go with it, the lock too; one that was killed before that is started again. */
 	for (unsigned gone = 0; r == 0 && access(d->path, F_OK) == 0; r = pause_a_while(err)) {

@@ -82,7 +82,17 @@ check "an altered image is refused" altered_is_refused
 check "and none of that made a group" [ ! -e "$dir" ]
 
 # ---- a group ----
-check "a new group" deploy "$v1" --size 3 --memory 256 --to libvirt || cat "$tmp/deploy.err"
+# Beside it somebody else would make it, of the altered image: that is refused, and takes nothing of this one away.
+new_group() {
+	local other status=0 refused=0
+	"$mkappliance" deploy "$tmp/altered/$(basename "$v1")" --group "$group" 2>"$tmp/other.err" &
+	other=$!
+	deploy "$v1" --size 3 --memory 256 --to libvirt || status=$?
+	wait $other || refused=$?
+	cat "$tmp/deploy.err" "$tmp/other.err"
+	[ $status -eq 0 ] && [ $refused -eq 3 ] && [ "$(value serving)" = 3 ]
+}
+check "a new group, and a refused one of its name at the same time" new_group
 url=$(value url)
 serves() { curl -sS --max-time 20 "$url" | grep -q "hello from hello $1"; }
 check "serves" serves 1.0
@@ -141,6 +151,8 @@ bad_goes_back() {
 check "an image whose readiness never comes: back, exit code 4" bad_goes_back
 
 check "drills are allowed from now on" deploy --allow-drill
+check "a report that cannot be written is known before anything is struck" fails_with 1 "No such file" \
+	"$mkappliance" drill --group "$group" terminate --report "$tmp/none/drill.json"
 drills() {
 	"$mkappliance" drill --group "$group" terminate tampered-image lifetime --report "$tmp/drill.json" --junit "$tmp/drill.xml" 2>&1
 }
@@ -190,4 +202,25 @@ check "size 0: no machine, no balancer, no keeper" to_nothing
 destroys() {
 	"$mkappliance" deploy --group "$group" --destroy && [ ! -e "$dir" ] && [ -z "$(keeper)$(machines)$(balancers)" ]
 }
+# Its files are damaged, and something runs from its directory: it can be ended all the same.
+mkdir "$tmp/kept" && cp "$dir"/*.json "$tmp/kept"
+restore() { mkdir -p "$dir/m/i-9" && cp "$tmp/kept"/*.json "$dir"; }
+damaged() {
+	local fake status
+	bash -c 'exec -a qemu-system-left python3 -c "import time; time.sleep(600)" "$0"' "$dir/m/i-9/disk" &
+	fake=$!
+	restore && "$@" && fails_with 1 "$group" "$mkappliance" deploy "$v1" --group "$group" && timeout 60 "$mkappliance" deploy --group "$group" --destroy 2>"$tmp/err" &&
+		[ ! -e "$dir" ] && [ -z "$(keeper)$(machines)$(balancers)" ]
+	status=$?
+	cat "$tmp/err"
+	kill $fake 2>/dev/null
+	return $status
+}
+cut_state() { head -c 100 "$tmp/kept/state.json" >"$dir/state.json" && fails_with 1 "state.json" "$mkappliance" status --group "$group"; }
+check "a state that was cut off: said, and the group can be destroyed" damaged cut_state
+cut_settings() { head -c 10 "$tmp/kept/settings.json" >"$dir/settings.json"; }
+check "settings that were cut off: the same" damaged cut_settings
+no_settings() { rm "$dir/settings.json"; }
+check "no settings any more: nothing is made over it, and the same" damaged no_settings
+restore
 check "destroyed: nothing is left" destroys
