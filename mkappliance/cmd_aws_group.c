@@ -244,6 +244,11 @@ static int prepare(struct pursuit *p, struct asg_group *g, struct error *err)
 				 "group '%s' has no tag " GROUP_TAG_PREVIOUS
 				 ": no previous image; name one (--image)",
 				 g->name);
+	if (!aws_group_is_image(p->image))
+		return error_set(err, -EINVAL,
+				 "group '%s': its tag " GROUP_TAG_PREVIOUS
+				 " names '%s', which is no AMI's id; name one (--image)",
+				 g->name, p->image);
 	if (strcmp(p->current, p->image) == 0)
 		return straighten(p, g, err);
 	aws_list_types(g, now.type, &types);

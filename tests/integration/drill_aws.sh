@@ -120,7 +120,7 @@ check "a report in a directory that is not there" untouched 1 "No such file" dri
 check "a report that is a directory" untouched 1 "is a directory" drill --group web terminate --junit "$tmp/full"
 check "a report that is a device" untouched 1 "is a device, pipe or socket" drill --group web terminate --report /dev/null
 full() {
-	untouched 1 "No space left" timeout 100 strace -f -qq -o /dev/null -e inject=fallocate:error=ENOSPC "$mkappliance" drill "${aws[@]}" --group web terminate \
+	untouched 1 "no space left on the disk" timeout 100 strace -f -qq -o /dev/null -e inject=fallocate:error=ENOSPC "$mkappliance" drill "${aws[@]}" --group web terminate \
 		--report "$tmp/full/report.json" && [ -z "$(ls -A "$tmp/full")" ]
 }
 if command -v strace >/dev/null; then

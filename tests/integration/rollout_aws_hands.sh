@@ -185,6 +185,14 @@ replaced() {
 }
 check "another's refresh is never taken for one's own" replaced
 
+# ---- tags ----
+edited() {
+	aws_cli autoscaling create-or-update-tags --tags 'ResourceId=guard,ResourceType=auto-scaling-group,Key=mkappliance:previous,Value=the one before,PropagateAtLaunch=false' &&
+		aws_cli autoscaling update-auto-scaling-group --auto-scaling-group-name guard --no-new-instances-protected-from-scale-in &&
+		refused 1 "its tag mkappliance:previous names 'the one before', which is no AMI's id; name one (--image)" rollback guard
+}
+check "the tag of the previous image was edited by hand: said" edited
+
 # ---- alarms ----
 ringing() {
 	cloud '{"alarms": {"errors": "ALARM"}}'
