@@ -167,9 +167,10 @@ int drill_begin(struct drill *d, const struct drill_order *o, const struct group
 		add_victim(&n, victim);
 	/* Where a new one is healthy before the old one goes, one is enough. */
 	if (n.victim_count && n.victim_count >= g->size && !(kinds[n.kind].graceful && !n.lends))
-		return error_set(err, -EINVAL,
-				 "group '%s' has no machine but %s: nobody would serve meanwhile; it needs two",
-				 g->name, n.victims[0]);
+		return error_set(
+			err, -EINVAL,
+			"group '%s' has no machine but %s: nobody would serve meanwhile; it needs two",
+			g->name, n.victims[0]);
 	rollout_copy(n.victim, sizeof(n.victim), n.victims[0]);
 	n.deadline = o->deadline ? o->deadline : default_deadline(&n, &g->plan);
 	*d = n;
