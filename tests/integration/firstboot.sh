@@ -96,8 +96,9 @@ make_tree() {
 	done
 }
 
-app_keys=(Mode=appliance Hostname=rig Network=none Service=main Uid=33 Gid=33 WorkingDirectory=/ ReadyTimeout=10 StopSignal=15 StopTimeout=3)
+app_keys=(Mode=appliance Hostname=rig Network=none Service=main Uid=33 Gid=33 WorkingDirectory=/ ReadyTimeout=60 StopSignal=15 StopTimeout=3)
 hello=("${app_keys[@]}" Arg=/usr/bin/hello Arg=8080 ReadyPort=8080 ReadyPath=/healthz)
+impatient=("${hello[@]/ReadyTimeout=60/ReadyTimeout=2}")
 reader=("${app_keys[@]}" Arg=/usr/bin/reader ReadyPort=0)
 root_keys=("${app_keys[@]/%=33/=0}" Capabilities=18446744073709551615)
 
@@ -132,9 +133,9 @@ console_stuck() {
 	python3 -c '
 import socket, sys, time
 s = socket.socket(socket.AF_UNIX); s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-s.bind(sys.argv[1]); s.listen(1); c = s.accept(); time.sleep(100)' "$tmp/stuck-console" &
+s.bind(sys.argv[1]); s.listen(1); c = s.accept(); time.sleep(300)' "$tmp/stuck-console" &
 	peer=$!
-	for ((i = 0; i < 50; i++)); do [ -S "$tmp/stuck-console" ] || sleep 0.1; done
+	comes test -S "$tmp/stuck-console"
 	machine "$tmp/good" "$tmp/initrd" "$tmp/log" || status=$?
 	kill $peer
 	[ $status -eq 0 ] || { echo "exit code $status of the machine"; return 1; }
@@ -171,7 +172,7 @@ check "foreign command line" append_differs
 qemu=(-drive "if=none,id=copy,file=$tmp/data,format=raw,readonly=on" -device virtio-blk-pci,drive=copy)
 check "two disks with these PARTUUIDs" ends "$tmp/good" '"refused".*"ambiguous".*: vd[ab][12] and vd[ab][12]' "${boot_keys[@]}" "${hello[@]}"
 qemu=()
-check "no disk of ours" ends "$tmp/short" '"refused".*"no-root"' "${boot_keys[@]}" "${hello[@]}"
+check "no disk of ours" ends "$tmp/short" '"refused".*"no-root"' "${boot_keys[@]/DeviceTimeout=60/DeviceTimeout=3}" "${hello[@]}"
 check "unknown key" ends "$tmp/good" '"refused".*"config".*unknown key .Shell' "${boot_keys[@]}" "${hello[@]}" Shell=/bin/sh
 check "module that is not there" ends "$tmp/good" '"refused".*"module"' "${boot_keys[@]}" "${hello[@]}" Module=/m/none.ko
 check "module beside the others that is not there" ends "$tmp/good" '"refused".*"module".*/m/none.ko: No such file' \
@@ -199,7 +200,7 @@ check "altered block, OnCorruption=reboot" ends "$tmp/data" "block $block is cor
 	"${boot_keys[@]/poweroff/reboot}" "${reader[@]}"
 check "altered block, OnCorruption=panic" ends "$tmp/data" "Kernel panic" "${boot_keys[@]/poweroff/panic}" "${reader[@]}"
 check "altered verity superblock is not believed" ends "$tmp/superblock" '"failed".*"timeout"' \
-	"${boot_keys[@]}" "${hello[@]/ReadyPort=8080/ReadyPort=81}"
+	"${boot_keys[@]}" "${impatient[@]/ReadyPort=8080/ReadyPort=81}"
 check "application that is not there" ends "$tmp/good" '"failed".*"exec".*No such file' \
 	"${boot_keys[@]}" "${hello[@]/hello/none}"
 check "application that ends at once" ends "$tmp/good" '"failed".*"exited".*status 2' "${boot_keys[@]}" "${hello[@]/Arg=8080/Arg=x}"
@@ -208,10 +209,10 @@ check "programs before the application run in their order" before_in_order
 check "program before the application that fails" ends "$tmp/good" '"failed".*"exited".*/before, .*status 3' \
 	"${boot_keys[@]}" "${hello[@]}" "${one[@]}" BeforeArg=0 BeforeArg=3
 check "program before the application that hangs" ends "$tmp/good" '"failed".*"timeout".*/before, ' \
-	"${boot_keys[@]}" "${hello[@]/ReadyTimeout=10/ReadyTimeout=2}" "${one[@]}" BeforeArg=60 BeforeArg=0
+	"${boot_keys[@]}" "${impatient[@]}" "${one[@]}" BeforeArg=60 BeforeArg=0
 check "program before the application that is not there" ends "$tmp/good" '"failed".*"exec".*/usr/bin/none' \
 	"${boot_keys[@]}" "${hello[@]}" Before=1 BeforeArg=/usr/bin/none
 check "Mode=system without its init" ends "$tmp/good" '"failed".*"exec".*/sbin/none' "${boot_keys[@]}" Mode=system Init=/sbin/none
 check "console that nobody reads" console_stuck
 check "application that SIGKILL does not end" ends "$tmp/good" '"failed".*"timeout"' "${boot_keys[@]}" \
-	"${root_keys[@]/ReadyTimeout=10/ReadyTimeout=2}" Arg=/usr/bin/stuck ReadyPort=81
+	"${root_keys[@]/ReadyTimeout=60/ReadyTimeout=2}" Arg=/usr/bin/stuck ReadyPort=81

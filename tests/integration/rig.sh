@@ -55,13 +55,13 @@ initrd() {
 machine() {
 	local disk=$1 initrd=$2 log=$3
 	shift 3
-	timeout 90 qemu-system-x86_64 -machine q35,accel=tcg -cpu max -m 256 -nodefaults -no-user-config -display none -no-reboot \
+	timeout 240 qemu-system-x86_64 -machine q35,accel=tcg -cpu max -m 256 -nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$kernel" -initrd "$initrd" -append "${append:-$command_line}" -serial "${serial:-file:$log}" \
 		-drive "if=none,id=d,file=$disk,format=raw,readonly=on" -device "${disk_device:-virtio-blk-pci,drive=d}" "$@" </dev/null
 }
 
 # shellcheck disable=SC2034 # of the tests
-boot_keys=(DeviceTimeout=3 OnCorruption=poweroff Verify=lazy)
+boot_keys=(DeviceTimeout=60 OnCorruption=poweroff Verify=lazy)
 qemu=() # more arguments
 # ends DISK EXPECTED KEY=VALUE...: the machine goes off by itself, after a line that matches.
 ends() {
@@ -75,12 +75,9 @@ ends() {
 }
 
 # Waits until the log has a line that matches.
+logged() { grep -aqE "$1" "$tmp/log" 2>/dev/null; }
 await() {
-	local i
-	for ((i = 0; i < 300; i++)); do
-		grep -aqE "$1" "$tmp/log" 2>/dev/null && return
-		sleep 0.1
-	done
+	! comes logged "$1" || return 0
 	echo "did not come: $1"
 	tail -n 5 "$tmp/log"
 	return 1
