@@ -25,7 +25,7 @@ deploys() {
 		[ "$(json_get "$tmp/status.json" image)" = "$new" ]
 }
 check "a new image" deploys
-again() { deploy "$new" --group web 2>"$tmp/err" && grep -q "runs $new already" "$tmp/err"; }
+again() { deploy "$new" --group web 2>"$tmp/again" && grep -q "runs $new already" "$tmp/again"; }
 check "the same again: done already" again
 one_first() { grep -c ': Pending\|checkpoint\|InProgress' "$tmp/err" >/dev/null && cloud_ask "$cloud_url/_fake/log/StartInstanceRefresh" >"$tmp/log.json" && grep -q 'CheckpointPercentages.member.1=33' "$tmp/log.json"; }
 check "one instance first" one_first
