@@ -8,7 +8,6 @@
 
 #define YOUNG_MS    60000 /* one that fails so soon after its launch says something about the image */
 #define STRIKES_MAX 6
-#define SETTLE_MS   1000 /* healthy so long before it gets traffic */
 
 static int compare_readings(const void *a, const void *b)
 {
@@ -98,7 +97,7 @@ static void absorb_starting(struct controller *c, struct instance *i, int64_t no
 {
 	char why[ROLLOUT_REASON_SIZE + 64];
 
-	if (i->health == HEALTH_GOOD && now - i->health_since >= SETTLE_MS) {
+	if (i->health == HEALTH_GOOD) {
 		move_to(i, INSTANCE_SERVING, now);
 		controller_note(c, "%s (%.12s): healthy after %.1f s", i->id, i->image,
 				(double)(now - i->born) / 1000);

@@ -103,7 +103,8 @@ int balancer_add(const char *dir, const char *name, uint16_t port, uint16_t heal
 {
 	static const char *const fine[] = {"New server registered", "Already exists a server", NULL};
 	_cleanup_free_ char *commands =
-		xasprintf("add server " BACKEND "/%s 127.0.0.1:%u check port %u inter 1s fall %d rise %d; "
+		xasprintf("add server " BACKEND
+			  "/%s 127.0.0.1:%u check port %u inter 1s fastinter 300ms fall %d rise %d; "
 			  "set server " BACKEND "/%s state drain; enable health " BACKEND "/%s",
 			  name, port, health_port, BALANCER_FALL, BALANCER_RISE, name, name);
 

@@ -27,7 +27,7 @@ struct balancer_config {
 
 enum balancer_verdict {
 	VERDICT_NONE, /* not checked yet */
-	VERDICT_UP,
+	VERDICT_UP,   /* BALANCER_RISE checks passed */
 	VERDICT_DOWN,
 };
 

@@ -68,15 +68,17 @@ static struct balancer_server *find(struct balancer_report *r, const char *name)
 }
 
 /*
- * A server begins as one that is up, with a health of BALANCER_RISE, and one failed check takes it down; each that passed lifts that
- * number. While a check is under way there is no result.
+ * A server is added as one that runs, with a health of 0 (or, by the version, BALANCER_RISE), and one failed check takes it down; each that
+ * passed lifts that number, that of BALANCER_RISE to BALANCER_RISE + BALANCER_FALL - 1. While a check is under way there is no result.
  */
 static enum balancer_verdict verdict(uint64_t operation, unsigned result, uint64_t health)
 {
 	if (operation != OPERATION_RUNNING)
 		return VERDICT_DOWN;
-	return health > BALANCER_RISE || result == RESULT_PASSED || result == RESULT_FAILED ? VERDICT_UP
-											    : VERDICT_NONE;
+	if (health > BALANCER_RISE)
+		return VERDICT_UP;
+	return health == BALANCER_RISE && (result == RESULT_PASSED || result == RESULT_FAILED) ? VERDICT_UP
+											       : VERDICT_NONE;
 }
 
 static void take_state(struct balancer_report *r, char **f, size_t n)

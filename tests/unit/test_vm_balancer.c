@@ -45,6 +45,8 @@ static void test_verdicts(void **state)
 
 	(void)state;
 	assert_int_equal(verdict(2, 8, 0, 2, &ready), VERDICT_NONE); /* added, not checked yet */
+	assert_int_equal(verdict(2, 8, 0, 0, &ready), VERDICT_NONE); /* the same of 2.6 */
+	assert_int_equal(verdict(2, 8, 3, 1, &ready), VERDICT_NONE); /* one passed, of two */
 	assert_false(ready);
 	assert_int_equal(verdict(2, 8, 3, 3, &ready), VERDICT_UP);
 	assert_int_equal(verdict(2, 0, 3, 4, &ready), VERDICT_UP);
