@@ -325,7 +325,7 @@ int group_wait(const struct group_dir *d, struct error *err)
 {
 	struct pollfd p = {.fd = interrupt_fd(), .events = POLLIN};
 
-	(void)poll(&p, 1, 200);
+	(void)poll(&p, 1, 100);
 	if (interrupt_check(err) < 0)
 		return err->code;
 	if (group_keeper_runs(d) || !group_dir_exists(d))

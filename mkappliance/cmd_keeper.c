@@ -16,8 +16,8 @@
 #include "lib/io.h"
 #include "lib/log.h"
 
-#define STEP_MS	    100 /* while something is under way */
-#define REST_MS	    300
+#define STEP_MS	    100 /* while something is under way, and to a request */
+#define REST_STEPS  3
 #define REQUEST_MAX 65536u
 #define BACKOFF_MS  2000 /* after a step that failed */
 
@@ -232,6 +232,22 @@ static bool is_at_rest(const struct group *g)
 	return g->deployment.phase == PHASE_NONE;
 }
 
+/* A group at rest is looked at less often, but a request is taken in at once. */
+static void pause_for(const struct keeper *k, bool failed)
+{
+	_cleanup_free_ char *request = group_dir_file(k->dir, "request.json");
+	unsigned steps = is_at_rest(&k->controller.group) ? REST_STEPS : 1;
+	struct pollfd p = {.fd = interrupt_fd(), .events = POLLIN};
+
+	if (failed) {
+		(void)poll(&p, 1, BACKOFF_MS);
+		return;
+	}
+	while (steps-- && poll(&p, 1, STEP_MS) == 0)
+		if (access(request, F_OK) == 0)
+			return;
+}
+
 /* Until a signal, or until there is nothing left to do. */
 static int keep(struct keeper *k, struct error *err)
 {
@@ -239,7 +255,6 @@ static int keep(struct keeper *k, struct error *err)
 	unsigned seen = ~0u;
 
 	for (;;) {
-		struct pollfd p = {.fd = interrupt_fd(), .events = POLLIN};
 		struct error step = ERROR_INIT;
 		int r = look_for_request(k, &step);
 
@@ -252,7 +267,7 @@ static int keep(struct keeper *k, struct error *err)
 			seen = g->deployment.number;
 		if (r == 0 && can_rest(k, &k->client_lock))
 			return 0;
-		(void)poll(&p, 1, r < 0 ? BACKOFF_MS : is_at_rest(g) ? REST_MS : STEP_MS);
+		pause_for(k, r < 0);
 		if (interrupt_check(err) < 0)
 			return err->code;
 	}
