@@ -174,9 +174,10 @@ static int check_format(const struct merge *m, const char *directory, const char
 		if (merge_find(m, path))
 			return error_set(
 				err, -ENOTSUP,
-				"%s: rpm of this machine finds no package in it; it may not be able to "
-				"read the format of %s",
-				name, databases[i]);
+				"%s: rpm of this machine finds no package in it; to read %s it has to be one "
+				"that knows %s",
+				name, databases[i],
+				i == 1 ? "ndb, as Debian 13's does and Debian 12's does not" : "bdb");
 	}
 	return 0;
 }
