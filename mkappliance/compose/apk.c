@@ -13,22 +13,6 @@
 
 /* ---- a package ---- */
 
-struct memory {
-	const void *data;
-	size_t len;
-};
-
-/* All of it at once. */
-static ssize_t read_memory(void *user, const void **ret)
-{
-	struct memory *m = user;
-	size_t len = m->len;
-
-	*ret = m->data;
-	m->len = 0;
-	return (ssize_t)len;
-}
-
 /* abuild writes a header of its own for the times before that of the file: "./PaxHeaders/.SIGN.RSA.key". */
 static bool is_first_name(const char *header)
 {
@@ -40,7 +24,7 @@ static bool is_first_name(const char *header)
 
 bool apk_begins(const void *head, size_t len)
 {
-	struct memory m = {head, len};
+	struct gunzip_memory m = {head, len};
 	struct gunzip *g;
 	const char *wrong;
 	const void *part;
@@ -51,7 +35,7 @@ bool apk_begins(const void *head, size_t len)
 		return strchr(".dc", ((const char *)head)[3]) && ((const char *)head)[3];
 	if (len < 2 || memcmp(head, "\x1f\x8b", 2) != 0)
 		return false;
-	g = gunzip_new(read_memory, &m);
+	g = gunzip_new(gunzip_read_memory, &m);
 	is = gunzip_next(g, &part, &wrong) >= (ssize_t)TAR_NAME && is_first_name(part);
 	gunzip_free(g);
 	return is;

@@ -92,27 +92,11 @@ void changelog_cves(const char *text, size_t len, const char *since, struct strl
 
 /* ---- the file ---- */
 
-struct memory {
-	const void *data;
-	size_t len;
-};
-
-/* All of it at once. */
-static ssize_t read_memory(void *user, const void **ret)
-{
-	struct memory *m = user;
-	size_t len = m->len;
-
-	*ret = m->data;
-	m->len = 0;
-	return (ssize_t)len;
-}
-
 /* False: not whole, or too long. */
 static bool unpack(const void *data, size_t len, struct buf *ret)
 {
-	struct memory m = {data, len};
-	struct gunzip *g = gunzip_new(read_memory, &m);
+	struct gunzip_memory m = {data, len};
+	struct gunzip *g = gunzip_new(gunzip_read_memory, &m);
 	const char *wrong = NULL;
 	const void *part;
 	ssize_t n;

@@ -140,3 +140,13 @@ ssize_t gunzip_next(struct gunzip *g, const void **ret, const char **ret_wrong)
 			return *ret_wrong = "the gzip data is truncated", -1;
 	}
 }
+
+ssize_t gunzip_read_memory(void *data, const void **ret)
+{
+	struct gunzip_memory *m = data;
+	size_t len = m->len;
+
+	*ret = m->data;
+	m->len = 0;
+	return (ssize_t)len;
+}

@@ -26,6 +26,13 @@ void gunzip_free(struct gunzip *g);
  */
 ssize_t gunzip_next(struct gunzip *g, const void **ret, const char **ret_wrong);
 
+/* For gunzip_new(): a stream that is in memory, all of it. */
+struct gunzip_memory {
+	const void *data;
+	size_t len;
+};
+gunzip_read gunzip_read_memory;
+
 /* After the first bytes: whether it is gzip. */
 bool gunzip_is_gzip(const struct gunzip *g);
 

@@ -14,3 +14,11 @@ image() {
 status() { "$mkappliance" status --group "$1" "${aws[@]}" --json >"$tmp/status.json"; }
 # says TEXT FILE: waits until it stands there
 says() { comes grep -q "$1" "$2"; }
+changes() { cloud_ask "$cloud_url/_fake/counters" | python3 -c 'import json, sys; print(sum(v for k, v in json.load(sys.stdin).items()
+	if k.startswith("action:") and not k.startswith(("action:Describe", "action:Get"))))'; }
+# refused CODE TEXT COMMAND...: and nothing was changed
+refused() {
+	local before
+	before=$(changes)
+	fails_with "$@" && [ "$(changes)" = "$before" ]
+}

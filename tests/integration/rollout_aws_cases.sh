@@ -34,14 +34,6 @@ aws_sees() {
 		[ "$(aws_cli ec2 describe-instances --filters "Name=image-id,Values=$2" --query 'length(Reservations[?Instances[0].State.Name==`running`])')" = 3 ] &&
 		[ "$(wc -w <<<"$ids")" = 3 ]
 }
-changes() { cloud_ask "$cloud_url/_fake/counters" | python3 -c 'import json, sys; print(sum(v for k, v in json.load(sys.stdin).items()
-	if k.startswith("action:") and not k.startswith(("action:Describe", "action:Get"))))'; }
-# refused CODE TEXT COMMAND...: and nothing was changed
-refused() {
-	local before
-	before=$(changes)
-	fails_with "$@" && [ "$(changes)" = "$before" ]
-}
 
 fleet web || exit 1
 old=$(json_get "$tmp/web.json" image) new=$(image web-2) third=$(image web-3)

@@ -35,14 +35,6 @@ restrict() {
 	cloud "$(cat "$tmp/credentials.json")"
 }
 restrict
-changes() { cloud_ask "$cloud_url/_fake/counters" | python3 -c 'import json, sys; print(sum(v for k, v in json.load(sys.stdin).items()
-	if k.startswith("action:") and not k.startswith(("action:Describe", "action:Get"))))'; }
-# refused CODE TEXT COMMAND...: and nothing was changed
-refused() {
-	local before
-	before=$(changes)
-	fails_with "$@" && [ "$(changes)" = "$before" ]
-}
 # serves GROUP IMAGE [IN]: two of that image, in the Auto Scaling group of that name, and no other group is there
 serves() {
 	status "$1" && python3 - "$tmp/status.json" "$2" <<-'PY' && cloud_ask "$cloud_url/_fake/objects/groups" | python3 -c '

@@ -14,14 +14,6 @@ cloud_start '{"scale": 0.002}' || exit 1
 quick=(--checkpoint 20 --bake 20 --interval 0 --warmup 60)
 deploy() { timeout 100 "$mkappliance" deploy "${aws[@]}" "${quick[@]}" "$@"; }
 rollback() { timeout 100 "$mkappliance" rollback "${aws[@]}" --interval 0 --group "$@"; }
-changes() { cloud_ask "$cloud_url/_fake/counters" | python3 -c 'import json, sys; print(sum(v for k, v in json.load(sys.stdin).items()
-	if k.startswith("action:") and not k.startswith(("action:Describe", "action:Get"))))'; }
-# refused CODE TEXT COMMAND...: and nothing was changed
-refused() {
-	local before
-	before=$(changes)
-	fails_with "$@" && [ "$(changes)" = "$before" ]
-}
 # runs GROUP IMAGE: three serve it, and nothing else is there
 runs() {
 	status "$1" && python3 - "$tmp/status.json" "$2" <<-'PY'
