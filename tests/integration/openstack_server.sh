@@ -33,7 +33,7 @@ keystone_start() {
 		[DEFAULT]
 		use_stderr = true
 		[database]
-		connection = sqlite:///$os_dir/keystone.db
+		connection = sqlite:///$os_dir/keystone.db?timeout=60
 		[fernet_tokens]
 		key_repository = $os_dir/fernet
 		[credential]
@@ -68,7 +68,7 @@ glance_start() {
 		[os_glance_tasks_store]
 		filesystem_store_datadir = $os_dir/tasks
 		[database]
-		connection = sqlite:///$os_dir/glance.db
+		connection = sqlite:///$os_dir/glance.db?timeout=60
 		[keystone_authtoken]
 		www_authenticate_uri = $os_url
 		auth_url = $os_url

@@ -187,20 +187,25 @@ endless() {
 }
 check "5xx without end: it ends, and says so" endless
 check "  and goes on" upload "$one" --name endless --parent none
-# faults NAME JSON [SETTING]: it gets there all the same
+faults() { cloud_ask "$cloud_url/_fake/counters" | python3 -c 'import json, sys; print(sum(v for k, v in json.load(sys.stdin).items() if k.startswith("fault:")))'; }
+# despite NAME JSON: it gets there all the same. Of a connection that ends before its answer libcurl may say nothing and ask again by another
+# one, so it is the cloud that says that there were faults.
 despite() {
-	local status=0
+	local status=0 before
+	before=$(faults)
 	cloud "{\"faults\": $2}"
 	upload "$two" --parent none --name "$1" --json >"$tmp/f.json" 2>"$tmp/log" || status=1
 	cloud '{"faults": []}'
 	tail -3 "$tmp/log"
-	[ $status = 0 ] && [ "$(field "$tmp/f.json" retries)" != '{}' ] && "$mkappliance" verify "aws:$(field "$tmp/f.json" images.0.image)" \
+	echo "faults: $before, then $(faults); retries: $(field "$tmp/f.json" retries)"
+	[ $status = 0 ] && [ "$(faults)" -gt "$before" ] && "$mkappliance" verify "aws:$(field "$tmp/f.json" images.0.image)" \
 		--manifest "${two%.raw}.manifest.json" --full --quiet
 }
 check "bodies that are cut" despite cut '[{"action": "PutSnapshotBlock", "kind": "reset", "at": 100000, "every": 3, "count": 10}]'
 check "answers that never come back though the block was stored" despite late '[{"action": "PutSnapshotBlock", "kind": "late", "every": 4, "count": 5}]'
 check "answers cut in half, connections closed" despite half '[{"action": "ListSnapshotBlocks", "kind": "cut"}, {"action": "GetSnapshotBlock", "kind": "cut", "count": 3}, {"action": "PutSnapshotBlock", "kind": "close", "count": 3}]'
 check "5xx and throttling now and then" despite sometimes '[{"action": "PutSnapshotBlock", "kind": "error", "status": 500, "every": 5, "count": 6}, {"action": "PutSnapshotBlock", "kind": "error", "status": 400, "code": "RequestThrottledException", "reason": "ACCOUNT_THROTTLED", "every": 7, "count": 4}]'
+check "  and it says what was tried again" [ "$(field "$tmp/f.json" retries)" != '{}' ]
 clock_off() {
 	local status=0
 	cloud '{"clock_offset_s": 3600}'
