@@ -24,7 +24,7 @@ own=$(json_get "$tmp/web.json" image)
 bad=$(image bad) tampered=$(image tampered) crash=$(image crash) fine=$(image fine)
 behave="\"$bad\": {\"never\": true, \"reason\": \"Target.Timeout\"}, \"$tampered\": {\"never\": true}, \"$crash\": {\"healthy_after_s\": 5, \"crash_after_s\": 20}"
 cloud "{\"images\": {$behave}}"
-python3 -m http.server --bind 127.0.0.1 --directory "$tmp/certificate" 0 >"$tmp/http.log" 2>&1 &
+python3 -u -m http.server --bind 127.0.0.1 --directory "$tmp/certificate" 0 >"$tmp/http.log" 2>&1 &
 http_pid=$!
 stop_http() { kill "$http_pid" 2>/dev/null; }
 at_exit stop_http

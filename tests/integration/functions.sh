@@ -17,7 +17,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 # The program under test. MKAPPLIANCE=... tests another one than build/mkappliance.
 mkappliance=$(realpath -m "${MKAPPLIANCE:-build/mkappliance}")
 export LC_ALL=C
-unset SOURCE_DATE_EPOCH MKAPPLIANCE_INIT
+unset SOURCE_DATE_EPOCH MKAPPLIANCE_INIT PYTHONUNBUFFERED
 
 failed=0
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/mkappliance-test.XXXXXX") || exit 1
