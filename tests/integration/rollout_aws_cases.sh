@@ -59,8 +59,8 @@ sed -i 's/^Environment=.*/Environment=OTHER=1/' "$tmp/appliance.conf"
 "$mkappliance" build "$tmp/appliance.conf" -o "$tmp/out" --version 1 --quiet || exit 1
 check "the same name and version with other bytes is named" refused 1 "$ami of that version holds other bytes" deploy "$raw" --group web
 check "another region has it not" refused 1 "is no image in eu-west-1" deploy "$raw" --group web --region eu-west-1
-check "a group without a name" refused 2 "missing argument" deploy "$raw" --group ""
-check "status of a group without a name" refused 2 "missing argument" "$mkappliance" status --group "" "${aws[@]}"
+check "a group without a name" refused 2 "has an empty value" deploy "$raw" --group ""
+check "status of a group without a name" refused 2 "has an empty value" "$mkappliance" status --group "" "${aws[@]}"
 check "neither an AMI nor an image" refused 2 "neither the id of an AMI nor an image" deploy web.raw --group web
 check "rollback" rollback web
 check "the image before runs" runs web "$old" "$ami"
