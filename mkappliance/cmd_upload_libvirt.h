@@ -3,7 +3,9 @@
 #ifndef MKAPPLIANCE_CMD_UPLOAD_LIBVIRT_H
 #define MKAPPLIANCE_CMD_UPLOAD_LIBVIRT_H
 
+#include "cloud/provider.h"
 #include "cmd_upload.h"
+#include "lib/mem.h"
 #include "vm/pool.h"
 
 #define LIBVIRT_MARKER ".uploading" /* behind the name of a volume that is not whole */
