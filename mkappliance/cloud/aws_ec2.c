@@ -182,18 +182,24 @@ int ec2_share_snapshot(struct aws *a, const char *region, const char *snapshot, 
 	return n ? command(a, "ModifySnapshotAttribute", region, snapshot, &form, NULL, err) : 0;
 }
 
+static int describe_attribute(struct aws *a, const char *region, const char *image, const char *attribute,
+			      struct xml **ret, struct error *err)
+{
+	_cleanup_buf_ struct buf form = {0};
+
+	form_add(&form, image, "ImageId");
+	form_add(&form, attribute, "Attribute");
+	return query(a, "DescribeImageAttribute", region, image, &form, ret, NULL, err);
+}
+
 int ec2_image_shares(struct aws *a, const char *region, const char *image, struct strlist *ret,
 		     struct error *err)
 {
 	static const char *const kinds[] = {"userId", "group", "organizationArn", "organizationalUnitArn"};
-	_cleanup_buf_ struct buf form = {0};
 	_cleanup_xml_ struct xml *x = NULL;
 	const struct xml_node *list;
-	int r;
+	int r = describe_attribute(a, region, image, "launchPermission", &x, err);
 
-	form_add(&form, image, "ImageId");
-	form_add(&form, "launchPermission", "Attribute");
-	r = query(a, "DescribeImageAttribute", region, image, &form, &x, NULL, err);
 	if (r < 0)
 		return r;
 	list = xml_find(xml_root(x), "launchPermission");
@@ -206,14 +212,10 @@ int ec2_image_shares(struct aws *a, const char *region, const char *image, struc
 
 int ec2_image_uefi_data(struct aws *a, const char *region, const char *image, char **ret, struct error *err)
 {
-	_cleanup_buf_ struct buf form = {0};
 	_cleanup_xml_ struct xml *x = NULL;
 	const char *value;
-	int r;
+	int r = describe_attribute(a, region, image, "uefiData", &x, err);
 
-	form_add(&form, image, "ImageId");
-	form_add(&form, "uefiData", "Attribute");
-	r = query(a, "DescribeImageAttribute", region, image, &form, &x, NULL, err);
 	if (r < 0)
 		return r;
 	value = xml_text(xml_root(x), "uefiData.value");

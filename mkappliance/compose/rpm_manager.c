@@ -155,7 +155,10 @@ static const char *reason_of(const char *line)
 	return NULL;
 }
 
-/* dnf 4 calls a file that it cannot read by where we put it: "Can not load RPM file: /work/0/packages/a.rpm." To be freed; NULL: another line. */
+/*
+ * dnf 4 calls a file that it cannot read by where it lies in the sandbox: "Can not load RPM file: .../packages/a.rpm." To be freed; NULL:
+ * another line.
+ */
 static char *unreadable(const struct strlist *lines)
 {
 	static const char begin[] = "Can not load RPM file: ";

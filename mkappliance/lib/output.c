@@ -55,12 +55,11 @@ int output_open(const char *path, struct output *ret, struct error *err)
 	struct stat st;
 	int fd;
 
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return error_set(err, -EISDIR, "%s: is a directory, a file was to be written there", path);
-	/* It would be replaced: /dev/stdout, by root. */
+	/* A device would be replaced: /dev/stdout, by root. */
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		return error_set(err, -EINVAL,
-				 "%s: is a device, pipe or socket, a file was to be written there", path);
+		return error_set(err, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL,
+				 "%s: is a %s, a file was to be written there", path,
+				 S_ISDIR(st.st_mode) ? "directory" : "device, pipe or socket");
 	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0644);
 	if (fd < 0)
 		fd = errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL ? create_named(path, &temp)
