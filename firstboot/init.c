@@ -21,7 +21,6 @@
 #include "guard.h"
 #include "hurry.h"
 #include "image/abi.h"
-#include "module.h"
 #include "read_all.h"
 #include "record.h"
 #include "root.h"
@@ -86,13 +85,7 @@ static void load_modules(void)
 {
 	struct line why = {.len = 0};
 
-	for (size_t i = 0; i < conf.modules.len; i++) {
-		int r = module_load(conf.modules.ptr[i]);
-
-		if (r < 0)
-			refuse(ABI_REFUSED_MODULE, "%s: %s", conf.modules.ptr[i], strerror(-r));
-	}
-	if (beside_end(START_MODULES, &why) < 0)
+	if (start_load(&conf.modules, &why) < 0 || beside_end(START_MODULES, &why) < 0)
 		refuse(ABI_REFUSED_MODULE, "%s", why.text);
 	steps_end(STEP_MODULES);
 }

@@ -20,7 +20,7 @@ static int load(const char *path, struct line *why)
 	return r;
 }
 
-static int load_all(const struct conf_list *paths, struct line *why)
+int start_load(const struct conf_list *paths, struct line *why)
 {
 	int r = 0;
 
@@ -31,7 +31,7 @@ static int load_all(const struct conf_list *paths, struct line *why)
 
 static int modules(const struct conf *c, struct line *why)
 {
-	return load_all(&c->side_modules, why);
+	return start_load(&c->side_modules, why);
 }
 
 /* Mounts them and makes one for each service. 1; 0: the kernel has none, and none is needed. */
@@ -72,7 +72,7 @@ static int setup(const struct conf *c, struct line *why)
 
 static int drivers(const struct conf *c, struct line *why)
 {
-	int r = load_all(&c->root_modules, why);
+	int r = start_load(&c->root_modules, why);
 
 	if (r == 0 && c->clock_module && realtime_may_have_clock())
 		r = load(c->clock_module, why);

@@ -13,6 +13,9 @@ enum start_part {
 	START_COUNT,
 };
 
+/* Loads modules, in their order. 0, or -errno and which of them. */
+int start_load(const struct conf_list *paths, struct line *why);
+
 /* Begins them. /proc and /sys must be there, and stay where they are until START_SETUP has ended. */
 void start_beside(const struct conf *c);
 
