@@ -31,7 +31,7 @@ bool rpm_begins(const void *head, size_t len)
 	return len >= 4 && memcmp(head, "\xed\xab\xee\xdb", 4) == 0;
 }
 
-static int64_t job_epoch(const struct template *t)
+int64_t rpm_epoch(const struct template *t)
 {
 	return t->appliance.epoch > EPOCH_MIN ? t->appliance.epoch : EPOCH_MIN;
 }
@@ -181,7 +181,7 @@ static int make(int fd, struct buf *note, void *data, struct error *err)
 					  .what = m->what,
 					  .base = m->base,
 					  .base_count = m->base ? 1 : 0,
-					  .epoch = job_epoch(m->job.t),
+					  .epoch = rpm_epoch(m->job.t),
 					  .whole = !m->base,
 					  .work = work,
 					  .data = &m->job};
@@ -235,7 +235,7 @@ static int add_repositories(const struct template *t, struct buf *key, struct er
 /* What base and application have in common. */
 static int key_of(const struct template *t, const char *kind, struct buf *key, struct error *err)
 {
-	_cleanup_free_ char *epoch = xasprintf("%" PRId64, job_epoch(t));
+	_cleanup_free_ char *epoch = xasprintf("%" PRId64, rpm_epoch(t));
 
 	cache_key_add(key, "format", CACHE_FORMAT);
 	cache_key_add(key, "kind", kind);

@@ -16,12 +16,14 @@
 #include <unistd.h>
 
 #include "compose/rpm_internal.h"
+#include "compose/rpm_ndb.h"
 #include "lib/cleanup.h"
 #include "lib/io.h"
 #include "lib/spawn.h"
 
 /* No package has a link there, as some have at /var/lib/rpm. */
 #define DEFAULT_PATH "/usr/lib/sysimage/rpm"
+#define NDB_MAX	     ((size_t)1 << 30)
 #define OWN_PATH     "/usr/lib/sysimage/rpm-sqlite" /* while we work on another format */
 
 /* What the root's rpm says of itself; zeroed: it has none. */
@@ -260,6 +262,28 @@ static int remove_database(const struct rpm_job *job, const char *path, struct e
 	return 0;
 }
 
+/* A database of the format ndb says of each package when it was written there. */
+static int clamp_ndb(const struct rpm_job *job, const char *path, struct error *err)
+{
+	_cleanup_close_ int dir = open_directory(job->s->root, path, err);
+	_cleanup_free_ char *name = xasprintf("%s/Packages.db in the install root", path);
+	_cleanup_close_ int fd = -EBADF;
+	_cleanup_buf_ struct buf b = {0};
+	int r;
+
+	if (dir < 0)
+		return dir;
+	r = io_read_file(dir, "Packages.db", NDB_MAX, &b, err);
+	if (r == 0)
+		r = rpm_ndb_set_time(b.ptr, b.len, name, (uint32_t)rpm_epoch(job->t), err);
+	if (r < 0)
+		return r;
+	fd = openat(dir, "Packages.db", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return error_errno(err, -errno, "%s", name);
+	return io_pwrite_full(fd, name, b.ptr, b.len, 0, err);
+}
+
 int rpm_database_close(struct rpm_job *job, struct error *err)
 {
 	_cleanup_(own_rpm_free) struct own_rpm own = ask_own_rpm(job);
@@ -274,6 +298,8 @@ int rpm_database_close(struct rpm_job *job, struct error *err)
 			r = remove_database(job, to, err);
 		if (r == 0)
 			r = convert(job, false, err);
+		if (r == 0 && strcmp(own.backend, "ndb") == 0)
+			r = clamp_ndb(job, to, err);
 		dir = r < 0 ? -EBADF : open_directory(job->s->root, OWN_PATH, err);
 		if (dir >= 0 && unlinkat(dir, "rpmdb.sqlite", 0) < 0)
 			r = error_errno(err, -errno, "removing the rpm database");

@@ -25,6 +25,8 @@ struct rpm_job {
 
 /* "x86_64", "aarch64" */
 const char *rpm_architecture(enum architecture arch);
+/* No time in what is installed is later. */
+int64_t rpm_epoch(const struct template *t);
 
 /* ---- rpm_manager.c ---- */
 

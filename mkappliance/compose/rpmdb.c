@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "compose/rpm_ndb.h"
 #include "lib/cleanup.h"
 #include "lib/io.h"
 #include "lib/scratch.h"
@@ -17,7 +18,8 @@
 
 /* Where distributions keep it, and the file that makes it one; Fedora has a link from the first to the second. */
 static const char *const directories[] = {"usr/lib/sysimage/rpm", "var/lib/rpm", "usr/share/rpm"};
-static const char *const databases[] = {"rpmdb.sqlite", "Packages.db", "Packages"};
+enum format { SQLITE, NDB, BDB, FORMAT_COUNT };
+static const char *const databases[FORMAT_COUNT] = {"rpmdb.sqlite", "Packages.db", "Packages"};
 
 enum field { NAME, EVR, ARCH, SOURCERPM, LICENSE, VENDOR, PACKAGER, FIELD_COUNT };
 
@@ -142,44 +144,17 @@ static int copy_out(const struct merge *m, const char *path, const char *dir, st
 }
 
 /*
- * The files of @from that make the database: with its journal, for a machine may have been switched off, but without
+ * The file of @from that is the database: with its journal, for a machine may have been switched off, but without
  * the shared memory of programs that ran there.
  */
-static int copy_database(const struct merge *m, const char *from, const char *dir, struct error *err)
+static int copy_database(const struct merge *m, const char *from, enum format format, const char *dir,
+			 struct error *err)
 {
-	static const char *const others[] = {"rpmdb.sqlite-wal", "Index.db"};
-	int r = 0;
+	_cleanup_free_ char *path = xasprintf("%s/%s", from, databases[format]);
+	_cleanup_free_ char *journal = xasprintf("%s-wal", path);
+	int r = copy_out(m, path, dir, err);
 
-	for (size_t i = 0; r == 0 && i < sizeof(databases) / sizeof(databases[0]); i++) {
-		_cleanup_free_ char *path = xasprintf("%s/%s", from, databases[i]);
-
-		if (merge_find(m, path))
-			r = copy_out(m, path, dir, err);
-	}
-	for (size_t i = 0; r == 0 && i < sizeof(others) / sizeof(others[0]); i++) {
-		_cleanup_free_ char *path = xasprintf("%s/%s", from, others[i]);
-
-		if (merge_find(m, path))
-			r = copy_out(m, path, dir, err);
-	}
-	return r;
-}
-
-/* A rpm that was built without support for a format finds nothing and says that all is well. */
-static int check_format(const struct merge *m, const char *directory, const char *name, struct error *err)
-{
-	for (size_t i = 1; i < sizeof(databases) / sizeof(databases[0]); i++) {
-		_cleanup_free_ char *path = xasprintf("%s/%s", directory, databases[i]);
-
-		if (merge_find(m, path))
-			return error_set(
-				err, -ENOTSUP,
-				"%s: rpm of this machine finds no package in it; to read %s it has to be one "
-				"that knows %s",
-				name, databases[i],
-				i == 1 ? "ndb, as Debian 13's does and Debian 12's does not" : "bdb");
-	}
-	return 0;
+	return r < 0 || !merge_find(m, journal) ? r : copy_out(m, journal, dir, err);
 }
 
 static int query(const char *dir, const char *name, struct installed *ret, struct error *err)
@@ -194,21 +169,10 @@ static int query(const char *dir, const char *name, struct installed *ret, struc
 	return rpmdb_parse(out.ptr ? out.ptr : "", out.len, name, ret, err);
 }
 
-static bool has_database(const struct merge *m, const char *directory)
+/* By the rpm of this machine. */
+static int list_by_rpm(const struct merge *m, const char *directory, enum format format, const char *name,
+		       struct installed *ret, struct error *err)
 {
-	for (size_t i = 0; i < sizeof(databases) / sizeof(databases[0]); i++) {
-		_cleanup_free_ char *path = xasprintf("%s/%s", directory, databases[i]);
-		const struct tree_entry *e = merge_find(m, path);
-
-		if (e && S_ISREG(e->mode))
-			return true;
-	}
-	return false;
-}
-
-static int list_one(const struct merge *m, const char *directory, struct installed *ret, struct error *err)
-{
-	_cleanup_free_ char *name = xasprintf("the rpm database in /%s", directory);
 	_cleanup_scratch_ struct scratch dir = SCRATCH_INIT;
 	size_t before = ret->len;
 	int r;
@@ -219,18 +183,57 @@ static int list_one(const struct merge *m, const char *directory, struct install
 			"the root has %s, and 'rpm' to read it is not installed (apt-get install rpm)", name);
 	r = scratch_open(NULL, "mkappliance-rpmdb-", NULL, &dir, err);
 	if (r == 0)
-		r = copy_database(m, directory, dir.path, err);
+		r = copy_database(m, directory, format, dir.path, err);
 	if (r == 0)
 		r = query(dir.path, name, ret, err);
-	if (r < 0)
-		return r;
-	return ret->len == before ? check_format(m, directory, name, err) : 0;
+	/* A rpm that was built without support for a format finds nothing and says that all is well. */
+	if (r == 0 && ret->len == before && format == BDB)
+		r = error_set(err, -ENOTSUP,
+			      "%s: rpm of this machine finds no package in it; to read %s it has to be one "
+			      "that knows bdb",
+			      name, databases[format]);
+	return r;
+}
+
+static int list_ndb(const struct merge *m, const char *directory, const char *name, struct installed *ret,
+		    struct error *err)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", directory, databases[NDB]);
+	_cleanup_free_ void *data = NULL;
+	_cleanup_buf_ struct buf text = {0};
+	size_t len = 0;
+	int r = merge_read(m, path, FILE_MAX, &data, &len, err);
+
+	if (r == 0)
+		r = rpm_ndb_text(data, len, name, &text, err);
+	return r < 0 ? r : rpmdb_parse(text.ptr ? text.ptr : "", text.len, name, ret, err);
+}
+
+/* FORMAT_COUNT: there is none in it. */
+static enum format find_database(const struct merge *m, const char *directory)
+{
+	unsigned i;
+
+	for (i = 0; i < FORMAT_COUNT; i++) {
+		_cleanup_free_ char *path = xasprintf("%s/%s", directory, databases[i]);
+		const struct tree_entry *e = merge_find(m, path);
+
+		if (e && S_ISREG(e->mode))
+			break;
+	}
+	return (enum format)i;
 }
 
 int rpmdb_list(const struct merge *m, struct installed *ret, struct error *err)
 {
-	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++)
-		if (has_database(m, directories[i]))
-			return list_one(m, directories[i], ret, err);
+	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+		_cleanup_free_ char *name = xasprintf("the rpm database in /%s", directories[i]);
+		enum format format = find_database(m, directories[i]);
+
+		if (format == NDB)
+			return list_ndb(m, directories[i], name, ret, err);
+		if (format != FORMAT_COUNT)
+			return list_by_rpm(m, directories[i], format, name, ret, err);
+	}
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rpm database of a tree, whatever its format (sqlite, ndb, Berkeley DB), read by the rpm program. */
+/* The rpm database of a tree, whatever its format: ndb by ourselves (rpm_ndb.h), sqlite and Berkeley DB by the rpm program. */
 #ifndef MKAPPLIANCE_COMPOSE_RPMDB_H
 #define MKAPPLIANCE_COMPOSE_RPMDB_H
 
@@ -8,7 +8,7 @@
 
 /*
  * Appends the packages of the database, if the tree has one. Its files are taken out into a private directory: rpm opens them for
- * writing. -ENOENT with the cure when rpm is not installed.
+ * writing. -ENOENT with the cure when rpm is needed and not installed.
  */
 int rpmdb_list(const struct merge *m, struct installed *ret, struct error *err);
 

@@ -202,7 +202,7 @@ static void test_rpm_database(void **state)
 
 static void test_rpm_missing(void **state)
 {
-	static const char *const files[] = {"usr/lib/sysimage/rpm/Packages.db", "x", NULL};
+	static const char *const files[] = {"usr/lib/sysimage/rpm/rpmdb.sqlite", "x", NULL};
 	_cleanup_merge_ struct merge *m = tree_of(files);
 	_cleanup_installed_ struct installed l = {0};
 	_cleanup_free_ char *path = xstrdup(getenv("PATH"));
