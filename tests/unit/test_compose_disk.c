@@ -339,75 +339,75 @@ static char *reason_of(disk_reason *reason, const char *output, bool failed)
 }
 
 /* Each as its program said it; the last line would say less. NULL: that one is taken. */
+static const struct {
+	disk_reason *reason;
+	bool failed;
+	const char *output, *expected;
+} reasons[] = {
+	{disk_reason_any, true, "", NULL},
+	{disk_reason_any, false,
+	 "100% done (1) of the scriptlet failed, says a program\na) scriptlet failed, 5 %\nnothing provides b",
+	 NULL},
+	{disk_reason_any, false,
+	 "  Installing : a-1-1.x86_64\nwarning: %post(a-1-1.x86_64) scriptlet failed, exit status 4\nComplete!",
+	 "%post(a-1-1.x86_64) scriptlet failed, exit status 4"},
+	{disk_reason_any, true,
+	 "Error: \n Problem: conflicting requests\n  - nothing provides b needed by a-1-1.noarch\n(try to add "
+	 "'--skip-broken' to skip uninstallable packages)",
+	 "nothing provides b needed by a-1-1.noarch"},
+	{disk_reason_any, true,
+	 "Error: Transaction test error:\n  file /opt/f from install of b-1-1.noarch conflicts with file from "
+	 "install of a-1-1.noarch\n ",
+	 "file /opt/f from install of b-1-1.noarch conflicts with file from install of a-1-1.noarch"},
+	{disk_reason_any, true,
+	 "Error: Package: a-1-1.noarch (/0)\n           Requires: b\n You could try using --skip-broken",
+	 "Package: a-1-1.noarch (/0) Requires: b"},
+	{disk_reason_any, true,
+	 "Transaction check error:\n  file /opt/f conflicts between attempted installs of b-1-1.noarch and "
+	 "a-1-1.noarch\nError Summary\n-------------",
+	 "file /opt/f conflicts between attempted installs of b-1-1.noarch and a-1-1.noarch"},
+	{disk_reason_any, false, "No package b available.\nResolving Dependencies\nComplete!",
+	 "No package b available."},
+	{disk_reason_any, false, "Cannot open: /w/0.rpm. Skipping.\nComplete!",
+	 "Cannot open: /w/0.rpm. Skipping."},
+	{disk_reason_any, false, "No package 'b' found, says a script\nCannot open: a file", NULL},
+	{disk_reason_any, true, "Error: Package: a-1-1.noarch (/0)", "Package: a-1-1.noarch (/0)"},
+	{disk_reason_any, true,
+	 "The following packages have unmet dependencies:\n a : Depends: b but it is not installable\nE: Unable "
+	 "to correct problems, you have held broken packages.",
+	 "a : Depends: b but it is not installable"},
+	{disk_reason_any, true,
+	 "dpkg: error processing archive /x/0.deb (--unpack):\n trying to overwrite '/opt/f', which is also in "
+	 "package b 1\nE: Sub-process /usr/bin/dpkg returned an error code (1)",
+	 "trying to overwrite '/opt/f', which is also in package b 1"},
+	{disk_reason_apk, true,
+	 "ERROR: unable to select packages:\n  b (no such package):\n    required by: a-2-r1[b]",
+	 "b (no such package): required by: a-2-r1[b]"},
+	{disk_reason_apk, true,
+	 "WARNING: updating and opening http://h/x/APKINDEX.tar.gz: Connection refused\nERROR: unable to select "
+	 "packages:\n  b (no such package):\n    required by: world[b]",
+	 "b (no such package): required by: world[b] (updating and opening http://h/x/APKINDEX.tar.gz: Connection "
+	 "refused)"},
+	{disk_reason_apk, true,
+	 "ERROR: a-1-r0: trying to overwrite opt/f owned by b-1-r0.\n1 error; 68 MiB in 62 packages",
+	 "a-1-r0: trying to overwrite opt/f owned by b-1-r0."},
+	{disk_reason_apk, true,
+	 "WARNING: updating and opening http://h/x: Connection refused\n1 unavailable, 0 stale",
+	 "updating and opening http://h/x: Connection refused"},
+	{disk_reason_apk, true, "ERROR: unable to select packages:", NULL},
+	{disk_reason_apk, false, "ERROR: says a script\nOK: 68 MiB in 62 packages", NULL},
+	{disk_reason_apk, false, "WARNING: opening /srv/x: UNTRUSTED signature\nOK: 59 distinct packages",
+	 "opening /srv/x: UNTRUSTED signature"},
+};
+
 static void test_reasons(void **state)
 {
-	static const struct {
-		disk_reason *reason;
-		bool failed;
-		const char *output, *expected;
-	} cases[] = {
-		{disk_reason_any, true, "", NULL},
-		{disk_reason_any, false,
-		 "100% done (1) of the scriptlet failed, says a program\na) scriptlet failed, 5 %\nnothing provides b",
-		 NULL},
-		{disk_reason_any, false,
-		 "  Installing : a-1-1.x86_64\nwarning: %post(a-1-1.x86_64) scriptlet failed, exit status 4\nComplete!",
-		 "%post(a-1-1.x86_64) scriptlet failed, exit status 4"},
-		{disk_reason_any, true,
-		 "Error: \n Problem: conflicting requests\n  - nothing provides b needed by a-1-1.noarch\n(try to add "
-		 "'--skip-broken' to skip uninstallable packages)",
-		 "nothing provides b needed by a-1-1.noarch"},
-		{disk_reason_any, true,
-		 "Error: Transaction test error:\n  file /opt/f from install of b-1-1.noarch conflicts with file from "
-		 "install of a-1-1.noarch\n ",
-		 "file /opt/f from install of b-1-1.noarch conflicts with file from install of a-1-1.noarch"},
-		{disk_reason_any, true,
-		 "Error: Package: a-1-1.noarch (/0)\n           Requires: b\n You could try using --skip-broken",
-		 "Package: a-1-1.noarch (/0) Requires: b"},
-		{disk_reason_any, true,
-		 "Transaction check error:\n  file /opt/f conflicts between attempted installs of b-1-1.noarch and "
-		 "a-1-1.noarch\nError Summary\n-------------",
-		 "file /opt/f conflicts between attempted installs of b-1-1.noarch and a-1-1.noarch"},
-		{disk_reason_any, false, "No package b available.\nResolving Dependencies\nComplete!",
-		 "No package b available."},
-		{disk_reason_any, false, "Cannot open: /w/0.rpm. Skipping.\nComplete!",
-		 "Cannot open: /w/0.rpm. Skipping."},
-		{disk_reason_any, false, "No package 'b' found, says a script\nCannot open: a file", NULL},
-		{disk_reason_any, true, "Error: Package: a-1-1.noarch (/0)", "Package: a-1-1.noarch (/0)"},
-		{disk_reason_any, true,
-		 "The following packages have unmet dependencies:\n a : Depends: b but it is not installable\nE: Unable "
-		 "to correct problems, you have held broken packages.",
-		 "a : Depends: b but it is not installable"},
-		{disk_reason_any, true,
-		 "dpkg: error processing archive /x/0.deb (--unpack):\n trying to overwrite '/opt/f', which is also in "
-		 "package b 1\nE: Sub-process /usr/bin/dpkg returned an error code (1)",
-		 "trying to overwrite '/opt/f', which is also in package b 1"},
-		{disk_reason_apk, true,
-		 "ERROR: unable to select packages:\n  b (no such package):\n    required by: a-2-r1[b]",
-		 "b (no such package): required by: a-2-r1[b]"},
-		{disk_reason_apk, true,
-		 "WARNING: updating and opening http://h/x/APKINDEX.tar.gz: Connection refused\nERROR: unable to select "
-		 "packages:\n  b (no such package):\n    required by: world[b]",
-		 "b (no such package): required by: world[b] (updating and opening http://h/x/APKINDEX.tar.gz: Connection "
-		 "refused)"},
-		{disk_reason_apk, true,
-		 "ERROR: a-1-r0: trying to overwrite opt/f owned by b-1-r0.\n1 error; 68 MiB in 62 packages",
-		 "a-1-r0: trying to overwrite opt/f owned by b-1-r0."},
-		{disk_reason_apk, true,
-		 "WARNING: updating and opening http://h/x: Connection refused\n1 unavailable, 0 stale",
-		 "updating and opening http://h/x: Connection refused"},
-		{disk_reason_apk, true, "ERROR: unable to select packages:", NULL},
-		{disk_reason_apk, false, "ERROR: says a script\nOK: 68 MiB in 62 packages", NULL},
-		{disk_reason_apk, false,
-		 "WARNING: opening /srv/x: UNTRUSTED signature\nOK: 59 distinct packages",
-		 "opening /srv/x: UNTRUSTED signature"},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		_cleanup_free_ char *text = reason_of(cases[i].reason, cases[i].output, cases[i].failed);
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		_cleanup_free_ char *text =
+			reason_of(reasons[i].reason, reasons[i].output, reasons[i].failed);
 
-		if (!cases[i].expected != !text || (text && strcmp(text, cases[i].expected) != 0))
+		if (!reasons[i].expected != !text || (text && strcmp(text, reasons[i].expected) != 0))
 			fail_msg("%zu: %s", i, text ? text : "(none)");
 	}
 }

@@ -195,67 +195,64 @@ static void test_signals(void **state)
 
 #define LABEL63 "a23456789012345678901234567890123456789012345678901234567890123"
 
+static const struct {
+	name_check *check;
+	const char *good[6], *bad[16];
+} names[] = {
+	{name_appliance,
+	 {"hello", "a", "1-2", LABEL63},
+	 {"", "-a", "a-", "A", "a_b", "a.b", LABEL63 "x", "a b"}},
+	{name_version, {"1.4.0", "1.0~rc1+b2_x-3"}, {"", ".1", "-1", "1/2", "1 2", "1:2", LABEL63 "xx"}},
+	{name_host,
+	 {"web", "a.b.example", "A-1"},
+	 {"", ".", "a.", ".a", "a..b", "-a", "a-.b", "a_b", LABEL63 "x", LABEL63 ".b"}},
+	{name_account,
+	 {"root", "www-data", "_apt", "0", "65534"},
+	 {"", "-x", "a b", "a:b", "4294967295", "1x"}},
+	{name_suite, {"bookworm", "bookworm-backports", "stable/updates"}, {"", "-t", "a b", "/etc"}},
+	{name_component, {"main", "non-free-firmware"}, {"", "-", "a,b"}},
+	{name_package,
+	 {"nginx-light", "g++", "libc6:amd64", "nginx=1.22.1-9+deb12u1", "a/b"},
+	 {"", "nginx-", "-o", "A", "a,b", "a b", "?x"}},
+	{name_module, {"virtio_net", "dm-verity", "8139too"}, {"", "a/b", "a.ko", "-a"}},
+	{name_mirror,
+	 {"http://mirror.example.org/debian", "file:///srv/debian", "https://m/@SNAPSHOT@"},
+	 {"", "http://", "ftp://x", "file://x", "deb http://x", "http://x y", "[trusted=yes] http://x"}},
+	{name_snapshot,
+	 {"20240131T120000Z"},
+	 {"", "20240131", "20240131T120000", "20240131T120000Zx", "2024-131T120000Z"}},
+	{name_checksum,
+	 {"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+	 {"", "sha256:", "sha256:00", "md5:00",
+	  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}},
+	{name_environment, {"A=", "A_1=b=c", "_=x y"}, {"", "A", "=b", "1A=b", "A-B=c", "A B=c"}},
+	{name_kernel_command_line,
+	 {"", "console=ttyS0 quiet", "x=\"a  b\"", "x=\"a -- init=b\" y"},
+	 {"init=/bin/sh", "a rdinit=/x", "root=/dev/vda", "a  initrd=x", "roothash=00", "a ; b", "# x",
+	  "a\tb", "\xc3\xa4", "a \"init=/bin/sh\"", "\"rdinit=/x y\"", "console=ttyS0 -- x", "--",
+	  "x=\"a b"}},
+	{name_image_path,
+	 {"/", "/usr/bin/x", "/a b"},
+	 {"", "a", "//", "/a/", "/a//b", "/.", "/..", "/a/../b", "/a/."}},
+	{name_writable,
+	 {"/srv", "/var/lib/nginx", "/procx"},
+	 {"", "/", "/proc", "/proc/x", "/sys", "/dev/shm", "srv"}},
+};
+
 static void test_names(void **state)
 {
-	static const struct {
-		name_check *check;
-		const char *good[6], *bad[16];
-	} cases[] = {
-		{name_appliance,
-		 {"hello", "a", "1-2", LABEL63},
-		 {"", "-a", "a-", "A", "a_b", "a.b", LABEL63 "x", "a b"}},
-		{name_version,
-		 {"1.4.0", "1.0~rc1+b2_x-3"},
-		 {"", ".1", "-1", "1/2", "1 2", "1:2", LABEL63 "xx"}},
-		{name_host,
-		 {"web", "a.b.example", "A-1"},
-		 {"", ".", "a.", ".a", "a..b", "-a", "a-.b", "a_b", LABEL63 "x", LABEL63 ".b"}},
-		{name_account,
-		 {"root", "www-data", "_apt", "0", "65534"},
-		 {"", "-x", "a b", "a:b", "4294967295", "1x"}},
-		{name_suite, {"bookworm", "bookworm-backports", "stable/updates"}, {"", "-t", "a b", "/etc"}},
-		{name_component, {"main", "non-free-firmware"}, {"", "-", "a,b"}},
-		{name_package,
-		 {"nginx-light", "g++", "libc6:amd64", "nginx=1.22.1-9+deb12u1", "a/b"},
-		 {"", "nginx-", "-o", "A", "a,b", "a b", "?x"}},
-		{name_module, {"virtio_net", "dm-verity", "8139too"}, {"", "a/b", "a.ko", "-a"}},
-		{name_mirror,
-		 {"http://mirror.example.org/debian", "file:///srv/debian", "https://m/@SNAPSHOT@"},
-		 {"", "http://", "ftp://x", "file://x", "deb http://x", "http://x y",
-		  "[trusted=yes] http://x"}},
-		{name_snapshot,
-		 {"20240131T120000Z"},
-		 {"", "20240131", "20240131T120000", "20240131T120000Zx", "2024-131T120000Z"}},
-		{name_checksum,
-		 {"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
-		 {"", "sha256:", "sha256:00", "md5:00",
-		  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}},
-		{name_environment, {"A=", "A_1=b=c", "_=x y"}, {"", "A", "=b", "1A=b", "A-B=c", "A B=c"}},
-		{name_kernel_command_line,
-		 {"", "console=ttyS0 quiet", "x=\"a  b\"", "x=\"a -- init=b\" y"},
-		 {"init=/bin/sh", "a rdinit=/x", "root=/dev/vda", "a  initrd=x", "roothash=00", "a ; b",
-		  "# x", "a\tb", "\xc3\xa4", "a \"init=/bin/sh\"", "\"rdinit=/x y\"", "console=ttyS0 -- x",
-		  "--", "x=\"a b"}},
-		{name_image_path,
-		 {"/", "/usr/bin/x", "/a b"},
-		 {"", "a", "//", "/a/", "/a//b", "/.", "/..", "/a/../b", "/a/."}},
-		{name_writable,
-		 {"/srv", "/var/lib/nginx", "/procx"},
-		 {"", "/", "/proc", "/proc/x", "/sys", "/dev/shm", "srv"}},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct error err = ERROR_INIT;
 
-		for (size_t j = 0; j < 6 && cases[i].good[j]; j++)
-			if (cases[i].check(cases[i].good[j], &err) != 0)
+		for (size_t j = 0; j < 6 && names[i].good[j]; j++)
+			if (names[i].check(names[i].good[j], &err) != 0)
 				fail_msg("case %zu: %s", i, err.text);
-		for (size_t j = 0; j < 16 && cases[i].bad[j]; j++) {
+		for (size_t j = 0; j < 16 && names[i].bad[j]; j++) {
 			err = ERROR_INIT;
-			if (cases[i].check(cases[i].bad[j], &err) != -EINVAL || err.exit != EXIT_USAGE ||
+			if (names[i].check(names[i].bad[j], &err) != -EINVAL || err.exit != EXIT_USAGE ||
 			    !*err.text)
-				fail_msg("case %zu: '%s' passed", i, cases[i].bad[j]);
+				fail_msg("case %zu: '%s' passed", i, names[i].bad[j]);
 		}
 	}
 }
