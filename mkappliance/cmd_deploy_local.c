@@ -302,6 +302,8 @@ static int order(struct group_dir *d, struct deploy_options *o, const char *imag
 	char id[ROLLOUT_IMAGE_SIZE];
 	int r = is_new ? create(d, o, image, err) : update(d, o, err);
 
+	if (r == 0)
+		r = group_dir_check_state(d, err);
 	if (r == 0 && image)
 		r = group_import(d, image, !o->unverified, id, err);
 	if (r == 0)
@@ -353,18 +355,23 @@ static int end_by_hand(const struct group_dir *d, const struct error *why, struc
 	return io_remove_tree(d->path, err);
 }
 
-/* A state that cannot be read is put aside: without one the keeper ends all that runs. */
-static int put_aside(const struct group_dir *d, struct error *err)
+/*
+ * What cannot be read is put aside, and what is gone is made anew: a keeper whose state has no machine ends all that run.
+ */
+static int empty_state(const struct group_dir *d, struct error *err)
 {
 	_cleanup_free_ char *state = group_dir_file(d, "state.json");
 	_cleanup_free_ char *aside = group_dir_file(d, "state.json.damaged");
-	_cleanup_group_ struct group g = {0};
+	_cleanup_group_ struct group g = {0}, empty = {.plan = ROLLOUT_PLAN_DEFAULT};
 	struct error why = ERROR_INIT;
 
-	if (access(state, F_OK) < 0 || group_dir_read_state(d, &g, &why) == 0)
+	if (group_dir_read_state(d, &g, &why) == 0)
 		return 0;
 	log_warning("%s", why.text);
-	return rename(state, aside) < 0 ? error_errno(err, -errno, "%s", state) : 0;
+	if (rename(state, aside) < 0 && errno != ENOENT)
+		return error_errno(err, -errno, "%s", state);
+	rollout_copy(empty.name, sizeof(empty.name), d->name);
+	return journal_write(state, &empty, err);
 }
 
 int deploy_local_destroy(struct group_dir *d, struct error *err)
@@ -377,8 +384,8 @@ int deploy_local_destroy(struct group_dir *d, struct error *err)
 		return r;
 	if (!group_keeper_runs(d) && group_dir_read_settings(d, &why) < 0)
 		return end_by_hand(d, &why, err);
-	if ((!group_keeper_runs(d) && (r = put_aside(d, err)) < 0) || (r = group_keeper_start(d, err)) < 0 ||
-	    (r = group_request(d, "destroy", NULL, err)) < 0)
+	if ((!group_keeper_runs(d) && (r = empty_state(d, err)) < 0) ||
+	    (r = group_keeper_start(d, err)) < 0 || (r = group_request(d, "destroy", NULL, err)) < 0)
 		return r;
 	/* Its files go with it, the lock too; one that was killed before that is started again. */
 	for (unsigned gone = 0; r == 0 && access(d->path, F_OK) == 0; r = pause_a_while(err)) {

@@ -173,8 +173,9 @@ int group_dir_read_settings(struct group_dir *d, struct error *err)
 int group_dir_read_state(const struct group_dir *d, struct group *ret, struct error *err)
 {
 	_cleanup_free_ char *path = group_dir_file(d, "state.json");
+	int r = group_dir_check_state(d, err);
 
-	return journal_read(path, ret, err);
+	return r < 0 ? r : journal_read(path, ret, err);
 }
 
 char *group_dir_image_name(const struct group_dir *d, const char *id)

@@ -9,6 +9,7 @@
  *   images/         ID.raw and ID.manifest.json of the images that are or may be needed
  *   drills.json     what drills came to
  *   keeper.log      what the keeper said
+ *   trouble         why it cannot work at present; empty when it does
  *   lock, client.lock   held (flock) by the keeper, and by a command that has a request
  *   closing         the group is being destroyed
  *   m/, v/, haproxy.*   vm/members.h, vm/balancer.h
@@ -53,6 +54,8 @@ bool group_dir_exists(const struct group_dir *d);
 int group_dir_need(const struct group_dir *d, struct error *err);
 int group_dir_read_settings(struct group_dir *d, struct error *err);
 int group_dir_write_settings(const struct group_dir *d, struct error *err);
+/* -ENOENT when the state is gone though there are machines: whoever went on without it would end them, or make a second group beside them. */
+int group_dir_check_state(const struct group_dir *d, struct error *err);
 /* To be emptied with group_free(). */
 int group_dir_read_state(const struct group_dir *d, struct group *ret, struct error *err);
 /* Name and version of an image as its manifest says: "hello 2.0.0", or its id; to be freed. */
@@ -64,6 +67,13 @@ int group_dir_find_image(const struct group_dir *d, const char *text, char ret[R
 /* Whether its keeper runs; starts it where it does not, and waits until it does. */
 bool group_keeper_runs(const struct group_dir *d);
 int group_keeper_start(const struct group_dir *d, struct error *err);
+
+/* For the keeper: opens what group_trouble_set() writes to, with nothing in it. */
+int group_trouble_open(const struct group_dir *d, int *ret, struct error *err);
+/* @text: "" when it works. What is too long is cut. */
+void group_trouble_set(int fd, const char *text);
+/* Why its keeper cannot work, or the last one could not; NULL: nothing is known of it. To be freed. */
+char *group_trouble(const struct group_dir *d);
 
 /* One command at a time; -1 when somebody has it and @wait is not wanted. Given back by closing it. */
 int group_dir_lock(const struct group_dir *d, bool wait, int *ret, struct error *err);

@@ -139,6 +139,7 @@ struct json *group_status_json(const struct group_dir *d, const struct group *g)
 {
 	_cleanup_free_ char *current = group_dir_image_name(d, g->current);
 	_cleanup_free_ char *previous = group_dir_image_name(d, g->previous);
+	_cleanup_free_ char *trouble = group_trouble(d);
 	_cleanup_free_ char *url = xasprintf("http://%s:%u/", d->settings.address, d->settings.listen);
 	struct json *j = js_object_new();
 
@@ -146,6 +147,7 @@ struct json *group_status_json(const struct group_dir *d, const struct group *g)
 	js_set_string(j, "provider", "libvirt");
 	js_set_string(j, "url", url);
 	js_set_bool(j, "keeper", group_keeper_runs(d));
+	js_set_string(j, "trouble", trouble);
 	js_set_int(j, "desired", g->size);
 	js_set_int(j, "serving", group_serving(g));
 	js_set_bool(j, "well", group_is_well(g));

@@ -27,6 +27,8 @@ struct keeper {
 	struct controller controller;
 	char *state;
 	char *saved;	 /* text of what is on the disk */
+	int trouble;	 /* group_trouble_open() */
+	bool troubled;	 /* something stands in it */
 	int client_lock; /* -1, until it ends */
 	bool closing;
 };
@@ -39,7 +41,7 @@ static void note(const char *line, void *data)
 	log_note("%lld.%03d %s", (long long)(now / 1000), (int)(now % 1000), line);
 }
 
-/* Only what differs is written: a group at rest costs no writes. */
+/* Only what differs is written: a group at rest costs no writes. But what somebody has taken away is there again. */
 static int save(const struct group *g, void *data, struct error *err)
 {
 	struct keeper *k = data;
@@ -47,7 +49,9 @@ static int save(const struct group *g, void *data, struct error *err)
 	_cleanup_free_ char *text = js_text(j, false);
 	int r;
 
-	if (k->saved && strcmp(text, k->saved) == 0)
+	if (k->saved && access(k->state, F_OK) < 0)
+		log_warning("%s is gone; it is written again", k->state);
+	else if (k->saved && strcmp(text, k->saved) == 0)
 		return 0;
 	r = output_write_file(k->state, text, strlen(text), err);
 	if (r < 0)
@@ -248,6 +252,14 @@ static void pause_for(const struct keeper *k, bool failed)
 			return;
 }
 
+/* Status reads why nothing goes on. */
+static void tell_trouble(struct keeper *k, const char *text)
+{
+	if (text[0] || k->troubled)
+		group_trouble_set(k->trouble, text);
+	k->troubled = text[0];
+}
+
 /* Until a signal, or until there is nothing left to do. */
 static int keep(struct keeper *k, struct error *err)
 {
@@ -262,6 +274,7 @@ static int keep(struct keeper *k, struct error *err)
 			r = controller_step(&k->controller, group_now(), &step);
 		if (r < 0)
 			log_warning("%s", step.text);
+		tell_trouble(k, r < 0 ? step.text : "");
 		if (r == 0 && g->deployment.phase == PHASE_NONE && g->deployment.number != seen &&
 		    remove_images(k))
 			seen = g->deployment.number;
@@ -277,9 +290,9 @@ static int load(struct keeper *k, struct error *err)
 {
 	_cleanup_free_ char *closing = group_dir_file(k->dir, "closing");
 	struct group *g = &k->controller.group;
-	int r = 0;
+	int r = group_dir_check_state(k->dir, err);
 
-	if (access(k->state, F_OK) == 0)
+	if (r == 0 && access(k->state, F_OK) == 0)
 		r = journal_read(k->state, g, err);
 	else
 		g->plan = ROLLOUT_PLAN_DEFAULT;
@@ -322,21 +335,28 @@ static int run(struct keeper *k, struct error *err)
 
 int keeper_run(struct group_dir *d, struct error *err)
 {
-	struct keeper k = {
-		.dir = d, .client_lock = -1, .controller = {.save = save, .note = note, .data = &k}};
+	struct keeper k = {.dir = d,
+			   .trouble = -1,
+			   .client_lock = -1,
+			   .controller = {.save = save, .note = note, .data = &k}};
 	_cleanup_close_ int lock = -1;
 	int r = take_lock(d, &lock, err);
 
 	if (r == 0)
-		r = group_dir_read_settings(d, err);
+		r = group_trouble_open(d, &k.trouble, err);
 	if (r < 0)
 		return r;
 	k.state = group_dir_file(d, "state.json");
-	r = run(&k, err);
+	r = group_dir_read_settings(d, err);
+	if (r == 0)
+		r = run(&k, err);
+	if (r < 0 && r != -EINTR)
+		tell_trouble(&k, err->text);
 	keeper_fleet_close(&k.fleet);
 	if (r == 0 && k.closing)
 		r = io_remove_tree(d->path, err);
 	cleanup_closep(&k.client_lock);
+	cleanup_closep(&k.trouble);
 	group_free(&k.controller.group);
 	free(k.state);
 	free(k.saved);

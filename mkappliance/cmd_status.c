@@ -48,6 +48,7 @@ static void fill(const struct group_dir *d, const struct group *g, struct look *
 {
 	_cleanup_free_ char *current = group_dir_image_name(d, g->current);
 	_cleanup_free_ char *previous = group_dir_image_name(d, g->previous);
+	_cleanup_free_ char *trouble = group_trouble(d);
 	int64_t now = group_now();
 
 	look_head(l,
@@ -61,6 +62,8 @@ static void fill(const struct group_dir *d, const struct group *g, struct look *
 	if (g->size && !group_keeper_runs(d))
 		look_head(l, xasprintf("nobody keeps it: 'mkappliance deploy --group %s' goes on", g->name),
 			  NULL);
+	if (trouble)
+		look_head(l, xasprintf("its keeper cannot work: %s", trouble), NULL);
 	l->columns =
 		xasprintf("%-6s  %-24s  %-9s  %-9s  %7s  %s", "ID", "IMAGE", "STATE", "HEALTH", "AGE", "WHY");
 	for (size_t k = 0; k < g->count; k++)

@@ -195,6 +195,31 @@ watches() {
 }
 check "status, again and again, with the last drills" watches
 
+# ---- a keeper that cannot work ----
+says() { "$mkappliance" status --group "$group" | grep -q "$1"; }
+says_not() { ! says "$1"; }
+# No balancer can be asked, nor started.
+silent_balancer() {
+	local status=0
+	mv "$dir/haproxy.sock" "$dir/haproxy.cfg" "$tmp/" && mkdir "$dir/haproxy.cfg" || return
+	comes says "its keeper cannot work: .*haproxy.cfg" && value trouble | grep -q haproxy.cfg || status=1
+	rmdir "$dir/haproxy.cfg" && mv "$tmp/haproxy.cfg" "$tmp/haproxy.sock" "$dir/" && comes says_not "cannot work" && [ "$(value trouble)" = None ] && return $status
+}
+check "why the keeper cannot work is in its status" silent_balancer
+comes_back() { rm "$dir/state.json" && comes test -e "$dir/state.json" && serves 1.0 && [ "$(value well)" = true ]; }
+check "its state is taken away: it writes it again" comes_back
+# And when there is none to write it, a new one does not end what serves.
+state_is_gone() {
+	local before keeper
+	before=$(machines) keeper=$(keeper)
+	kill -9 "$keeper" && gone "$keeper" && mv "$dir/state.json" "$tmp/" && fails_with 1 "state.json is gone; its 3 machines" status &&
+		fails_with 1 "state.json is gone" "$mkappliance" deploy --group "$group" --size 3 &&
+		fails_with 1 "state.json is gone" "$mkappliance" deploy --group "$group" --to libvirt --foreground &&
+		[ "$(machines)" = "$before" ] && serves 1.0 && mv "$tmp/state.json" "$dir/" && says "its keeper cannot work: .*is gone" &&
+		deploy --size 3 && [ "$(machines)" = "$before" ] && [ "$(value trouble)" = None ]
+}
+check "without a keeper that is said, and nothing is ended; it goes on when the state is back" state_is_gone
+
 # ---- the end ----
 to_nothing() {
 	deploy --size 0 && [ -z "$(keeper)$(machines)$(balancers)" ] && [ "$(value desired)" = 0 ]
@@ -223,5 +248,7 @@ cut_settings() { head -c 10 "$tmp/kept/settings.json" >"$dir/settings.json"; }
 check "settings that were cut off: the same" damaged cut_settings
 no_settings() { rm "$dir/settings.json"; }
 check "no settings any more: nothing is made over it, and the same" damaged no_settings
+no_state() { rm "$dir/state.json"; }
+check "no state any more, and something runs: the same" damaged no_state
 restore
 check "destroyed: nothing is left" destroys
