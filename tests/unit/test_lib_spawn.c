@@ -172,7 +172,7 @@ static void test_timeout(void **state)
 	(void)state;
 	assert_fails(&(struct spawn){.argv = SH("sleep 100"), .timeout_ns = SECOND / 4}, -ETIMEDOUT,
 		     "'sh' did not end within 0.25 s");
-	assert_true(clock_ns() - start < 2 * SECOND);
+	assert_true(clock_ns() - start < 60 * SECOND);
 }
 
 /* Its streams say nothing about whether it runs. */
@@ -183,7 +183,7 @@ static void test_timeout_of_a_silent_program(void **state)
 	(void)state;
 	assert_fails(&(struct spawn){.argv = SH("exec sleep 100 >/dev/null 2>&1"), .timeout_ns = SECOND / 4},
 		     -ETIMEDOUT, "'sh' did not end within 0.25 s");
-	assert_true(clock_ns() - start < 2 * SECOND);
+	assert_true(clock_ns() - start < 60 * SECOND);
 }
 
 /* The program gets its time to clean up, and can still write. */
@@ -211,7 +211,7 @@ static void test_what_is_left_behind(void **state)
 
 	(void)state;
 	text = output_of(&(struct spawn){.argv = SH("sleep 100 & echo $!")});
-	assert_true(clock_ns() - start < 5 * SECOND);
+	assert_true(clock_ns() - start < 60 * SECOND);
 	left = (pid_t)strtol(text, NULL, 10);
 	assert_true(left > 1);
 	/* It was in the group, so it is gone (or a zombie that waits for init). */
@@ -249,13 +249,16 @@ static void test_daemon_that_left_the_group(void **state)
 {
 	_cleanup_free_ char *text = NULL;
 	uint64_t start = clock_ns();
+	pid_t left;
 
 	(void)state;
 	if (!spawn_available("setsid"))
 		skip();
-	text = output_of(&(struct spawn){.argv = SH("setsid sleep 3 & echo done")});
-	assert_string_equal(text, "done\n");
-	assert_true(clock_ns() - start < 2 * SECOND);
+	text = output_of(&(struct spawn){.argv = SH("setsid sleep 100 & echo $!")});
+	assert_true(clock_ns() - start < 60 * SECOND);
+	left = (pid_t)strtol(text, NULL, 10);
+	assert_true(left > 1);
+	(void)kill(left, SIGKILL);
 }
 
 static void test_no_time_is_lost(void **state)
@@ -264,9 +267,9 @@ static void test_no_time_is_lost(void **state)
 	struct error err = ERROR_INIT;
 
 	(void)state;
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < 200; i++)
 		assert_int_equal(spawn_run(&(struct spawn){.argv = SH("exit 0")}, &err), 0);
-	assert_true(clock_ns() - start < 5 * SECOND);
+	assert_true(clock_ns() - start < 60 * SECOND);
 }
 
 /* ---- what the child gets ---- */
@@ -416,7 +419,7 @@ static void test_interrupt(void **state)
 	assert_string_equal(err.text, "interrupted");
 	assert_true(interrupt_pending());
 	assert_int_equal(interrupt_signal(), SIGINT);
-	assert_true(clock_ns() - start < 2 * SECOND);
+	assert_true(clock_ns() - start < 60 * SECOND);
 	interrupt_clear();
 	assert_false(interrupt_pending());
 	assert_int_equal(spawn_run(&(struct spawn){.argv = SH("true")}, &err), 0);

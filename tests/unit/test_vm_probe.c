@@ -163,7 +163,7 @@ static void test_deadline(void **state)
 	assert_contains(err.text, "no answer in time");
 	assert_int_equal(probe_run(&tcp, port, clock_ns() + SECOND, &no_peer, &err), -ETIMEDOUT);
 	assert_int_equal(ask(SCRIPT("HOLD"), &get, 1, NULL, &err), -ETIMEDOUT);
-	assert_true(clock_ns() - start_ns < 6 * SECOND);
+	assert_true(clock_ns() - start_ns < 60 * SECOND);
 }
 
 static bool nobody(void *data)
