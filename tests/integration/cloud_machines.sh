@@ -17,7 +17,7 @@ requires qemu-system-x86_64 qemu-system-x86
 cloud_start '{"machines": {"memory": 192}, "scale": 0.2, "asg_tick_s": 1, "instance_launch_s": 2, "instance_terminate_s": 2, "drain_s": 20}' || exit 1
 export CLOUD_URL=$cloud_url
 group=shop
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$(free_port)
 url=http://127.0.0.1:$port/
 processes() { pgrep -f "(qemu-system|haproxy).*$cloud_state/" || true; }
 nothing_left() {

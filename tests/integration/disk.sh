@@ -225,7 +225,7 @@ begin() {
 started() {
 	local deadline=$((SECONDS + 120))
 	while [ $SECONDS -lt $deadline ]; do
-		qemu=$(pgrep -f "qemu.*$tmp/cache-$1/work" | head -n 1)
+		qemu=$(pgrep -f "qemu-system.*$tmp/cache-$1/work" | head -n 1)
 		[ -z "$qemu" ] || return 0
 		sleep 0.1
 	done

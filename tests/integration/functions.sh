@@ -86,9 +86,11 @@ gone() {
 	return 1
 }
 
-# free_port: a port of 127.0.0.1 that nobody has, nor any other test was given lately. Below those that the kernel gives away.
+# free_port: a port of 127.0.0.1 that nobody has, nor any other test was given lately. Below those that the kernel gives away. The counter is
+# the same for all, whatever becomes of TMPDIR in one.
+ports=${TMPDIR:-/tmp}/mkappliance-test-ports.$(id -u)
 free_port() {
-	python3 - "${TMPDIR:-/tmp}/mkappliance-test-ports.$(id -u)" <<-'PY'
+	python3 - "$ports" <<-'PY'
 		import fcntl, os, socket, sys
 		first, last = 20000, 32000
 		with os.fdopen(os.open(sys.argv[1], os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+") as f:

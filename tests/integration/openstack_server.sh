@@ -14,10 +14,6 @@ openstack_stop() {
 }
 at_exit openstack_stop
 
-free_port() {
-	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
 wait_for() {
 	local i
 	for ((i = 0; i < 600; i++)); do

@@ -179,22 +179,23 @@ full() {
 		- "$tmp" "$mkappliance" && grep -qiE 'space' "$tmp/log" && [ "$(wc -l <"$tmp/log")" -ge 1 ]
 }
 check "a full disk: said, and nothing left behind" full
+# Its scriptlet sleeps a number of seconds that is this test's own.
 killed() {
 	local pid
-	rpm_of slow '%description' t '%post' "echo \$\$; exec sleep 987" '%files' && conf slow "Path=$tmp/slow-1-1.x86_64.rpm" || return
+	rpm_of slow '%description' t '%post' "echo \$\$; exec sleep 987.$$" '%files' && conf slow "Path=$tmp/slow-1-1.x86_64.rpm" || return
 	"$mkappliance" build "$tmp/slow.conf" -o "$tmp/out" --quiet &
 	pid=$!
 	for ((i = 0; i < 600; i++)); do
-		pgrep -f '^sleep 987$' >/dev/null && break
+		pgrep -f "^sleep 987\.$$\$" >/dev/null && break
 		sleep 0.1
 	done
 	kill -9 $pid
 	wait $pid 2>/dev/null
 	for ((i = 0; i < 100; i++)); do
-		pgrep -f '^sleep 987$' >/dev/null || break
+		pgrep -f "^sleep 987\.$$\$" >/dev/null || break
 		sleep 0.1
 	done
-	! pgrep -f '^sleep 987$' && ! grep -F "$tmp" /proc/mounts && build app --refresh && cmp "$tmp/first.raw" "$tmp/out/app-1.raw" &&
+	! pgrep -f "^sleep 987\.$$\$" && ! grep -F "$tmp" /proc/mounts && build app --refresh && cmp "$tmp/first.raw" "$tmp/out/app-1.raw" &&
 		[ -z "$(ls -A "$tmp/cache/mkappliance/work")" ]
 }
 check "killed in the middle: no process, no mount, and the next build cleans up" killed

@@ -55,22 +55,23 @@ check "a body without the text fails and is said" \
 check "a deadline is kept, and the record that did not come is named" \
 	fails_with 1 "'ready' did not come in time" "$mkappliance" test "$(changed deadline 'm["test"]["timeout"] = 1')"
 
+port=$(free_port)
 boots_and_serves() {
 	local pid status=0 page=""
-	"$mkappliance" boot "$image" --forward 18473:8080 --timeline "$tmp/boot.svg" >"$tmp/boot.out" 2>"$tmp/boot.err" &
+	"$mkappliance" boot "$image" --forward "$port:8080" --timeline "$tmp/boot.svg" >"$tmp/boot.out" 2>"$tmp/boot.err" &
 	pid=$!
 	for ((i = 0; i < 600; i++)); do
 		grep -q '"event": "ready"' "$tmp/boot.out" && break
 		kill -0 $pid || return 1
 		sleep 0.2
 	done
-	page=$(curl -sS --max-time 10 http://127.0.0.1:18473/)
-	fails_with 1 "port 18473 of 127.0.0.1 is in use" "$mkappliance" boot "$image" --forward 18473:8080 || return 1
+	page=$(curl -sS --max-time 10 "http://127.0.0.1:$port/")
+	fails_with 1 "port $port of 127.0.0.1 is in use" "$mkappliance" boot "$image" --forward "$port:8080" || return 1
 	kill -INT $pid
 	wait $pid || status=$?
 	cat "$tmp/boot.out" "$tmp/boot.err"
 	[ $status -eq 0 ] && [ -n "$page" ] && grep -q '"event": "stopped"' "$tmp/boot.out" &&
-		grep -q "http://127.0.0.1:18473/" "$tmp/boot.err"
+		grep -q "http://127.0.0.1:$port/" "$tmp/boot.err"
 }
 check "boot serves its page and stops on Ctrl-C; a port in use is said" boots_and_serves
 
