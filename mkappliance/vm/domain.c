@@ -350,6 +350,22 @@ int domain_attach(struct hypervisor *h, const char *name, void (*on_end)(enum do
 	return 0;
 }
 
+/* libvirt's driver of owners (DAC) has labels like "+64055:+64055" (https://libvirt.org/formatdomain.html#security-label). */
+uid_t domain_user(struct domain *d)
+{
+	virSecurityLabelPtr labels = NULL;
+	int n = virDomainGetSecurityLabelList(d->domain, &labels);
+	uid_t user = geteuid();
+	unsigned uid, gid;
+	char end;
+
+	for (int i = 0; i < n; i++)
+		if (sscanf(labels[i].label, "+%u:+%u%c", &uid, &gid, &end) == 2)
+			user = uid;
+	free(labels);
+	return user;
+}
+
 int domain_press_power(struct domain *d, struct error *err)
 {
 	if (virDomainShutdownFlags(d->domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0)

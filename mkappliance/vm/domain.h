@@ -55,6 +55,9 @@ int domain_start(struct hypervisor *h, const struct domain_config *c,
 int domain_attach(struct hypervisor *h, const char *name, void (*on_end)(enum domain_end end, void *data),
 		  void *data, struct domain **ret, struct error *err);
 
+/* The user that its qemu runs as; ours where libvirt does not say one. */
+uid_t domain_user(struct domain *d);
+
 /* Presses the power button (ACPI). */
 int domain_press_power(struct domain *d, struct error *err);
 

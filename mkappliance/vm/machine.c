@@ -10,7 +10,6 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "image/secure_boot.h"
@@ -19,6 +18,7 @@
 #include "lib/io.h"
 #include "lib/log.h"
 #include "lib/spawn.h"
+#include "vm/serial.h"
 #include "vm/usernet.h"
 #include "vm/xml.h"
 
@@ -204,23 +204,6 @@ static int copy_vars(struct machine *m, struct error *err)
 	return r < 0 ? r : output_write_file(m->vars, b.ptr, b.len, err);
 }
 
-static int listen_console(struct machine *m, struct error *err)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-
-	if (strlen(m->socket) >= sizeof(a.sun_path))
-		return error_set(err, -ENAMETOOLONG,
-				 "%s: too long for a socket; set TMPDIR to a shorter path", m->socket);
-	memcpy(a.sun_path, m->socket, strlen(m->socket) + 1);
-	m->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (m->listener < 0 || bind(m->listener, (struct sockaddr *)&a, sizeof(a)) < 0 ||
-	    listen(m->listener, 1) < 0)
-		return error_errno(err, -errno, "%s: the console's socket", m->socket);
-	if (m->host->shared && chmod(m->socket, 0666) < 0)
-		return error_errno(err, -errno, "%s", m->socket);
-	return 0;
-}
-
 static int prepare(struct machine *m, struct error *err)
 {
 	const struct machine_config *c = &m->config;
@@ -242,19 +225,17 @@ static int prepare(struct machine *m, struct error *err)
 		if (m->capture < 0)
 			return error_errno(err, -errno, "%s", c->capture_path);
 	}
-	return listen_console(m, err);
+	return serial_listen(m->socket, m->host->shared, &m->listener, err);
 }
 
 static int start_reader(struct machine *m, struct error *err)
 {
-	struct pollfd p = {.fd = m->listener, .events = POLLIN};
 	sigset_t all, old;
-	int r;
+	int r = serial_accept(m->listener, m->host->shared ? domain_user(m->domain) : geteuid(), CONNECT_MS,
+			      &m->serial, err);
 
-	if (poll(&p, 1, CONNECT_MS) == 1)
-		m->serial = accept4(m->listener, NULL, NULL, SOCK_CLOEXEC);
-	if (m->serial < 0)
-		return error_set(err, -EIO, "the virtual machine does not connect its console");
+	if (r < 0)
+		return r;
 	/* Signals belong to the main thread, whose poll() they end. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);

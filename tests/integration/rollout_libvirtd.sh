@@ -44,3 +44,24 @@ survives() {
 check "goes on without a keeper, and is found again" survives
 ends() { "$mkappliance" deploy --group "$group" --destroy && [ -z "$(domains)" ]; }
 check "destroyed: no domain is left" ends
+
+# Another user of this host is at the console's socket before qemu is, and speaks for the machine.
+stranger() {
+	setpriv --reuid=65534 --regid=65534 --clear-groups timeout 120 python3 -c 'import glob, socket, sys, time
+while True:
+    for path in glob.glob(sys.argv[1] + "/mkappliance-vm.*"):
+        s = socket.socket(socket.AF_UNIX)
+        if s.connect_ex(path + "/m1/serial") == 0:
+            s.sendall(b"mkappliance: {\"event\": \"panic\"}\n")
+            sys.exit()
+    time.sleep(0.005)' "$tmp"
+}
+is_turned_away() {
+	local status=0 pid
+	stranger &
+	pid=$!
+	"$mkappliance" test "$tmp/out/hello-1.0.raw" --connect "$libvirt_uri" >"$tmp/said" 2>&1 || status=$?
+	cat "$tmp/said"
+	wait $pid && [ $status -eq 0 ] && grep -q "user 65534 wanted to be the console of the virtual machine: turned away" "$tmp/said"
+}
+check "another user who takes the console's socket is turned away, and the test goes on" is_turned_away
