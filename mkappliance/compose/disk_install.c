@@ -19,10 +19,10 @@ static const struct manager {
 	const char *offline_files; /* files only */
 	const char *online_files;  /* not NULL: files are not installed by the same command as names */
 } managers[] = {
-/* dpkg would sync every file of a disk that is thrown away. What is configured already stays as it is. */
+/* dpkg would sync every file of a disk that is thrown away. What is configured already stays as it is. Nobody reads descriptions there. */
 #define APT                                                                         \
 	"apt-get -y -q -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-unsafe-io -o " \
-	"Dpkg::Options::=--force-confold -o Acquire::Retries=3 --no-install-recommends "
+	"Dpkg::Options::=--force-confold -o Acquire::Retries=3 -o Acquire::Languages=none --no-install-recommends "
 	{"apt", "/usr/bin/apt-get", PACKAGE_DEB, "deb", "=", APT "update", APT "install --", APT "install --",
 	 APT "install --", NULL},
 #define DNF " -y --setopt=install_weak_deps=False --setopt=keepcache=0 "
