@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # gc: what goes, what stays and why; and the policy of aws-policy: enough for gc and the upload's calls, and nothing more.
+# Takes: 20 s, waiting
 . "$(dirname "$0")/functions.sh"
 . "$(dirname "$0")/cloud.sh"
 requires python3

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The network as it is: TLS, resets, cut answers, stalls, endless errors, a wrong clock, throttling, proxies; and what comes after an
 # image is registered.
+# Takes: 40 s, waiting
 . "$(dirname "$0")/functions.sh"
 . "$(dirname "$0")/cloud.sh"
 requires python3

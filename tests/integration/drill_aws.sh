@@ -3,7 +3,7 @@
 #
 # drill and status --watch of an Auto Scaling group, against the fake cloud: what must come of each planned failure, groups that are left
 # alone, Ctrl-C, the history in tags, a group of 500 within the quotas. Debian's aws looks at what became of it; moto is asked for a status.
-# Takes: 70 s
+# Takes: 70 s, waiting
 . "$(dirname "$0")/functions.sh"
 requires python3
 requires curl

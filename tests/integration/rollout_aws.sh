@@ -3,6 +3,7 @@
 #
 # deploy, status and rollback of an Auto Scaling group, against the fake cloud: a good image, bad ones, groups that are refused, failures
 # of single calls, and a client that is killed at each of its steps.
+# Takes: 30 s, waiting
 . "$(dirname "$0")/functions.sh"
 requires python3
 requires curl

@@ -3,6 +3,7 @@
 #
 # deploy --create and --strategy blue-green against the fake cloud, with the rights of aws-policy and nothing more; what is there afterwards is
 # asked for with Debian's aws.
+# Takes: 20 s, waiting
 . "$(dirname "$0")/functions.sh"
 requires python3
 requires curl

@@ -3,6 +3,7 @@
 #
 # deploy to an Auto Scaling group that other people have their hands on: instances that are held back, taken out of a target group or put in
 # standby, refreshes that somebody begins or breaks off, two deployments at once, images that are gone, alarms that ring already.
+# Takes: 20 s, waiting
 . "$(dirname "$0")/functions.sh"
 requires python3
 requires curl

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # upload: what is registered is byte for byte what was built; only what changed is sent; killed at any moment it goes on.
-# Takes: 150 s
+# Takes: 150 s, waiting
 . "$(dirname "$0")/functions.sh"
 . "$(dirname "$0")/cloud.sh"
 requires python3

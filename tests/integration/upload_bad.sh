@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # upload, when something is wrong: one line that says what and how to mend it, and nothing half made that the same command cannot go on with.
-# Takes: 90 s
+# Takes: 90 s, waiting
 . "$(dirname "$0")/functions.sh"
 . "$(dirname "$0")/cloud.sh"
 requires python3
