@@ -26,8 +26,8 @@
 
 /* What the child tells when it does not get as far as the application. */
 struct app_failure {
-	int error; /* errno */
-	char step[28];
+	int error; /* errno; 0: the step says it all */
+	char step[160];
 };
 
 static const char *app_vars[CONF_LIST_MAX + ENV_FILE_VARS + 3 + HEALTH_ENV_MAX + METADATA_ENV_MAX];
@@ -35,33 +35,59 @@ static struct env app_env = {.ptr = app_vars, .max = sizeof app_vars / sizeof ap
 static char app_text[ENVFILE_SIZE + 2]; /* of all files of EnvFile= */
 static size_t app_text_len;
 
-/* One file of EnvFile=. Returns NULL, or what failed, with errno. */
-static const char *load_env_file(const char *path)
+/* In the child: the step that failed, with errno. */
+static const char *env_file_failed(const char *path, const char *what, int error)
 {
-	bool may_miss = *path == '-';
-	struct stat st;
-	int fd = open(path + may_miss, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	ssize_t n = 0;
-	size_t len = 0;
+	static struct line step;
 
-	if (fd < 0)
-		return may_miss && errno == ENOENT ? NULL : "EnvironmentFile=";
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		errno = EINVAL;
-		return "EnvironmentFile= (no file)";
-	}
+	line_printf(&step, "EnvironmentFile=%s%s", path, what);
+	errno = error;
+	return step.text;
+}
+
+/* One file of EnvFile=, @fd. Returns NULL, or what failed, with errno. */
+static const char *take_env_file(int fd, const char *path)
+{
+	char *text = app_text + app_text_len;
+	size_t room = ENVFILE_SIZE - app_text_len, len = 0;
+	struct line what = {.len = 0};
+	struct stat st;
+	unsigned number;
+	ssize_t n;
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return env_file_failed(path, " is no file", 0);
 	do {
-		n = read(fd, app_text + app_text_len + len, ENVFILE_SIZE - app_text_len - len);
+		n = read(fd, text + len, room - len);
 		len += n > 0 ? (size_t)n : 0;
 	} while (n > 0);
 	if (n < 0)
-		return "EnvironmentFile=";
-	close(fd);
-	errno = app_text_len + len == ENVFILE_SIZE ? EFBIG : EINVAL;
-	if (errno == EFBIG || envfile_parse(app_text + app_text_len, len, &app_env) != 0)
-		return "EnvironmentFile= (a line)";
+		return env_file_failed(path, "", errno);
+	if (len == room)
+		return env_file_failed(path, "", EFBIG);
+	number = envfile_parse(text, len, &app_env);
+	if (number) {
+		line_printf(&what, ": line %u is not NAME=value, or one variable too many", number);
+		return env_file_failed(path, what.text, 0);
+	}
 	app_text_len += len + 1;
 	return NULL;
+}
+
+/* The same by its name, which may have '-' in front. */
+static const char *load_env_file(const char *path)
+{
+	bool may_miss = *path == '-';
+	const char *step;
+	int fd;
+
+	path += may_miss;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return may_miss && errno == ENOENT ? NULL : env_file_failed(path, "", errno);
+	step = take_env_file(fd, path);
+	close(fd);
+	return step;
 }
 
 /* Env=, what stands in the files of EnvFile=, and what every program expects. In the child: it is the child's memory. */
@@ -211,7 +237,9 @@ static int wait_exec(const struct app_program *program, pid_t pid, int status, s
 		return 0;
 	(void)waitpid(pid, NULL, 0);
 	f.step[sizeof f.step - 1] = '\0';
-	line_printf(why, "%s: %s: %s", program->argv[0], f.step, strerror(f.error));
+	line_printf(why, "%s: %s", program->argv[0], f.step);
+	if (f.error)
+		line_printf(why, ": %s", strerror(f.error));
 	return -1;
 }
 

@@ -27,17 +27,19 @@ static size_t disk_count;
 
 enum data_choice data_choose(const struct data_disk *list, size_t count, bool may_format, size_t *ret_index)
 {
-	size_t ours = 0, blank = 0, blank_at = 0;
+	size_t ours = 0, locked = 0, blank = 0, blank_at = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		if (list[i].kind == DATA_OURS && ours++ == 0)
 			*ret_index = i;
+		locked += list[i].kind == DATA_LOCKED;
 		if (list[i].kind == DATA_BLANK && blank++ == 0)
 			blank_at = i;
 	}
 	if (ours)
 		return ours == 1 ? DATA_MOUNT : DATA_AMBIGUOUS;
-	if (!may_format || !blank)
+	/* The volume is there, though nobody may write to it: another one in its place would hide that. */
+	if (!may_format || !blank || locked)
 		return DATA_NONE;
 	*ret_index = blank_at;
 	return blank == 1 ? DATA_FORMAT : DATA_AMBIGUOUS;
@@ -57,30 +59,43 @@ static bool is_virtual(const char *name)
 }
 
 /* Opens it for nobody else: so what the root lies on, and whatever else is in use, is not even looked at. */
-static int open_alone(const char *name, uint64_t *ret_size)
+static int open_alone(const char *name, uint64_t *ret_size, int *ret_read_only)
 {
 	struct line path = {.len = 0};
-	int read_only = 1, fd;
+	int fd;
 
 	line_printf(&path, "/dev/%s", name);
 	fd = open(path.text, O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return -errno;
-	if (ioctl(fd, (int)BLKGETSIZE64, ret_size) < 0 || ioctl(fd, (int)BLKROGET, &read_only) < 0 ||
-	    read_only || *ret_size == 0) {
+	if (ioctl(fd, (int)BLKGETSIZE64, ret_size) < 0 || ioctl(fd, (int)BLKROGET, ret_read_only) < 0 ||
+	    *ret_size == 0) {
 		close(fd);
-		return -EROFS;
+		return -ENXIO;
 	}
 	return fd;
 }
 
-/* What @name is for us; an error of reading makes it something else, and not a blank disk. */
+/* A disk without ext4; an error of reading makes it something else, and not a blank one. */
+static enum data_kind kind_of_other(int fd, uint64_t size, bool read_only, const char **ret_what)
+{
+	uint64_t at = 0;
+	int r = blank_check(fd, size, ret_what, &at);
+
+	if (r == 1 && !read_only)
+		return DATA_BLANK;
+	if (r != 0)
+		*ret_what = r < 0 ? "something that cannot be read" : "only zeros, and is read only";
+	return DATA_OTHER;
+}
+
+/* What @name is for us. */
 static void look(const char *name, bool partition, const char *label)
 {
 	struct data_disk *d = &disks[disk_count];
 	char found[BLANK_LABEL_MAX + 1];
-	uint64_t size = 0, at = 0;
-	int fd = open_alone(name, &size), r;
+	uint64_t size = 0;
+	int read_only = 0, fd = open_alone(name, &size, &read_only), r;
 
 	if (fd < 0)
 		return;
@@ -88,16 +103,15 @@ static void look(const char *name, bool partition, const char *label)
 	d->kind = DATA_OTHER;
 	r = blank_ext4_label(fd, found);
 	if (r == 0) {
-		d->kind = strcmp(found, label) == 0 ? DATA_OURS : DATA_OTHER;
 		d->what = "ext4 with another label";
+		if (strcmp(found, label) == 0)
+			d->kind = read_only ? DATA_LOCKED : DATA_OURS;
 	} else if (r == -ENOENT && !partition) {
-		r = blank_check(fd, size, &d->what, &at);
-		d->kind = r == 1 ? DATA_BLANK : DATA_OTHER;
-		d->what = r < 0 ? "something that cannot be read" : d->what;
+		d->kind = kind_of_other(fd, size, read_only != 0, &d->what);
 	}
 	close(fd);
 	/* Of partitions only those that are ours count; their disk speaks for the rest. */
-	if (partition && d->kind != DATA_OURS)
+	if (partition && d->kind != DATA_OURS && d->kind != DATA_LOCKED)
 		return;
 	memcpy(d->name, name, strlen(name) + 1);
 	disk_count++;
@@ -141,7 +155,9 @@ static void describe(struct line *l)
 		if (d->kind == DATA_OTHER)
 			line_printf(l, "holds %s", d->what);
 		else
-			line_printf(l, d->kind == DATA_OURS ? "has the label" : "is blank");
+			line_printf(l, d->kind == DATA_OURS	? "has the label"
+				       : d->kind == DATA_LOCKED ? "has the label, and is read only"
+								: "is blank");
 	}
 	if (disk_count == 0)
 		line_printf(l, "there is no disk beside the image's");

@@ -14,7 +14,7 @@
 #include "events.h"
 
 /* What a disk is for the data volume. */
-enum data_kind { DATA_OURS, DATA_BLANK, DATA_OTHER };
+enum data_kind { DATA_OURS, DATA_LOCKED /* ours, but it is read only */, DATA_BLANK, DATA_OTHER };
 
 struct data_disk {
 	char name[32]; /* "vdb" */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The status port: who connects and sends a GET, to whatever path, gets one JSON object: name, version, root hash, state, seconds
- * since the kernel started. 200 while the machine is ready, 503 before and after. Nothing can be changed here. Few
- * connections at a time and each for a few seconds, whatever the other side does.
+ * since the kernel started. 200 while the machine is ready, 503 before, after, and while a service is started again. Nothing can be
+ * changed here. Few connections at a time and each for a few seconds, whatever the other side does.
  */
 #ifndef FIRSTBOOT_STATUS_H
 #define FIRSTBOOT_STATUS_H

@@ -14,6 +14,7 @@
 #include "end.h"
 #include "events.h"
 #include "file.h"
+#include "guard.h"
 #include "hurry.h"
 #include "image/abi.h"
 #include "lifetime.h"
@@ -98,6 +99,11 @@ static bool are_ready(uint32_t mask)
 	return true;
 }
 
+static bool are_all_ready(void)
+{
+	return are_ready((UINT32_C(1) << service_count) - 1);
+}
+
 /* Where there are several: one of them is ready. */
 static void record_up(const struct service *s)
 {
@@ -123,7 +129,7 @@ static void start_services(void)
 			services[i].up = true;
 			record_up(&services[i]);
 		}
-	if (!are_ready((UINT32_C(1) << service_count) - 1))
+	if (!are_all_ready())
 		return;
 	life.phase = PHASE_READY;
 	record_begin(ABI_EVENT_READY);
@@ -184,6 +190,7 @@ static void service_failed(struct service *s)
 	life.culprit = s;
 	s->noticed = true;
 	if (!s->exited) {
+		guard_check(); /* a block that does not match may be why, and is the better reason */
 		record_begin(ABI_EVENT_FAILED);
 		record_text("reason", s->failed);
 		record_text("service", s->conf->name);
@@ -318,6 +325,9 @@ static enum status_state status_now(void)
 						   [PHASE_DRAINING] = STATUS_DRAINING,
 						   [PHASE_STOPPING] = STATUS_STOPPING};
 
+	/* A service that ended and is being started again: who sends work here shall wait. */
+	if (life.phase == PHASE_READY && !are_all_ready())
+		return STATUS_STARTING;
 	return states[life.phase];
 }
 

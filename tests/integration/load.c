@@ -2,6 +2,7 @@
 /*
  * The services of supervise.sh: load WHAT. Each says what it finds on standard output; 'stay' waits for a signal.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -233,6 +235,71 @@ static int mounts(void)
 	return 0;
 }
 
+static void wait_for_file(const char *path)
+{
+	while (access(path, F_OK) < 0)
+		usleep(20000);
+}
+
+static void make_file(const char *path)
+{
+	int fd;
+
+	while ((fd = open(path, O_WRONLY | O_CREAT, 0600)) < 0) /* /tmp may be full: see inside() */
+		usleep(20000);
+	close(fd);
+}
+
+/* Ready by its file; ends badly when it is told to, and is ready again only when it is told that too. */
+static int brittle(void)
+{
+	if (access("/tmp/break", F_OK) < 0) {
+		make_file("/tmp/brittle");
+		wait_for_file("/tmp/break");
+		unlink("/tmp/brittle");
+		return 7;
+	}
+	wait_for_file("/tmp/back");
+	make_file("/tmp/brittle");
+	stay();
+	return 0;
+}
+
+/* The status code of the status port, once it is @wanted. */
+static int status_becomes(int wanted)
+{
+	static const char ask[] = "GET / HTTP/1.1\r\n\r\n";
+	struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_port = htons(9000), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	char answer[13];
+
+	for (int code = 0;; usleep(20000)) {
+		int s = socket(AF_INET, SOCK_STREAM, 0);
+
+		memset(answer, 0, sizeof answer);
+		if (connect(s, (struct sockaddr *)&to, sizeof to) == 0 &&
+		    write(s, ask, sizeof ask - 1) == sizeof ask - 1 &&
+		    recv(s, answer, sizeof answer - 1, MSG_WAITALL) == sizeof answer - 1)
+			code = atoi(answer + 9);
+		close(s);
+		if (code == wanted)
+			return code;
+	}
+}
+
+/* What the port says while another service is started again. */
+static int status(void)
+{
+	int before = status_becomes(200), between;
+
+	make_file("/tmp/break");
+	between = status_becomes(503);
+	make_file("/tmp/back");
+	printf("status: %d, %d, %d\n", before, between, status_becomes(200));
+	stay();
+	return 0;
+}
+
 /* Everything that could end process 1. It is still there when its words come out. */
 static int kill_all(void)
 {
@@ -254,9 +321,9 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*run)(void);
-	} all[] = {{"crash", crash},   {"oom", oom},	  {"bomb", bomb},	  {"orphans", orphans},
-		   {"inside", inside}, {"root", root},	  {"kill-all", kill_all}, {"forbidden", forbidden},
-		   {"mounts", mounts}, {"orphan", orphan}};
+	} all[] = {{"crash", crash},   {"oom", oom},	   {"bomb", bomb},	   {"orphans", orphans},
+		   {"inside", inside}, {"root", root},	   {"kill-all", kill_all}, {"forbidden", forbidden},
+		   {"mounts", mounts}, {"orphan", orphan}, {"brittle", brittle},   {"status", status}};
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (size_t i = 0; argc == 2 && i < sizeof all / sizeof all[0]; i++)

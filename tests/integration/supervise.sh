@@ -10,7 +10,8 @@ make_root() {
 	mkdir -p "$tmp"/root/{dev,proc,sys,run,tmp,etc,usr/bin,modules,var/log} && chmod 1777 "$tmp/root/tmp" &&
 		musl-gcc -static -Os -o "$tmp/root/usr/bin/load" tests/integration/load.c &&
 		cp "$modules/drivers/acpi/button.ko" "$tmp/root/modules/" &&
-		printf '%s\n' '# a comment' '' 'B="two words"' "C='three'" >"$tmp/root/etc/env" && make_disk
+		printf '%s\n' '# a comment' '' 'B="two words"' "C='three'" >"$tmp/root/etc/env" &&
+		printf '%s\n' '# not for a shell' 'export B=2' >"$tmp/root/etc/shell" && make_disk
 }
 
 machine_keys=(Mode=appliance Hostname=rig Network=none RootModule=/modules/button.ko HidePid=yes Lockdown=integrity
@@ -42,6 +43,8 @@ many_services() {
 	service root root Uid=0 Gid=0 "Capabilities=$all_capabilities"
 	service killed forbidden "SystemCalls=deny 0 165"
 	service refused forbidden "SystemCalls=deny 38 165"
+	service brittle brittle ReadyFile=/tmp/brittle Restart=on-failure RestartLimit=1 RestartWindow=600 ReadyTimeout=200
+	service status status
 	service last stay After=first After=inside
 }
 
@@ -49,11 +52,12 @@ many_services() {
 run_many() {
 	local lines
 	mapfile -t lines < <(many_services)
-	initrd "$tmp/initrd" "${boot_keys[@]}" "${machine_keys[@]}" "${lines[@]}" || return
+	initrd "$tmp/initrd" "${boot_keys[@]}" "${machine_keys[@]}" StatusPort=9000 "${lines[@]}" || return
 	machine "$tmp/good" "$tmp/initrd" "$tmp/log" -monitor "unix:$tmp/monitor,server,nowait" &
 	await 'app: crash: crash 3' && await 'app: oom: oom: again' && await 'app: root: .*kptr' && await 'app: bomb: bomb' &&
 		await 'app: inside: open /run/still' && await 'app: orphans: orphans: made' && await 'app: orphan: orphan: the' &&
-		await 'app: killed: mount: sig' && await 'app: refused: mount: sig' && await 'forbidden".*refused' && press_power_button
+		await 'app: killed: mount: sig' && await 'app: refused: mount: sig' && await 'forbidden".*refused' &&
+		await 'app: status: status: 200' && press_power_button
 	wait $!
 }
 
@@ -83,6 +87,8 @@ check "crash: restarted with growing delays" in_order "$ended\"crash\", \"status
 check "out of memory: said and restarted" in_order "$ended\"oom\", \"signal\": 9, \"cause\": \"oom\", \"restart_ms\"" 'app: oom: oom: again'
 check "fork bomb: stopped by the limit" said '^app: bomb: bomb: 19 children, Resource temporarily unavailable'
 check "orphan daemon: gone before its service starts again" in_order "$ended\"orphan\", \"status\": 7" '^app: orphan: orphan: the daemon is gone'
+check "status port: not ready while a service is started again" in_order '"event": "ready"' "$ended\"brittle\", \"status\": 7" \
+	'^app: status: status: 200, 503, 200'
 check "capabilities: the one that was said" said '^app: inside: /proc/self/status CapBnd:.0000000000000400'
 check "capabilities: ambient" said '^app: inside: /proc/self/status CapAmb:.0000000000000400'
 check "no_new_privs" said '^app: inside: /proc/self/status NoNewPrivs:.1'
@@ -133,6 +139,8 @@ extra=()
 check "a system call that it may not make ends it" ends_with "$(service main mounts "SystemCalls=deny 0 165" ReadyPort=0)" \
 	'"stopped".*"exited", "signal": 31'
 check "out of memory without Restart=" ends_with "$(service main oom MemoryMax=8388608)" '"ended".*"oom"' '"failed".*"oom"'
+check "an environment file that is none: which line" ends_with "$(service main stay EnvFile=-/etc/none EnvFile=/etc/shell)" \
+	'"failed".*"exec".*EnvironmentFile=/etc/shell: line 2 is not NAME=value'
 check "everything is killed, process 1 lives" ends_with \
 	"$(service other stay Restart=always RestartLimit=3 RestartWindow=600
 		service main kill-all Uid=0 Gid=0 "Capabilities=$all_capabilities")" \

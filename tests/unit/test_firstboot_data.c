@@ -9,6 +9,10 @@
 	{                                      \
 		.name = "a", .kind = DATA_OURS \
 	}
+#define LOCKED                                   \
+	{                                        \
+		.name = "d", .kind = DATA_LOCKED \
+	}
 #define BLANK                                   \
 	{                                       \
 		.name = "b", .kind = DATA_BLANK \
@@ -38,6 +42,10 @@ static void test_choose(void **state)
 		{{BLANK, BLANK}, 2, false, DATA_NONE, 0},
 		{{OTHER}, 1, true, DATA_NONE, 0},
 		{{OTHER}, 0, true, DATA_NONE, 0},
+		/* Ours, but read only: a blank one does not take its place. */
+		{{LOCKED}, 1, true, DATA_NONE, 0},
+		{{LOCKED, BLANK}, 2, true, DATA_NONE, 0},
+		{{BLANK, LOCKED, OURS}, 3, true, DATA_MOUNT, 2},
 	};
 
 	(void)state;
