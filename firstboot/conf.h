@@ -79,6 +79,8 @@ struct conf {
 	unsigned on_corruption;	 /* enum conf_on_corruption */
 	unsigned verify_full;	 /* 0 lazy, 1 full */
 	struct conf_list modules;
+	struct conf_list first_modules;
+	struct conf_list last_modules;
 	struct conf_list side_modules;
 	unsigned system; /* 0: Mode=appliance, 1: Mode=system */
 

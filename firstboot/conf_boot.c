@@ -30,6 +30,8 @@ const struct conf_key conf_boot_keys[] = {
 	{"OnCorruption", KIND_CHOICE, MODE_BOTH, AT(on_corruption), .choices = choices_on_corruption},
 	{"Verify", KIND_CHOICE, MODE_BOTH, AT(verify_full), .choices = choices_verify},
 	{"Module", KIND_PATHS, MODE_BOTH, AT(modules), .optional = true},
+	{"FirstModule", KIND_PATHS, MODE_BOTH, AT(first_modules), .optional = true},
+	{"LastModule", KIND_PATHS, MODE_BOTH, AT(last_modules), .optional = true},
 	{"SideModule", KIND_PATHS, MODE_BOTH, AT(side_modules), .optional = true},
 	{"Mode", KIND_CHOICE, MODE_BOTH, AT(system), .choices = choices_mode},
 	{"Init", KIND_PATH, MODE_SYSTEM, AT(init)},

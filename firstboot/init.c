@@ -85,7 +85,8 @@ static void load_modules(void)
 {
 	struct line why = {.len = 0};
 
-	if (start_load(&conf.modules, &why) < 0 || beside_end(START_MODULES, &why) < 0)
+	if (start_load(&conf.modules, &why) < 0 || beside_end(START_FIRST, &why) < 0 ||
+	    start_load(&conf.last_modules, &why) < 0 || beside_end(START_SIDE, &why) < 0)
 		refuse(ABI_REFUSED_MODULE, "%s", why.text);
 	steps_end(STEP_MODULES);
 }
@@ -170,12 +171,12 @@ int main(int argc, char **argv)
 	open_standard_fds();
 	console_open();
 	load_conf();
-	record_init();
 	if (r < 0)
 		refuse(ABI_REFUSED_MOUNT, "/dev, /proc or /sys of the initrd: %s", strerror(-r));
 	hurry_begin();
-	cmdline_check(conf.command_line);
 	start_beside(&conf);
+	record_init();
+	cmdline_check(conf.command_line);
 	uevent_fd = uevent_open();
 	if (uevent_fd < 0)
 		refuse(ABI_REFUSED_NO_ROOT, "no socket for uevents: %s", strerror(-uevent_fd));

@@ -2,8 +2,10 @@
 #include "start.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "beside.h"
 #include "cgroup.h"
@@ -29,7 +31,12 @@ int start_load(const struct conf_list *paths, struct line *why)
 	return r;
 }
 
-static int modules(const struct conf *c, struct line *why)
+static int first(const struct conf *c, struct line *why)
+{
+	return start_load(&c->first_modules, why);
+}
+
+static int side(const struct conf *c, struct line *why)
 {
 	return start_load(&c->side_modules, why);
 }
@@ -70,9 +77,25 @@ static int setup(const struct conf *c, struct line *why)
 	return control_groups(c, why);
 }
 
+/* Nothing fails here: what cannot be read now cannot be read then, and is told then. */
+static void read_ahead(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
+	close(fd);
+}
+
+/* The services' programs come from the disk while the drivers load. */
 static int drivers(const struct conf *c, struct line *why)
 {
-	int r = start_load(&c->root_modules, why);
+	int r;
+
+	for (size_t i = 0; i < c->service_count; i++)
+		read_ahead(c->services[i].args.ptr[0]);
+	r = start_load(&c->root_modules, why);
 
 	if (r == 0 && c->clock_module && realtime_may_have_clock())
 		r = load(c->clock_module, why);
@@ -82,7 +105,8 @@ static int drivers(const struct conf *c, struct line *why)
 void start_beside(const struct conf *c)
 {
 	static const struct beside_part parts[START_COUNT] = {
-		[START_MODULES] = {modules, false},
+		[START_FIRST] = {first, false},
+		[START_SIDE] = {side, false},
 		[START_SETUP] = {setup, false},
 		[START_DRIVERS] = {drivers, true},
 	};

@@ -11,13 +11,16 @@
 #include "lib/hash.h"
 #include "template/template.h"
 
+/* When the init loads a module of the initrd: image/abi.h, Module= and those behind it. */
+enum module_turn { MODULE_MAIN, MODULE_FIRST, MODULE_LAST, MODULE_SIDE };
+
 /* A kernel module, in loading order. */
 struct kernel_module {
 	char *name; /* "virtio_blk" */
 	char *path; /* in the tree that has it: "usr/lib/modules/6.1.0-1-amd64/kernel/.../virtio_blk.ko" */
 	void *data; /* its content (uncompressed) */
 	size_t len;
-	bool side; /* in the initrd: needs none of those that are not so, nor do they need it */
+	enum module_turn turn;
 };
 
 struct kernel {

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "compose/compose_internal.h"
+#include "compose/kernel_share.h"
 #include "lib/cleanup.h"
 
 #define MODULE_MAX	((size_t)64 << 20)
@@ -15,14 +16,16 @@
 /*
  * To find the disk and to mount it. Those that a kernel does not have, or has built in, are passed over.
  * Those of the crypto library come before those that ask for their algorithm by name, which no modprobe
- * is there to answer; dm-verity takes the fastest SHA-256 that there is when it starts.
+ * is there to answer.
  */
-static const char *const initrd_defaults[] = {"crc32c_generic", "sha256_generic", "sha256_ssse3",
-					      "sha2_ce",	"virtio_pci",	  "virtio_blk",
+static const char *const initrd_defaults[] = {"crc32c_generic", "sha256_generic", "virtio_pci", "virtio_blk",
 					      "nvme",		"ext4",		  NULL};
 
-/* The same, but as much work as all of these: a second processor can do it beside them. */
-static const char *const side_defaults[] = {"dm_verity", NULL};
+/*
+ * The same, but as much work as all of these: a second processor can do it beside them. dm-verity takes the fastest SHA-256 that there is
+ * when it starts.
+ */
+static const char *const side_defaults[] = {"sha256_ssse3", "sha2_ce", "dm_verity", NULL};
 
 /*
  * Of these, what only makes SHA-256 faster. The kernel tests each of its ways when it is loaded, which takes as long as reading about
@@ -166,31 +169,6 @@ static bool is_listed(const char *const *names, size_t count, const char *name)
 	return false;
 }
 
-static bool in_list(const struct strlist *paths, const char *name)
-{
-	return is_listed((const char *const *)paths->ptr, paths->len, name);
-}
-
-/* Those of side_defaults, unless one of the others needs them or what they need. */
-static int mark_side(const struct template *t, struct kernel_source *s, struct kernel *k, struct error *err)
-{
-	_cleanup_strlist_ struct strlist side = {0}, others = {0};
-	const struct strlist none = {0};
-	int r = resolve_all(t, s, side_defaults, "InitrdModules", &none, &side, err);
-
-	if (r == 0)
-		r = resolve_all(t, s, initrd_defaults, "InitrdModules", &t->kernel.initrd_modules, &others,
-				err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < k->initrd_len; i++)
-		if (in_list(&side, k->initrd[i].name) && in_list(&others, k->initrd[i].name))
-			return 0;
-	for (size_t i = 0; i < k->initrd_len; i++)
-		k->initrd[i].side = in_list(&side, k->initrd[i].name);
-	return 0;
-}
-
 static int choose_modules(const struct template *t, struct kernel_source *s, struct kernel *k,
 			  struct error *err)
 {
@@ -205,7 +183,7 @@ static int choose_modules(const struct template *t, struct kernel_source *s, str
 	if (r == 0)
 		r = read_list(s, &paths, 0, &k->initrd, &k->initrd_len, err);
 	if (r == 0)
-		r = mark_side(t, s, k, err);
+		r = kernel_share(s->modules, side_defaults, k->initrd, k->initrd_len, err);
 	if (r < 0 || t->init.mode != INIT_APPLIANCE)
 		return r;
 	/* What the initrd has loaded is not loaded again. */

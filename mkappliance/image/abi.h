@@ -21,8 +21,11 @@
  *   OnCorruption=            poweroff | reboot | panic
  *   Verify=                  lazy | full
  *   Module=                  repeats: path in the initrd, in loading order
- *   SideModule=              repeats: the same. It needs none of Module=, nor does one of them need it: a second processor loads it
+ *   FirstModule=             repeats: the same. It needs none of Module=, nor does one of them need it: a second processor loads it
  *                            beside them, and where there is none it is loaded behind them
+ *   LastModule=              repeats: the same, behind Module= and FirstModule=, which it may need
+ *   SideModule=              repeats: the same. It needs none of the others, nor does one of them need it: the second processor loads
+ *                            it behind FirstModule=, and where there is none it is the last
  *   Mode=                    appliance | system
  *   Init=                    Mode=system: path in the root
  *                            The root must have /dev /proc /sys in either mode, and /run in Mode=appliance

@@ -94,6 +94,10 @@ static void put_root(struct render *r, const struct layout *l, const struct veri
 static void put_boot(struct render *r, const struct template *t, const struct kernel *k,
 		     const char *command_line)
 {
+	static const char *const turns[] = {[MODULE_MAIN] = "Module",
+					    [MODULE_FIRST] = "FirstModule",
+					    [MODULE_LAST] = "LastModule",
+					    [MODULE_SIDE] = "SideModule"};
 	static const char *const corruptions[] = {[ON_CORRUPTION_POWEROFF] = "poweroff",
 						  [ON_CORRUPTION_REBOOT] = "reboot",
 						  [ON_CORRUPTION_PANIC] = "panic"};
@@ -104,8 +108,7 @@ static void put_boot(struct render *r, const struct template *t, const struct ke
 	render(r, "Verify", "%s", t->init.verify == VERIFY_FULL ? "full" : "lazy");
 	render_limit(r, "Module", k->initrd_len);
 	for (size_t i = 0; i < k->initrd_len; i++)
-		render(r, k->initrd[i].side ? "SideModule" : "Module", CONF_MODULE_DIR "/%s.ko",
-		       k->initrd[i].name);
+		render(r, turns[k->initrd[i].turn], CONF_MODULE_DIR "/%s.ko", k->initrd[i].name);
 }
 
 static int put_system(struct render *r, const struct template *t, const struct tree *tree, struct error *err)

@@ -180,7 +180,7 @@ check "module beside the others that is not there" ends "$tmp/good" '"refused".*
 # Two processors: a child does a part of the start, and what goes wrong with it is told in the same words.
 qemu=(-smp 2)
 check "the same with two processors" ends "$tmp/good" '"refused".*"module".*/m/none.ko: No such file' \
-	"${boot_keys[@]}" "${hello[@]}" SideModule=/m/none.ko
+	"${boot_keys[@]}" "${hello[@]}" FirstModule=/m/none.ko
 check "driver in the root that is not there, two processors" ends "$tmp/good" '"failed".*"module".*/modules/none.ko: No such file' \
 	"${boot_keys[@]}" "${hello[@]}" RootModule=/modules/none.ko
 check "altered block, Mode=system, two processors" ends "$tmp/data" "\"refused\".*\"corruption\".*\"block\": $block" \

@@ -44,8 +44,12 @@ initrd() {
 	{ cat "$tmp/common" && printf '%s\n' "$@"; } >"$dir/appliance.conf" || return
 	for m in virtio/virtio_ring virtio/virtio virtio/virtio_pci_modern_dev virtio/virtio_pci_legacy_dev virtio/virtio_pci \
 		block/virtio_blk md/dm-mod md/dm-bufio ../lib/reed_solomon/reed_solomon md/dm-verity; do
-		key=Module
-		[[ $m != *dm-* && $m != *reed_solomon ]] || key=SideModule
+		case $m in
+		*_dev) key=FirstModule ;;
+		*/virtio_pci | block/*) key=LastModule ;;
+		*/virtio*) key=Module ;;
+		*) key=SideModule ;;
+		esac
 		cp "$modules/drivers/$m.ko" "$dir/m/" && echo "$key=/m/${m##*/}.ko" >>"$dir/appliance.conf" || return
 	done
 	(cd "$dir" && find . -mindepth 1 -printf '%P\n' | sort | cpio -o -H newc --quiet) >"$out"

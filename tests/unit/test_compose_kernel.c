@@ -250,8 +250,54 @@ static void test_kernel_beside(void **state)
 		assert_int_equal(k->initrd_len, n);
 		for (size_t i = 0; i < n; i++) {
 			assert_string_equal(k->initrd[i].name, names[i]);
-			assert_int_equal(k->initrd[i].side, n == 4 && i >= 2);
+			assert_int_equal(k->initrd[i].turn, n == 4 && i >= 2 ? MODULE_SIDE : MODULE_MAIN);
 		}
+	}
+	strlist_free(&t.kernel.initrd_modules);
+}
+
+/* What one module alone needs can be loaded beside the chain that it needs too; it and those behind it wait for both. */
+static void test_kernel_first(void **state)
+{
+	static const struct member members[] = {
+		{.path = "boot/vmlinuz-6.1-test", .data = image_text},
+		{.path = "lib/modules/6.1-test/modules.dep",
+		 .data = "k/crc32c_generic.ko:\nk/virtio_ring.ko:\nk/virtio.ko: k/virtio_ring.ko\nk/modern.ko:\n"
+			 "k/virtio_pci.ko: k/modern.ko k/virtio.ko k/virtio_ring.ko\n"
+			 "k/virtio_blk.ko: k/virtio.ko k/virtio_ring.ko\nk/dm-verity.ko:\nk/sha256-ssse3.ko:\n"
+			 "k/also.ko: k/modern.ko\n"},
+		{.path = "lib/modules/6.1-test/k/crc32c_generic.ko", .data = "C"},
+		{.path = "lib/modules/6.1-test/k/virtio_ring.ko", .data = "R"},
+		{.path = "lib/modules/6.1-test/k/virtio.ko", .data = "V"},
+		{.path = "lib/modules/6.1-test/k/modern.ko", .data = "M"},
+		{.path = "lib/modules/6.1-test/k/virtio_pci.ko", .data = "P"},
+		{.path = "lib/modules/6.1-test/k/virtio_blk.ko", .data = "B"},
+		{.path = "lib/modules/6.1-test/k/dm-verity.ko", .data = "D"},
+		{.path = "lib/modules/6.1-test/k/sha256-ssse3.ko", .data = "S"},
+		{.path = "lib/modules/6.1-test/k/also.ko", .data = "A"},
+		{.path = NULL},
+	};
+	static const struct {
+		const char *name;
+		enum module_turn turn;
+	} expected[] = {
+		{"crc32c_generic", MODULE_MAIN}, {"modern", MODULE_FIRST},    {"virtio_ring", MODULE_MAIN},
+		{"virtio", MODULE_MAIN},	 {"virtio_pci", MODULE_LAST}, {"virtio_blk", MODULE_LAST},
+		{"sha256_ssse3", MODULE_SIDE},	 {"dm_verity", MODULE_SIDE},  {"also", MODULE_LAST},
+	};
+	struct template t = {.init.mode = INIT_APPLIANCE};
+	_cleanup_compose_ struct compose_result result = {0};
+	_cleanup_free_ char *text = NULL;
+	struct error err = ERROR_INIT;
+	const struct kernel *k = &result.kernel;
+
+	(void)state;
+	strlist_add(&t.kernel.initrd_modules, "also");
+	assert_int_equal(compose_base(&t, members, &result, &text, &err), 0);
+	assert_int_equal(k->initrd_len, sizeof(expected) / sizeof(expected[0]));
+	for (size_t i = 0; i < k->initrd_len; i++) {
+		assert_string_equal(k->initrd[i].name, expected[i].name);
+		assert_int_equal(k->initrd[i].turn, expected[i].turn);
 	}
 	strlist_free(&t.kernel.initrd_modules);
 }
@@ -386,12 +432,12 @@ static void test_kernel_of_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_loading_order),	       cmocka_unit_test(test_refuses),
-		cmocka_unit_test(test_modprobe_agrees),	       cmocka_unit_test(test_kernel_of_the_base),
-		cmocka_unit_test(test_kernel_without_network), cmocka_unit_test(test_kernel_fits_the_root),
-		cmocka_unit_test(test_kernel_of_a_system),     cmocka_unit_test(test_refuses_kernels),
-		cmocka_unit_test(test_kernel_by_its_own_word), cmocka_unit_test(test_kernel_beside),
-		unit_test_in_dir(test_kernel_of_files),
+		cmocka_unit_test(test_loading_order),	     cmocka_unit_test(test_refuses),
+		cmocka_unit_test(test_modprobe_agrees),	     cmocka_unit_test(test_kernel_of_the_base),
+		cmocka_unit_test(test_kernel_first),	     cmocka_unit_test(test_kernel_without_network),
+		cmocka_unit_test(test_kernel_fits_the_root), cmocka_unit_test(test_kernel_of_a_system),
+		cmocka_unit_test(test_refuses_kernels),	     cmocka_unit_test(test_kernel_by_its_own_word),
+		cmocka_unit_test(test_kernel_beside),	     unit_test_in_dir(test_kernel_of_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
 	"DataBlocks=16384\nHashStart=1\nRoot=01234567-89ab-cdef-0123-456789abcdef\n"          \
 	"Verity=fedcba98-7654-3210-fedc-ba9876543210\nCommandLine=console=ttyS0 a=b\n"        \
 	"DeviceTimeout=30\nOnCorruption=panic\nVerify=full\nModule=/m/a.ko\nModule=/m/b.ko\n" \
-	"SideModule=/m/c.ko\n"
+	"FirstModule=/m/d.ko\nLastModule=/m/e.ko\nSideModule=/m/c.ko\n"
 #define SYSTEM	COMMON "Mode=system\nInit=/sbin/init\n"
 #define MACHINE COMMON "Mode=appliance\nHostname=hello\nNetwork=dhcp\n"
 #define OF_SERVICE                                                               \
@@ -47,6 +47,10 @@ static void test_system(void **state)
 	assert_int_equal(c.modules.len, 2);
 	assert_string_equal(c.modules.ptr[1], "/m/b.ko");
 	assert_null(c.modules.ptr[2]);
+	assert_int_equal(c.first_modules.len, 1);
+	assert_string_equal(c.first_modules.ptr[0], "/m/d.ko");
+	assert_int_equal(c.last_modules.len, 1);
+	assert_string_equal(c.last_modules.ptr[0], "/m/e.ko");
 	assert_int_equal(c.side_modules.len, 1);
 	assert_string_equal(c.side_modules.ptr[0], "/m/c.ko");
 }
@@ -122,7 +126,7 @@ static const struct {
 	{"Format=1\n", "Name= is missing"},
 	{SYSTEM "\n", "'' has no '='"},
 	{SYSTEM "Format=1\n", "unknown key 'Format'"},
-	{SYSTEM "name=x\n", "unknown key 'name' (line 19)"},
+	{SYSTEM "name=x\n", "unknown key 'name' (line 21)"},
 	{SYSTEM "Name=x\n", "a second Name="},
 	{SYSTEM "Mode=appliance\n", "a second Mode="},
 	{SYSTEM "Arg=/x\n", "Arg= stands before the first Service="},
@@ -153,6 +157,8 @@ static const struct {
 	{APPLIANCE "Before=1\nBeforeArg=/a\nBeforeArg=/b\n", "BeforeArg=/b belongs to no Before="},
 	{APPLIANCE "BeforeArg=/b\n", "BeforeArg=/b belongs to no Before="},
 	{APPLIANCE "Module=m.ko\n", "Module= does not take"},
+	{APPLIANCE "FirstModule=m.ko\n", "FirstModule= does not take"},
+	{APPLIANCE "LastModule=m.ko\n", "LastModule= does not take"},
 	{APPLIANCE "SideModule=m.ko\n", "SideModule= does not take"},
 	{APPLIANCE "Env==x\n", "Env= does not take"},
 	{APPLIANCE "Env=x\n", "Env= does not take"},

@@ -79,7 +79,8 @@ static struct fixture make(const char *text, struct tree *tree)
 {
 	static char ring[] = "virtio_ring", blk[] = "virtio_blk", dm[] = "dm_mod", net[] = "m/net.ko",
 		    clock[] = "ptp_kvm";
-	static struct kernel_module initrd[] = {{.name = ring}, {.name = blk}, {.name = dm, .side = true}};
+	static struct kernel_module initrd[] = {
+		{.name = ring}, {.name = blk}, {.name = dm, .turn = MODULE_SIDE}};
 	static struct kernel_module root[] = {{.name = net, .path = net}, {.name = clock, .path = clock}};
 	struct fixture f = {.sb.data_blocks = 1234};
 	struct error err = ERROR_INIT;
