@@ -197,7 +197,10 @@ check "altered block, Verify=full" ends "$tmp/data" "\"refused\".*\"corruption\"
 check "altered init, Mode=system" ends "$tmp/init" "\"refused\".*\"corruption\".*\"block\": $init" \
 	"${boot_keys[@]}" Mode=system Init=/usr/bin/reader
 check "altered program: the corruption is the reason" ends "$tmp/init" "\"refused\".*\"corruption\".*\"block\": $init" "${boot_keys[@]}" "${reader[@]}"
-check "and nothing else" eval '! grep -aq "\"failed\"" "$tmp/log"'
+said_nothing_else() {
+	! grep -a '"failed"' "$tmp/log"
+}
+check "and nothing else" said_nothing_else
 check "altered block, OnCorruption=reboot" ends "$tmp/data" "block $block is corrupted" \
 	"${boot_keys[@]/poweroff/reboot}" "${reader[@]}"
 check "altered block, OnCorruption=panic" ends "$tmp/data" "Kernel panic" "${boot_keys[@]/poweroff/panic}" "${reader[@]}"
