@@ -10,7 +10,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define ENVFILE_SIZE 32768 /* bytes of a file at most */
+#include "image/abi.h"
+
+#define ENVFILE_SIZE ABI_ENV_FILE_MAX
 
 /* The variables so far. The text of each lives elsewhere. */
 struct env {

@@ -150,6 +150,7 @@
 #define ABI_READY_PATH_MAX     1024
 #define ABI_INTERFACES_MAX     4
 #define ABI_SERVICES_MAX       16
+#define ABI_ENV_FILE_MAX       32768 /* bytes of all files of EnvFile= of a service, one less than that */
 #define ABI_SERVICE_NAME_MAX   32
 #define ABI_SYSTEM_CALL_RANGES 256
 #define ABI_SERVICE_MAIN       "main"

@@ -29,6 +29,10 @@ int conf_check_program(const struct template *t, const struct tree *tree, const 
 /* The same for a directory. */
 int conf_check_directory(const struct tree *tree, const char *what, const char *path, struct error *err);
 
+/* @e, of which @what ("[Init] EnvironmentFile") says @path, has lines that the init takes. */
+int conf_check_env_file(const struct tree *tree, const struct tree_entry *e, const char *what,
+			const char *path, struct error *err);
+
 /* What the machine has beside its root. */
 void conf_put_network(struct render *r, const struct template *t);
 int conf_put_data(struct render *r, const struct template *t, const struct tree *tree, struct error *err);

@@ -172,19 +172,22 @@ static void put_restart(const struct service *v)
 static int put_env_files(const struct service *v, struct error *err)
 {
 	for (size_t i = 0; i < v->s->env_files.len; i++) {
-		const char *path = v->s->env_files.ptr[i];
-		const struct tree_entry *e;
+		const char *said = v->s->env_files.ptr[i], *path = said + (*said == '-');
+		bool may_miss = *said == '-' || strncmp(path, "/run/", 5) == 0;
+		const struct tree_entry *e = tree_resolve(v->tree, path);
+		bool there = e && S_ISREG(e->mode);
+		int r;
 
-		if (*path != '-' && strncmp(path, "/run/", 5) != 0) {
-			e = tree_resolve(v->tree, path);
-			if (!e || !S_ISREG(e->mode))
-				return error_usage(
-					err,
-					"%s=: '%s' is not a file of the image; put '-' in front when it need "
-					"not be there",
-					key_of(v, "EnvironmentFile"), path);
-		}
-		render(v->r, "EnvFile", "%s", path);
+		if (!there && !may_miss)
+			return error_usage(
+				err,
+				"%s=: '%s' is not a file of the image; put '-' in front when it need "
+				"not be there",
+				key_of(v, "EnvironmentFile"), path);
+		r = there ? conf_check_env_file(v->tree, e, key_of(v, "EnvironmentFile"), path, err) : 0;
+		if (r < 0)
+			return r;
+		render(v->r, "EnvFile", "%s", said);
 	}
 	render_limit(v->r, "EnvFile", v->s->env_files.len);
 	return 0;

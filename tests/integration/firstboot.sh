@@ -196,7 +196,8 @@ check "altered block, Verify=full" ends "$tmp/data" "\"refused\".*\"corruption\"
 	"${boot_keys[@]/lazy/full}" "${hello[@]}"
 check "altered init, Mode=system" ends "$tmp/init" "\"refused\".*\"corruption\".*\"block\": $init" \
 	"${boot_keys[@]}" Mode=system Init=/usr/bin/reader
-check "altered program: the corruption is the reason" ends "$tmp/init" "\"refused\".*\"corruption\".*\"block\": $init" "${boot_keys[@]}" "${reader[@]}"
+check "altered program behind another one: the corruption is the reason" ends "$tmp/init" "\"refused\".*\"corruption\".*\"block\": $init" \
+	"${boot_keys[@]}" "${reader[@]}" Before=3 BeforeArg=/usr/bin/before BeforeArg=0 BeforeArg=0
 said_nothing_else() {
 	! grep -a '"failed"' "$tmp/log"
 }
