@@ -67,6 +67,9 @@ char *rpm_transaction_error(const struct strlist *lines)
 		const char *scriptlet = scriptlet_of(lines->ptr[i]);
 		const char *before = i ? lines->ptr[i - 1] : NULL;
 
+		/* That one in Lua failed has no consequence for rpm, which names it and goes on. */
+		if (rpm_line_begins(lines->ptr[i], "error: lua script failed: "))
+			return xstrdup(trimmed(lines->ptr[i]));
 		if (!scriptlet)
 			continue;
 		if (before && !is_progress(before, scriptlet))

@@ -155,6 +155,20 @@ static const char *reason_of(const char *line)
 	return NULL;
 }
 
+/* " Problem 1: cannot install both a-1 and a-2": what the problem is, NULL where a reason follows on lines of its own. */
+static const char *problem_of(const char *line)
+{
+	static const char begin[] = "Problem";
+	const char *colon;
+
+	line += strspn(line, " ");
+	colon = rpm_line_begins(line, begin) ? strstr(line, ": ") : NULL;
+	if (!colon || line + strlen(begin) + strspn(line + strlen(begin), " 0123456789") != colon ||
+	    rpm_line_begins(colon + 2, "conflicting requests"))
+		return NULL;
+	return colon + 2;
+}
+
 /*
  * dnf 4 calls a file that it cannot read by where it lies in the sandbox: "Can not load RPM file: .../packages/a.rpm." To be freed; NULL:
  * another line.
@@ -189,6 +203,8 @@ char *rpm_solver_error(const struct strlist *lines)
 
 		if (rpm_line_begins(line, "Error: ") && strspn(line + 7, " ") != strlen(line + 7) && !error)
 			error = line + strlen("Error: ");
+		if (!error)
+			error = problem_of(line);
 		if (!reason || (b.ptr && strstr(b.ptr, reason)))
 			continue;
 		buf_printf(&b, "%s%s", count++ ? "; " : "", reason);

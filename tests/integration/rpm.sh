@@ -160,6 +160,10 @@ rpm_of post '%description' t '%post' 'echo the reason; exit 3' '%files'
 check "a %post that fails, which rpm only warns of" refused 1 '%post(post-1-1.x86_64) scriptlet failed, exit status 3: the reason' "Path=$tmp/post-1-1.x86_64.rpm"
 rpm_of pre '%description' t '%pre' 'exit 4' '%files'
 check "a %pre that fails" refused 1 'scriptlet failed, exit status 4' "Path=$tmp/pre-1-1.x86_64.rpm"
+rpm_of lua '%description' t '%post -p <lua>' 'error("lua says no")' '%files'
+check "a %post in Lua that fails, which is nothing to rpm" refused 1 '"%post(lua-1-1.x86_64)"]:1: lua says no' "Path=$tmp/lua-1-1.x86_64.rpm"
+simple same same1 && cp "$tmp/same-1-1.x86_64.rpm" "$tmp/other.rpm" && simple same same2
+check "two that are called the same" refused 1 'cannot install both same-1-1.x86_64 and same-1-1.x86_64' "Path=$tmp/other.rpm" "Path=$tmp/same-1-1.x86_64.rpm"
 more=nosuchpackage check "a package that is nowhere" refused 1 'nosuchpackage'
 on_nothing() {
 	conf none "Path=$app" && sed -i '/^Release=/d; /^Repository=/d; /^Packages=/d; s/^Source=.*/Source=none\nSuite=x/' "$tmp/none.conf" &&

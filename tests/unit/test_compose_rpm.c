@@ -38,6 +38,8 @@ static void solver_errors(void **state)
 		 "cut.rpm is damaged or cut off"},
 		{"Downloading metadata...\nerror: No package matches 'nowhere'",
 		 "No package matches 'nowhere'"},
+		{"Error: \n Problem: cannot install both a-2-1.x86_64 and a-1-1.x86_64\n  - conflicting requests\n(try to add '--allowerasing')",
+		 "cannot install both a-2-1.x86_64 and a-1-1.x86_64"},
 		{"error: Could not depsolve transaction; 1 problem detected:\n Problem: conflicting requests\n"
 		 "  - nothing provides libx.so.1 needed by app-1-1.x86_64",
 		 "nothing provides libx.so.1 needed by app-1-1.x86_64"},
@@ -71,6 +73,8 @@ static void scriptlets(void **state)
 		 "%post(app-1-1.x86_64) scriptlet failed, exit status 3: the reason"},
 		{"app-1-1.x86_64\nwarning: %post(app-1-1.x86_64) scriptlet failed, exit status 3",
 		 "%post(app-1-1.x86_64) scriptlet failed, exit status 3"},
+		{"app-1-1.x86_64\nerror: lua script failed: [string \"%post(app-1-1.x86_64)\"]:1: no\nother-1-1.x86_64",
+		 "lua script failed: [string \"%post(app-1-1.x86_64)\"]:1: no"},
 		{"error: %prein(app-1-1.x86_64) scriptlet failed, signal 9",
 		 "%prein(app-1-1.x86_64) scriptlet failed, signal 9"},
 	};
