@@ -189,6 +189,30 @@ static char *unreadable(const struct strlist *lines)
 	return NULL;
 }
 
+/*
+ * The file of a repository, or the metadata, that is not what the metadata say: "[MIRROR] a.rpm: Downloading successful, but checksum doesn't
+ * match. ...", of a directory "Package "a" from local repository "x" has incorrect checksum". To be freed; NULL: there is none.
+ */
+static char *altered(const struct strlist *lines)
+{
+	static const char mirror[] = "[MIRROR] ",
+			  what[] = ": Downloading successful, but checksum doesn't match";
+
+	for (size_t i = 0; i < lines->len; i++) {
+		const char *line = lines->ptr[i] + strspn(lines->ptr[i], " "), *end = strstr(line, what);
+		const char *local = strstr(line, " from local repository ");
+
+		if (end && rpm_line_begins(line, mirror))
+			return xasprintf("%.*s is not what the repository's metadata say: another checksum",
+					 (int)(end - line) - (int)strlen(mirror), line + strlen(mirror));
+		if (local && rpm_line_begins(line, "Package ") && strstr(local, " has incorrect checksum"))
+			return xasprintf("%.*s is not what the repository's metadata say: another checksum",
+					 (int)(local - line) - (int)strlen("Package "),
+					 line + strlen("Package "));
+	}
+	return NULL;
+}
+
 char *rpm_solver_error(const struct strlist *lines)
 {
 	_cleanup_buf_ struct buf b = {0};
@@ -247,12 +271,14 @@ int rpm_solve(const struct rpm_job *job, const struct rpm_manager *m, const char
 	      const struct strlist *files, struct error *err)
 {
 	_cleanup_strlist_ struct strlist lines = {0};
-	_cleanup_free_ char *reason = NULL;
+	_cleanup_free_ char *reason = NULL, *other = NULL;
 	int r = m->kind == RPM_MICRODNF ? rpm_microdnf_solve(job, m, config, files, &lines, err)
 					: solve(job, m, config, files, &lines, err);
 
 	if (r == -EPIPE && job->cache->locked && rpm_check_locked(job, err) < 0)
 		return err->code;
+	if (r == -EPIPE && (other = altered(&lines)))
+		return error_refuse(err, "%s", other);
 	if (r == -EPIPE && (reason = rpm_solver_error(&lines)))
 		return error_set(err, r, "%s: %s", m->program, reason);
 	return r;

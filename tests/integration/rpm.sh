@@ -164,6 +164,16 @@ rpm_of lua '%description' t '%post -p <lua>' 'error("lua says no")' '%files'
 check "a %post in Lua that fails, which is nothing to rpm" refused 1 '"%post(lua-1-1.x86_64)"]:1: lua says no' "Path=$tmp/lua-1-1.x86_64.rpm"
 simple same same1 && cp "$tmp/same-1-1.x86_64.rpm" "$tmp/other.rpm" && simple same same2
 check "two that are called the same" refused 1 'cannot install both same-1-1.x86_64 and same-1-1.x86_64' "Path=$tmp/other.rpm" "Path=$tmp/same-1-1.x86_64.rpm"
+cp -r "$distribution/repository" "$tmp/altered" && printf X | dd of="$tmp/altered/bash-1-1.x86_64.rpm" bs=1 seek=10000 conv=notrunc status=none
+repository="small $tmp/altered gpgkey=$distribution/key.asc" check "a package of a directory that is not what its metadata say" refused 3 \
+	'"bash-1-1.x86_64" is not what the repository'"'"'s metadata say' "Path=$tmp/same-1-1.x86_64.rpm"
+first=$server first_url=$url
+rm "$tmp/port"
+serve "$tmp/altered"
+repository="small $url gpgkey=$distribution/key.asc" check "nor one of a server" refused 3 \
+	'bash-1-1.x86_64.rpm is not what the repository'"'"'s metadata say' "Path=$tmp/same-1-1.x86_64.rpm"
+stop_server
+server=$first url=$first_url
 more=nosuchpackage check "a package that is nowhere" refused 1 'nosuchpackage'
 on_nothing() {
 	conf none "Path=$app" && sed -i '/^Release=/d; /^Repository=/d; /^Packages=/d; s/^Source=.*/Source=none\nSuite=x/' "$tmp/none.conf" &&
