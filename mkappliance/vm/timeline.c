@@ -62,7 +62,7 @@ static void add_verified(struct timeline *t, const struct json *record, double e
 /* The first service has started, and says what the way there took: more than the records in between do. */
 static void add_started(struct timeline *t, const struct json *record, double end, const char *label)
 {
-	static const struct step steps[] = {{"setup_ms", "memory file systems"},
+	static const struct step steps[] = {{"setup_ms", "control groups, file systems"},
 					    {"drivers_ms", "drivers"},
 					    {"data_ms", "data volume"},
 					    {"network_ms", "network"},

@@ -49,7 +49,7 @@ static void test_bars(void **state)
 /* The steps of stage 2 take the place of the records that came before "started". */
 static void test_steps_of_stage_2(void **state)
 {
-	static const char *const labels[] = {"kernel",	 "verified", "memory file systems",
+	static const char *const labels[] = {"kernel",	 "verified", "control groups, file systems",
 					     "network",	 "sealed",   "started main",
 					     "started b"};
 	struct timeline t = {.count = 0};
