@@ -81,6 +81,7 @@ struct conf {
 	struct conf_list modules;
 	struct conf_list first_modules;
 	struct conf_list last_modules;
+	struct conf_list hash_modules;
 	struct conf_list side_modules;
 	unsigned system; /* 0: Mode=appliance, 1: Mode=system */
 

@@ -32,6 +32,7 @@ const struct conf_key conf_boot_keys[] = {
 	{"Module", KIND_PATHS, MODE_BOTH, AT(modules), .optional = true},
 	{"FirstModule", KIND_PATHS, MODE_BOTH, AT(first_modules), .optional = true},
 	{"LastModule", KIND_PATHS, MODE_BOTH, AT(last_modules), .optional = true},
+	{"HashModule", KIND_PATHS, MODE_BOTH, AT(hash_modules), .optional = true},
 	{"SideModule", KIND_PATHS, MODE_BOTH, AT(side_modules), .optional = true},
 	{"Mode", KIND_CHOICE, MODE_BOTH, AT(system), .choices = choices_mode},
 	{"Init", KIND_PATH, MODE_SYSTEM, AT(init)},

@@ -4,11 +4,9 @@
 #include <string.h>
 #include <sys/timex.h>
 #include <unistd.h>
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
 
 #include "file.h"
+#include "hypervisor.h"
 #include "image/abi.h"
 #include "line.h"
 #include "realtime.h"
@@ -140,25 +138,11 @@ static void step(void)
 		follow(false);
 }
 
-/*
- * Linux Documentation/virt/kvm/x86/cpuid.rst. Where KVM says that it is Hyper-V too, its own leaves come behind those. Other
- * processors are asked by the driver.
- */
+/* Other processors are asked by the driver. */
 bool realtime_may_have_clock(void)
 {
 #if defined(__x86_64__)
-	static const char wanted[12] = "KVMKVMKVM";
-	unsigned eax, said[3];
-
-	__cpuid(1, eax, said[0], said[1], said[2]);
-	if (!(said[1] & 1u << 31)) /* no hypervisor; ECX */
-		return false;
-	for (unsigned leaf = 0x40000000; leaf <= 0x40000100; leaf += 0x100) {
-		__cpuid(leaf, eax, said[0], said[1], said[2]);
-		if (memcmp(said, wanted, sizeof wanted) == 0)
-			return true;
-	}
-	return false;
+	return hypervisor_is(HYPERVISOR_KVM);
 #else
 	return true;
 #endif

@@ -9,6 +9,7 @@
 
 #include "beside.h"
 #include "cgroup.h"
+#include "hypervisor.h"
 #include "module.h"
 #include "net.h"
 #include "realtime.h"
@@ -38,7 +39,9 @@ static int first(const struct conf *c, struct line *why)
 
 static int side(const struct conf *c, struct line *why)
 {
-	return start_load(&c->side_modules, why);
+	int r = hypervisor_is(HYPERVISOR_TCG) ? 0 : start_load(&c->hash_modules, why);
+
+	return r < 0 ? r : start_load(&c->side_modules, why);
 }
 
 /* Mounts them and makes one for each service. 1; 0: the kernel has none, and none is needed. */

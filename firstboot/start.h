@@ -7,7 +7,7 @@
 
 enum start_part {
 	START_FIRST, /* FirstModule=; 0 */
-	START_SIDE,  /* SideModule=; 0 */
+	START_SIDE,  /* HashModule=, SideModule=; 0 */
 	/* Mode=appliance */
 	START_SETUP, /* what needs no root: loopback interface, control groups; 1 where the kernel has these, else 0: cgroup_use() then */
 	START_DRIVERS, /* RootModule= of the root; 0 */

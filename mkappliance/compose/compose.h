@@ -12,7 +12,7 @@
 #include "template/template.h"
 
 /* When the init loads a module of the initrd: image/abi.h, Module= and those behind it. */
-enum module_turn { MODULE_MAIN, MODULE_FIRST, MODULE_LAST, MODULE_SIDE };
+enum module_turn { MODULE_MAIN, MODULE_FIRST, MODULE_LAST, MODULE_HASH, MODULE_SIDE };
 
 /* A kernel module, in loading order. */
 struct kernel_module {

@@ -183,7 +183,7 @@ static int choose_modules(const struct template *t, struct kernel_source *s, str
 	if (r == 0)
 		r = read_list(s, &paths, 0, &k->initrd, &k->initrd_len, err);
 	if (r == 0)
-		r = kernel_share(s->modules, side_defaults, k->initrd, k->initrd_len, err);
+		r = kernel_share(s->modules, side_defaults, only_faster, k->initrd, k->initrd_len, err);
 	if (r < 0 || t->init.mode != INIT_APPLIANCE)
 		return r;
 	/* What the initrd has loaded is not loaded again. */

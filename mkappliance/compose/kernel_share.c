@@ -95,8 +95,18 @@ static void mark_first(struct share *s)
 	}
 }
 
-int kernel_share(struct modules *m, const char *const *side, struct kernel_module *list, size_t len,
-		 struct error *err)
+/* One that needs others could not be loaded before them. */
+static void mark_hash(struct share *s, const char *const *hash)
+{
+	for (; *hash; hash++)
+		for (size_t i = 0; i < s->len; i++)
+			if (strcmp(s->list[i].name, *hash) == 0 && s->list[i].turn == MODULE_SIDE &&
+			    s->needs[i].len == 1)
+				s->list[i].turn = MODULE_HASH;
+}
+
+int kernel_share(struct modules *m, const char *const *side, const char *const *hash,
+		 struct kernel_module *list, size_t len, struct error *err)
 {
 	struct share s = {.list = list, .len = len};
 	int r = find_needs(&s, m, err);
@@ -104,6 +114,7 @@ int kernel_share(struct modules *m, const char *const *side, struct kernel_modul
 	if (r == 0) {
 		mark_side(&s, side);
 		mark_first(&s);
+		mark_hash(&s, hash);
 	}
 	for (size_t i = 0; i < len; i++)
 		strlist_free(&s.needs[i]);

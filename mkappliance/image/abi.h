@@ -26,6 +26,8 @@
  *   LastModule=              repeats: the same, behind Module= and FirstModule=, which it may need
  *   SideModule=              repeats: the same. It needs none of the others, nor does one of them need it: the second processor loads
  *                            it behind FirstModule=, and where there is none it is the last
+ *   HashModule=              repeats: the same, before SideModule=, and it needs no other: what only makes SHA-256 faster. Left out where
+ *                            the processor is QEMU's in software, whose vectors are slower than plain code
  *   Mode=                    appliance | system
  *   Init=                    Mode=system: path in the root
  *                            The root must have /dev /proc /sys in either mode, and /run in Mode=appliance

@@ -97,6 +97,7 @@ static void put_boot(struct render *r, const struct template *t, const struct ke
 	static const char *const turns[] = {[MODULE_MAIN] = "Module",
 					    [MODULE_FIRST] = "FirstModule",
 					    [MODULE_LAST] = "LastModule",
+					    [MODULE_HASH] = "HashModule",
 					    [MODULE_SIDE] = "SideModule"};
 	static const char *const corruptions[] = {[ON_CORRUPTION_POWEROFF] = "poweroff",
 						  [ON_CORRUPTION_REBOOT] = "reboot",

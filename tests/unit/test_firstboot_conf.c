@@ -10,7 +10,7 @@
 	"DataBlocks=16384\nHashStart=1\nRoot=01234567-89ab-cdef-0123-456789abcdef\n"          \
 	"Verity=fedcba98-7654-3210-fedc-ba9876543210\nCommandLine=console=ttyS0 a=b\n"        \
 	"DeviceTimeout=30\nOnCorruption=panic\nVerify=full\nModule=/m/a.ko\nModule=/m/b.ko\n" \
-	"FirstModule=/m/d.ko\nLastModule=/m/e.ko\nSideModule=/m/c.ko\n"
+	"FirstModule=/m/d.ko\nLastModule=/m/e.ko\nHashModule=/m/f.ko\nSideModule=/m/c.ko\n"
 #define SYSTEM	COMMON "Mode=system\nInit=/sbin/init\n"
 #define MACHINE COMMON "Mode=appliance\nHostname=hello\nNetwork=dhcp\n"
 #define OF_SERVICE                                                               \
@@ -51,6 +51,8 @@ static void test_system(void **state)
 	assert_string_equal(c.first_modules.ptr[0], "/m/d.ko");
 	assert_int_equal(c.last_modules.len, 1);
 	assert_string_equal(c.last_modules.ptr[0], "/m/e.ko");
+	assert_int_equal(c.hash_modules.len, 1);
+	assert_string_equal(c.hash_modules.ptr[0], "/m/f.ko");
 	assert_int_equal(c.side_modules.len, 1);
 	assert_string_equal(c.side_modules.ptr[0], "/m/c.ko");
 }
@@ -126,7 +128,7 @@ static const struct {
 	{"Format=1\n", "Name= is missing"},
 	{SYSTEM "\n", "'' has no '='"},
 	{SYSTEM "Format=1\n", "unknown key 'Format'"},
-	{SYSTEM "name=x\n", "unknown key 'name' (line 21)"},
+	{SYSTEM "name=x\n", "unknown key 'name' (line 22)"},
 	{SYSTEM "Name=x\n", "a second Name="},
 	{SYSTEM "Mode=appliance\n", "a second Mode="},
 	{SYSTEM "Arg=/x\n", "Arg= stands before the first Service="},
@@ -159,6 +161,7 @@ static const struct {
 	{APPLIANCE "Module=m.ko\n", "Module= does not take"},
 	{APPLIANCE "FirstModule=m.ko\n", "FirstModule= does not take"},
 	{APPLIANCE "LastModule=m.ko\n", "LastModule= does not take"},
+	{APPLIANCE "HashModule=m.ko\n", "HashModule= does not take"},
 	{APPLIANCE "SideModule=m.ko\n", "SideModule= does not take"},
 	{APPLIANCE "Env==x\n", "Env= does not take"},
 	{APPLIANCE "Env=x\n", "Env= does not take"},
