@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # rebuild --refresh: newer packages are told with what they fix, become another image, and that is tested before it is offered.
-# Takes: 30 s, waiting
 . "$(dirname "$0")/functions.sh"
 . tests/integration/synthetic.sh
 requires python3

@@ -25,27 +25,8 @@ other() {
 }
 program=(/opt/m/lib/ld-linux-x86-64.so.2 --library-path /opt/m/lib /opt/m/mkappliance)
 
-# conf NAME LINE...: the template NAME.conf; lines go to [Package].
-conf() {
-	local name=$1
-	shift
-	cat >"$other/srv/$name.conf" <<-EOF
-		[Appliance]
-		Name=$name
-		Version=1
-		[Base]
-		Source=rpm
-		Release=9
-		Repository=small file:///srv/repository gpgkey=/srv/key.asc
-		Packages=bash coreutils rpm kernel-core ${more:-}
-		[Kernel]
-		Stub=/opt/m/linuxx64.efi.stub
-		[Init]
-		Exec=/usr/bin/sleep 1
-		[Package]
-	EOF
-	[ $# -eq 0 ] || printf '%s\n' "$@" >>"$other/srv/$name.conf"
-}
+# What conf (rpm_repository.sh) writes is there, and of that root's own paths.
+confs=$other/srv repository="small file:///srv/repository gpgkey=/srv/key.asc" kernel=$'[Kernel]\nStub=/opt/m/linuxx64.efi.stub'
 build() { other "${program[@]}" build "/srv/$1.conf" -o /srv/out --cache=/srv/cache --quiet "${@:2}"; }
 # refused CODE TEXT PACKAGE... [LINE...]: a template with these packages is refused so.
 refused() {

@@ -20,24 +20,25 @@ scripts/rpm-distribution "$distribution" >"$tmp/log" 2>&1 || {
 . tests/integration/rpm_packages.sh
 . tests/integration/serve.sh
 
-# conf NAME LINE...: the template NAME.conf; lines go to [Package]. $repository: instead of what is served, $more: packages beside these
+# conf NAME LINE...: the template NAME.conf; lines go to [Package]. $repository: instead of what is served, $more: packages beside these,
+# $kernel: lines of its own, $confs: the directory of templates
 conf() {
-	local name=$1
-	shift
-	cat >"$tmp/$name.conf" <<-EOF
+	local conf=${confs:-$tmp}/$1.conf
+	cat >"$conf" <<-EOF
 		[Appliance]
-		Name=$name
+		Name=$1
 		Version=1
 		[Base]
 		Source=rpm
 		Release=9
 		Repository=${repository:-small $url gpgkey=$distribution/key.asc}
 		Packages=bash coreutils rpm kernel-core ${more:-}
+		${kernel:-}
 		[Init]
 		Exec=/usr/bin/sleep 1
 		[Package]
 	EOF
-	[ $# -eq 0 ] || printf '%s\n' "$@" >>"$tmp/$name.conf"
+	[ $# -eq 1 ] || printf '%s\n' "${@:2}" >>"$conf"
 }
 # root_of NAME: the root file system of $tmp/out/NAME-1.raw becomes $tmp/NAME.root.
 root_of() {
