@@ -26,24 +26,9 @@ look=$build/host/firstboot_blank
 disks=$tmp/disks
 mkdir "$disks"
 
-
-
-# One disk a kind, and each of ext4 and GPT once more with its first MiB wiped.
-make_disks() {
-	local d=$disks
-	truncate -s 64M "$d"/{gpt,mbr,ext4,luks1,luks2,swap,ntfs,fat16,fat32,bcache} && truncate -s 10M "$d/fat12" &&
-		truncate -s 320M "$d/xfs" && truncate -s 128M "$d/btrfs" &&
-		echo ',,' | sfdisk -q -X gpt "$d/gpt" && echo ',,' | sfdisk -q -X dos "$d/mbr" &&
-		mke2fs -q -t ext4 -L other "$d/ext4" && mkfs.xfs -q "$d/xfs" && mkfs.btrfs -q "$d/btrfs" && mkswap -q "$d/swap" &&
-		mkfs.ntfs -q -F "$d/ntfs" && mkfs.vfat -F 12 "$d/fat12" && mkfs.vfat -F 16 "$d/fat16" && mkfs.vfat -F 32 "$d/fat32" &&
-		make-bcache -B "$d/bcache" || return
-	for v in 1 2; do
-		echo secret | cryptsetup -q luksFormat --type luks$v --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "$d/luks$v" - || return
-	done
-	mkdir "$tmp/content" && echo content >"$tmp/content/file" &&
-		genisoimage -quiet -o "$d/iso9660" "$tmp/content" && mksquashfs "$tmp/content" "$d/squashfs" -quiet >/dev/null &&
-		truncate -s 16M "$d/iso9660" "$d/squashfs" || return
-	python3 - "$d" <<'PY'
+# What no program here makes: the labels of LVM, md and ZFS.
+make_labels() { # DIRECTORY
+	python3 - "$1" <<'PY'
 import os, struct, sys, zlib
 
 top = sys.argv[1]
@@ -88,6 +73,24 @@ ub = struct.pack("<QQQQQ", 0x00BAB10C, 5000, 1, 1, 1600000000)
 ring = b"".join(ub.ljust(1024, b"\0") for _ in range(8))
 write("zfs", 64 * MIB, *[(at + 128 * 1024, ring) for at in (0, 262144, 64 * MIB - 524288, 64 * MIB - 262144)])
 PY
+}
+
+# One disk a kind, and each of ext4 and GPT once more with its first MiB wiped.
+make_disks() {
+	local d=$disks
+	truncate -s 64M "$d"/{gpt,mbr,ext4,luks1,luks2,swap,ntfs,fat16,fat32,bcache} && truncate -s 10M "$d/fat12" &&
+		truncate -s 320M "$d/xfs" && truncate -s 128M "$d/btrfs" &&
+		echo ',,' | sfdisk -q -X gpt "$d/gpt" && echo ',,' | sfdisk -q -X dos "$d/mbr" &&
+		mke2fs -q -t ext4 -L other "$d/ext4" && mkfs.xfs -q "$d/xfs" && mkfs.btrfs -q "$d/btrfs" && mkswap -q "$d/swap" &&
+		mkfs.ntfs -q -F "$d/ntfs" && mkfs.vfat -F 12 "$d/fat12" && mkfs.vfat -F 16 "$d/fat16" && mkfs.vfat -F 32 "$d/fat32" &&
+		make-bcache -B "$d/bcache" || return
+	for v in 1 2; do
+		echo secret | cryptsetup -q luksFormat --type luks$v --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "$d/luks$v" - || return
+	done
+	mkdir "$tmp/content" && echo content >"$tmp/content/file" &&
+		genisoimage -quiet -o "$d/iso9660" "$tmp/content" && mksquashfs "$tmp/content" "$d/squashfs" -quiet >/dev/null &&
+		truncate -s 16M "$d/iso9660" "$d/squashfs" || return
+	make_labels "$d" || return
 	for v in ext4 gpt; do
 		cp --sparse=always "$d/$v" "$d/wiped-$v" && dd if=/dev/zero of="$d/wiped-$v" bs=1M count=1 conv=notrunc status=none || return
 	done
