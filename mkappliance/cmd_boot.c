@@ -8,6 +8,7 @@
 #include "cmd.h"
 #include "lib/cleanup.h"
 #include "lib/interrupt.h"
+#include "lib/io.h"
 #include "lib/log.h"
 #include "vm/data_disk.h"
 #include "vm/timeline.h"
@@ -288,6 +289,8 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 	if (r == 0) {
 		b.records = js_array_new();
 		r = subject_open(args[0], &b.subject, err);
+		if (r >= 0)
+			r = output_check(o.timeline, err);
 		if (r >= 0)
 			r = boot(&b, err);
 		machine_free(b.machine);

@@ -180,8 +180,11 @@ int gpt_parse(const uint8_t *primary, const uint8_t *backup, uint64_t disk_size,
 	struct gpt g = {0};
 	int r;
 
-	if (disk_size % LAYOUT_SECTOR || sectors <= GPT_PRIMARY_SECTORS + GPT_BACKUP_SECTORS ||
-	    sectors > INT64_MAX / LAYOUT_SECTOR)
+	if (disk_size % LAYOUT_SECTOR)
+		return error_refuse(err,
+				    "a disk of %" PRIu64 " bytes does not end at a whole sector: truncated?",
+				    disk_size);
+	if (sectors <= GPT_PRIMARY_SECTORS + GPT_BACKUP_SECTORS || sectors > INT64_MAX / LAYOUT_SECTOR)
 		return error_refuse(err, "a disk of %" PRIu64 " bytes has no room for a partition table",
 				    disk_size);
 	r = check_protective_mbr(primary, sectors, err);

@@ -540,6 +540,8 @@ time.sleep(300)' >"$tmp/port" &
 	kill $listener
 	check "test: a report where none can be written" refuses 1 "/nonexistent: creating a file there: No such file or directory" \
 		"$mkappliance" test "$image" --junit=/nonexistent/report.xml --quiet
+	check "boot: a timeline where none can be written" refuses 1 "/nonexistent: creating a file there: No such file or directory" \
+		"$mkappliance" boot "$image" --timeline=/nonexistent/boot.svg --quiet
 	check "drill: a report where none can be written" refuses 1 "/nonexistent: creating a file there: No such file or directory" \
 		"$mkappliance" drill --group none --report=/nonexistent/report.json --quiet
 	check "boot: --forward that is none" refuses 2 "--forward: '80' is not HOST:GUEST, two ports from 1 to 65535" \
@@ -547,7 +549,7 @@ time.sleep(300)' >"$tmp/port" &
 	check "boot: libvirt that does not answer" refuses 1 "libvirt (qemu+unix:///system?socket=/nowhere): *" \
 		"$mkappliance" boot "$image" --connect='qemu+unix:///system?socket=/nowhere' --quiet
 else
-	check_skip "boot and test: 7 checks" "built without libvirt"
+	check_skip "boot and test: 8 checks" "built without libvirt"
 fi
 
 # ---- the command line ----

@@ -229,6 +229,7 @@ static void test_other_disk_size(void **state)
 		struct error err = ERROR_INIT;
 
 		assert_true(gpt_parse(t.primary, t.backup, sizes[i], &g, &err) < 0);
+		assert_int_equal(!!strstr(err.text, " does not end at a whole sector"), sizes[i] % 512 != 0);
 	}
 }
 
