@@ -86,6 +86,7 @@ static char *unmet(const struct buf *output)
 {
 	static const char head[] = "have unmet dependencies";
 	const char *line = output->ptr ? strstr(output->ptr, head) : NULL;
+	_cleanup_buf_ struct buf b = {0};
 	const char *colon;
 
 	line = line ? strchr(line, '\n') : NULL;
@@ -95,9 +96,32 @@ static char *unmet(const struct buf *output)
 	colon = strstr(line, " : ");
 	if (!colon || colon > line + strcspn(line, "\n"))
 		return NULL;
-	return xasprintf("%.*s: %.*s", (int)(colon - line), line,
-			 (int)strcspn(colon + 3 + strspn(colon + 3, " "), "\n"),
-			 colon + 3 + strspn(colon + 3, " "));
+	buf_printf(&b, "%.*s: ", (int)(colon - line), line);
+	/* An alternative goes on in the next line. */
+	for (line = colon + 3;; line += strcspn(line, "\n") + 1) {
+		size_t len;
+
+		line += strspn(line, " ");
+		len = strcspn(line, "\n");
+		buf_add(&b, line, len);
+		if (len < 3 || strncmp(line + len - 3, " or", 3) != 0 || !line[len])
+			break;
+		buf_add(&b, " ", 1);
+	}
+	return buf_steal(&b);
+}
+
+/* The packages that apt says it would remove; to be freed, NULL: there is no such word. */
+static char *removed(const struct buf *output)
+{
+	static const char head[] = "will be REMOVED:\n";
+	const char *line = output->ptr ? strstr(output->ptr, head) : NULL;
+
+	if (!line)
+		return NULL;
+	line += strlen(head);
+	line += strspn(line, " ");
+	return xstrndup(line, strcspn(line, "\n"));
 }
 
 /* Whether what failed is that a repository cannot be trusted. */
@@ -115,7 +139,7 @@ static bool is_distrust(const struct apt_talk *talk)
 
 static int explain(struct apt_talk *talk, int r, struct error *err)
 {
-	_cleanup_free_ char *dependency = unmet(&talk->output);
+	_cleanup_free_ char *dependency = unmet(&talk->output), *gone = removed(&talk->output);
 
 	if (r != -EPIPE)
 		return error_prefix(err, "%s", talk->action);
@@ -128,10 +152,9 @@ static int explain(struct apt_talk *talk, int r, struct error *err)
 	if (talk->failure && is_distrust(talk))
 		return error_refuse(err, "%s: %s", talk->action, talk->failure);
 	if (talk->failure && strstr(talk->failure, "remove is disabled"))
-		return error_set(
-			err, -ENOPKG,
-			"%s: it conflicts with what the base has, which would have to be removed (above)",
-			talk->action);
+		return error_set(err, -ENOPKG,
+				 "%s: it conflicts with what the base has: %s would have to be removed",
+				 talk->action, gone ? gone : "a package of it");
 	return talk->failure ? error_set(err, r, "%s: %s", talk->action, talk->failure)
 			     : error_prefix(err, "%s", talk->action);
 }

@@ -123,6 +123,16 @@ static int take_rpm(struct compose *c, const char *path, struct rpm_file *ret, b
 	return 0;
 }
 
+/* apt takes the newer of two versions of a package and says nothing of the other. */
+static int check_once(const struct apt_job *job, const struct package *p, const char *path, struct error *err)
+{
+	for (size_t i = 0; i < job->count; i++)
+		if (strcmp(job->debs[i].control.list[0].name, p->control.list[0].name) == 0)
+			return error_usage(err, "%s: is the package %s, as %s is", path,
+					   p->control.list[0].name, job->paths[i]);
+	return 0;
+}
+
 /* The .debs among the packages, for apt. @is_deb has an element for each package. */
 static int collect_debs(struct compose *c, struct apt_job *job, bool *is_deb, struct error *err)
 {
@@ -142,7 +152,10 @@ static int collect_debs(struct compose *c, struct apt_job *job, bool *is_deb, st
 			*p = (struct package){0};
 			continue;
 		}
+		r = check_once(job, p, paths->ptr[i], err);
 		job->paths[job->count++] = paths->ptr[i];
+		if (r < 0)
+			return r;
 		r = package_check_architecture(p, paths->ptr[i], debian_architecture(c->t->appliance.arch),
 					       err);
 		if (r < 0)

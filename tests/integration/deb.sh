@@ -233,7 +233,11 @@ check "file that two packages have" eval 'mkdir -p "$tmp/p/mka-file/bin" && echo
 	refuses 1 "which is also in package bash" "$(one mka-file)" "${exec[@]}"'
 check "package that would remove one of the base" eval 'mkdir -p "$tmp/p/mka-gone/DEBIAN" && deb mka-gone 1 "" &&
 	sed -i "/^Maintainer/a Conflicts: tzdata" "$tmp/p/mka-gone/DEBIAN/control" && dpkg-deb -b "$tmp/p/mka-gone" "$tmp/mka-gone.deb" >/dev/null &&
-	refuses 1 "conflicts with what the base has" "$(one mka-gone)" "${exec[@]}"'
+	refuses 1 "conflicts with what the base has: tzdata would have to be removed" "$(one mka-gone)" "${exec[@]}"'
+check "alternatives of which there is none" eval 'deb mka-bad 1 "no-such-package | nor-this" &&
+	refuses 1 "mka-bad: Depends: no-such-package but it is not installable or nor-this but it is not installable" "$(one mka-bad)" "${exec[@]}"'
+check "two versions of one package" eval 'cp "$tmp/mka-bad.deb" "$tmp/mka-old.deb" && deb mka-bad 2 "" &&
+	refuses 2 "mka-bad.deb: is the package mka-bad, as" "$(one mka-old)" Path=mka-bad.deb "${exec[@]}"'
 check "package of another architecture" eval 'arch=arm64 deb mka-arm 1 "" && refuses 2 "is for arm64, the appliance is amd64" "$(one mka-arm)" "${exec[@]}"'
 check "package that is cut" eval 'head -c 3000 "$tmp/mka-app.deb" >"$tmp/mka-cut.deb" && refuses 1 "mka-cut.deb" "$(one mka-cut)" "${exec[@]}"'
 seconds=986.$$ # which nobody else sleeps
