@@ -245,7 +245,8 @@ static void disk_sleep(int uevent_fd, uint64_t deadline)
 	}
 }
 
-void disk_wait(const struct disk_wanted *wanted, size_t count, uint64_t timeout, int uevent_fd)
+void disk_wait(const struct disk_wanted *wanted, size_t count, uint64_t timeout, int uevent_fd,
+	       void (*again)(const struct conf *conf), const struct conf *conf)
 {
 	uint64_t deadline = clock_ms() + timeout * 1000;
 	const struct disk_wanted *missing;
@@ -257,6 +258,7 @@ void disk_wait(const struct disk_wanted *wanted, size_t count, uint64_t timeout,
 			refuse(ABI_REFUSED_NO_ROOT, "no partition with PARTUUID %s appeared within %llu s",
 			       missing->uuid, (unsigned long long)timeout);
 		disk_sleep(uevent_fd, deadline);
+		again(conf);
 	}
 	memory_forget(&gpt, sizeof gpt);
 }

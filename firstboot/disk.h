@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "conf.h"
+
 struct disk_partition {
 	char device[48]; /* "254:2" */
 	char name[48];	 /* "vda2" */
@@ -20,9 +22,11 @@ struct disk_wanted {
 };
 
 /*
- * Waits until the @count partitions are there, woken by uevents from @uevent_fd; refuses after @timeout seconds.
+ * Waits until the @count partitions are there, woken by uevents from @uevent_fd; refuses after @timeout seconds. Before each look but the
+ * first @again is called with @conf.
  * With two partitions of one PARTUUID it refuses: nobody can tell which was meant.
  */
-void disk_wait(const struct disk_wanted *wanted, size_t count, uint64_t timeout, int uevent_fd);
+void disk_wait(const struct disk_wanted *wanted, size_t count, uint64_t timeout, int uevent_fd,
+	       void (*again)(const struct conf *conf), const struct conf *conf);
 
 #endif

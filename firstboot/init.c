@@ -98,7 +98,8 @@ static void open_root(void)
 		{conf.root, &data}, {conf.verity, &hash}, {conf.signature, &signature}};
 	struct verity_device device;
 
-	disk_wait(wanted, sizeof wanted / sizeof wanted[0], conf.device_timeout, uevent_fd);
+	disk_wait(wanted, sizeof wanted / sizeof wanted[0], conf.device_timeout, uevent_fd, start_load_late,
+		  &conf);
 	steps_end(STEP_DISK);
 	if (conf.signature)
 		signature_load(&signature);

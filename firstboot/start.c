@@ -9,17 +9,25 @@
 
 #include "beside.h"
 #include "cgroup.h"
+#include "device.h"
 #include "hypervisor.h"
 #include "module.h"
 #include "net.h"
 #include "realtime.h"
 
-static int load(const char *path, struct line *why)
+/* One line of the configuration: the path, and behind a blank the devices that it is for. */
+static int load(const char *module, struct line *why)
 {
-	int r = module_load(path);
+	size_t len = strcspn(module, " ");
+	struct line path = {.len = 0};
+	int r;
 
+	if (module[len] && !device_is_here(module + len))
+		return 0;
+	line_bytes(&path, module, len);
+	r = module_load(path.text);
 	if (r < 0)
-		line_printf(why, "%s: %s", path, strerror(-r));
+		line_printf(why, "%s: %s", path.text, strerror(-r));
 	return r;
 }
 
@@ -30,6 +38,16 @@ int start_load(const struct conf_list *paths, struct line *why)
 	for (size_t i = 0; r == 0 && i < paths->len; i++)
 		r = load(paths->ptr[i], why);
 	return r;
+}
+
+void start_load_late(const struct conf *c)
+{
+	const struct conf_list *const lists[] = {&c->first_modules, &c->modules, &c->last_modules};
+	struct line why = {.len = 0};
+
+	device_forget();
+	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+		(void)start_load(lists[i], &why);
 }
 
 static int first(const struct conf *c, struct line *why)

@@ -14,8 +14,11 @@ enum start_part {
 	START_COUNT,
 };
 
-/* Loads modules, in their order. 0, or -errno and which of them. */
+/* Loads modules, in their order, but those that are for devices which are not there. 0, or -errno and which of them. */
 int start_load(const struct conf_list *paths, struct line *why);
+
+/* Those that find the disk once more: devices may have been plugged in since. What fails now was told or is missed. */
+void start_load_late(const struct conf *c);
 
 /* Begins them. /proc and /sys must be there, and stay where they are until START_SETUP has ended. */
 void start_beside(const struct conf *c);

@@ -142,6 +142,7 @@ static int start(struct boot *b, struct error *err)
 		.disks = &b->disks,
 		.memory = b->options->memory ? b->options->memory : m->test.memory,
 		.cpus = b->options->cpus ? b->options->cpus : m->test.cpus,
+		.nvme = m->test.nvme,
 		.forwards = b->forwards,
 		.forward_count = b->forward_count,
 		.on_line = on_line,

@@ -139,6 +139,7 @@ static int fleet_launch(void *data, const char *id, const char *image, struct er
 				      .path = path,
 				      .memory = s->memory ? s->memory : m->test.memory,
 				      .cpus = s->cpus ? s->cpus : m->test.cpus,
+				      .nvme = m->test.nvme,
 				      .port = s->port,
 				      .health_port = s->health_port,
 			      },

@@ -21,6 +21,7 @@ struct kernel_module {
 	void *data; /* its content (uncompressed) */
 	size_t len;
 	enum module_turn turn;
+	char *devices; /* modaliases of those that it is for, between blanks, as the init's Module= has them; NULL: for every machine */
 };
 
 struct kernel {

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "compose/compose_internal.h"
+#include "compose/kernel_devices.h"
 #include "compose/kernel_share.h"
 #include "lib/cleanup.h"
 
@@ -49,6 +50,7 @@ static void module_list_free(struct kernel_module *list, size_t len)
 		free(list[i].name);
 		free(list[i].path);
 		free(list[i].data);
+		free(list[i].devices);
 	}
 	free(list);
 }
@@ -172,6 +174,8 @@ static bool is_listed(const char *const *names, size_t count, const char *name)
 static int choose_modules(const struct template *t, struct kernel_source *s, struct kernel *k,
 			  struct error *err)
 {
+	static const char *const *const of_initrd[] = {initrd_defaults, side_defaults, NULL};
+	static const char *const *const of_root[] = {network_defaults, tpm_defaults, root_defaults, NULL};
 	_cleanup_strlist_ struct strlist paths = {0};
 	const struct strlist none = {0};
 	size_t initrd;
@@ -184,6 +188,8 @@ static int choose_modules(const struct template *t, struct kernel_source *s, str
 		r = read_list(s, &paths, 0, &k->initrd, &k->initrd_len, err);
 	if (r == 0)
 		r = kernel_share(s->modules, side_defaults, only_faster, k->initrd, k->initrd_len, err);
+	if (r == 0)
+		r = kernel_devices(s->modules, t, of_initrd, k->initrd, k->initrd_len, err);
 	if (r < 0 || t->init.mode != INIT_APPLIANCE)
 		return r;
 	/* What the initrd has loaded is not loaded again. */
@@ -194,7 +200,9 @@ static int choose_modules(const struct template *t, struct kernel_source *s, str
 		r = resolve_all(t, s, tpm_defaults, "Modules", &none, &paths, err);
 	if (r == 0)
 		r = resolve_all(t, s, root_defaults, "Modules", &t->kernel.modules, &paths, err);
-	return r < 0 ? r : read_list(s, &paths, initrd, &k->root, &k->root_len, err);
+	if (r == 0)
+		r = read_list(s, &paths, initrd, &k->root, &k->root_len, err);
+	return r < 0 ? r : kernel_devices(s->modules, t, of_root, k->root, k->root_len, err);
 }
 
 void kernel_fit(struct kernel *k, const struct strlist *named, uint64_t bytes)
@@ -212,6 +220,7 @@ void kernel_fit(struct kernel *k, const struct strlist *named, uint64_t bytes)
 			free(m->name);
 			free(m->path);
 			free(m->data);
+			free(m->devices);
 			continue;
 		}
 		k->initrd[kept++] = *m;

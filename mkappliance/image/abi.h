@@ -20,7 +20,8 @@
  *   DeviceTimeout=           seconds to wait for the partitions
  *   OnCorruption=            poweroff | reboot | panic
  *   Verify=                  lazy | full
- *   Module=                  repeats: path in the initrd, in loading order
+ *   Module=                  repeats: path in the initrd, in loading order. Behind a blank may stand what it is for, modaliases with
+ *                            '*' between blanks: it is loaded only where a device of the machine is one of these. So for all these keys
  *   FirstModule=             repeats: the same. It needs none of Module=, nor does one of them need it: a second processor loads it
  *                            beside them, and where there is none it is loaded behind them
  *   LastModule=              repeats: the same, behind Module= and FirstModule=, which it may need

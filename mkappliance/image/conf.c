@@ -91,6 +91,11 @@ static void put_root(struct render *r, const struct layout *l, const struct veri
 	render(r, "Signature", "%s", uuid);
 }
 
+static void put_module(struct render *r, const char *key, const char *path, const struct kernel_module *m)
+{
+	render(r, key, "%s%s%s", path, m->devices ? " " : "", m->devices ? m->devices : "");
+}
+
 static void put_boot(struct render *r, const struct template *t, const struct kernel *k,
 		     const char *command_line)
 {
@@ -108,8 +113,11 @@ static void put_boot(struct render *r, const struct template *t, const struct ke
 	render(r, "OnCorruption", "%s", corruptions[t->init.on_corruption]);
 	render(r, "Verify", "%s", t->init.verify == VERIFY_FULL ? "full" : "lazy");
 	render_limit(r, "Module", k->initrd_len);
-	for (size_t i = 0; i < k->initrd_len; i++)
-		render(r, turns[k->initrd[i].turn], CONF_MODULE_DIR "/%s.ko", k->initrd[i].name);
+	for (size_t i = 0; i < k->initrd_len; i++) {
+		_cleanup_free_ char *path = xasprintf(CONF_MODULE_DIR "/%s.ko", k->initrd[i].name);
+
+		put_module(r, turns[k->initrd[i].turn], path, &k->initrd[i]);
+	}
 }
 
 static int put_system(struct render *r, const struct template *t, const struct tree *tree, struct error *err)
@@ -128,9 +136,12 @@ static int put_appliance(struct render *r, const struct template *t, const struc
 
 	render(r, "Mode", "appliance");
 	render_limit(r, "RootModule", c->kernel.root_len);
-	for (size_t i = 0; i < c->kernel.root_len; i++)
-		render(r, strcmp(c->kernel.root[i].name, CLOCK_MODULE) == 0 ? "ClockModule" : "RootModule",
-		       "/%s", c->kernel.root[i].path);
+	for (size_t i = 0; i < c->kernel.root_len; i++) {
+		const struct kernel_module *m = &c->kernel.root[i];
+		_cleanup_free_ char *path = xasprintf("/%s", m->path);
+
+		put_module(r, strcmp(m->name, CLOCK_MODULE) == 0 ? "ClockModule" : "RootModule", path, m);
+	}
 	render(r, "Hostname", "%s", t->init.hostname);
 	conf_put_network(r, t);
 	for (size_t i = 0; e >= 0 && i < t->init.writable.len; i++)

@@ -42,6 +42,7 @@ struct manifest_test {
 	unsigned timeout; /* seconds for the whole boot and all probes */
 	unsigned memory;  /* MiB */
 	unsigned cpus;
+	bool nvme; /* the disk; else virtio */
 };
 
 /* [Upload] of the template, likewise; NULL, empty and 0 where it said nothing. All owned. */

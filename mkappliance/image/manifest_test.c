@@ -9,6 +9,7 @@
 #define DEFAULT_MEMORY	512
 #define DEFAULT_CPUS	1
 #define MAX_PROBES	64
+#define NVME		"nvme"
 
 static const char *kind_name(const struct template_probe *p)
 {
@@ -17,8 +18,10 @@ static const char *kind_name(const struct template_probe *p)
 
 void manifest_set_test(struct manifest *m, const struct template *t)
 {
-	struct manifest_test test = {
-		.timeout = t->test.timeout, .memory = t->test.memory, .cpus = t->test.cpus};
+	struct manifest_test test = {.timeout = t->test.timeout,
+				     .memory = t->test.memory,
+				     .cpus = t->test.cpus,
+				     .nvme = t->test.disk == TEST_DISK_NVME};
 
 	test.probes = xcalloc(t->test.len + 1, sizeof(*test.probes));
 	for (; test.count < t->test.len; test.count++) {
@@ -44,6 +47,8 @@ struct json *manifest_test_json(const struct manifest_test *t)
 	js_set_int(j, "timeout", t->timeout);
 	js_set_int(j, "memory", t->memory);
 	js_set_int(j, "cpus", t->cpus);
+	if (t->nvme)
+		js_set_string(j, "disk", NVME);
 	for (size_t i = 0; i < t->count; i++) {
 		const struct template_probe *p = &t->probes[i];
 		struct json *probe = js_object_new();
@@ -113,6 +118,20 @@ static int read_numbers(const struct json *j, struct manifest_test *t, struct er
 	return 0;
 }
 
+/* Who says nothing means virtio. */
+static int read_disk(const struct json *j, struct manifest_test *t, struct error *err)
+{
+	const char *disk = NULL;
+	int r = js_get(j, "disk") ? js_need_string(j, "disk", &disk, err) : 0;
+
+	if (r < 0 || !disk)
+		return r;
+	t->nvme = strcmp(disk, NVME) == 0;
+	if (!t->nvme && strcmp(disk, "virtio") != 0)
+		return error_set(err, -EINVAL, "'disk' is '%s', known are virtio and nvme", disk);
+	return 0;
+}
+
 int manifest_test_read(const struct json *j, struct manifest_test *ret, struct error *err)
 {
 	struct manifest_test t = {.timeout = DEFAULT_TIMEOUT, .memory = DEFAULT_MEMORY, .cpus = DEFAULT_CPUS};
@@ -127,6 +146,8 @@ int manifest_test_read(const struct json *j, struct manifest_test *ret, struct e
 		return error_set(err, -EINVAL, "'test' is not an object with at most %d 'probes'",
 				 MAX_PROBES);
 	r = read_numbers(j, &t, err);
+	if (r == 0)
+		r = read_disk(j, &t, err);
 	t.probes = xcalloc(js_array_len(list) + 1, sizeof(*t.probes));
 	for (size_t i = 0; r == 0 && i < js_array_len(list); i++) {
 		t.count++;

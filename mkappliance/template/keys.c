@@ -116,6 +116,7 @@ static const char *const sources[] = {
 	[BASE_NONE] = "none", [BASE_DEBIAN] = "debian", [BASE_RPM] = "rpm",   [BASE_DIRECTORY] = "directory",
 	[BASE_TAR] = "tar",   [BASE_OCI] = "oci",	[BASE_DISK] = "disk", NULL};
 static const char *const answers[] = {"no", "yes", NULL};
+static const char *const test_disks[] = {[TEST_DISK_VIRTIO] = "virtio", [TEST_DISK_NVME] = "nvme", NULL};
 
 /* ---- the table, but for keys_init.c ---- */
 
@@ -183,6 +184,7 @@ const struct key keys_test[] = {
 	{SECONDS("Test.Timeout", test.timeout), .min = 1, .max = 24 * HOUR},
 	{KEY("Test.Memory", test.memory, set_mebibytes), .min = 64, .max = 1024 * 1024},
 	{KEY("Test.CPUs", test.cpus, set_number), .min = 1, .max = 256},
+	{CHOICE("Test.Disk", test.disk), .choices = test_disks},
 	{0},
 };
 

@@ -43,6 +43,7 @@ enum data_format { FORMAT_NONE, FORMAT_BLANK };
 enum verify_mode { VERIFY_LAZY, VERIFY_FULL };
 enum restart_policy { RESTART_NO, RESTART_ON_FAILURE, RESTART_ALWAYS };
 enum lockdown { LOCKDOWN_NONE, LOCKDOWN_INTEGRITY, LOCKDOWN_CONFIDENTIALITY };
+enum test_disk { TEST_DISK_VIRTIO, TEST_DISK_NVME };
 enum architecture { ARCH_X86_64, ARCH_ARM64 };
 
 /* One Copy= line of [Files]: "SOURCE:TARGET [mode=0644] [owner=root|0] [group=root|0]". */
@@ -291,6 +292,7 @@ struct template
 		unsigned timeout; /* seconds for the whole boot and all probes, 120 */
 		unsigned memory;  /* MiB, 512 */
 		unsigned cpus;	  /* 1 */
+		enum test_disk disk;
 	} test;
 	/* What 'mkappliance upload' does unless its options say otherwise; NULL, empty and 0: nothing was said. */
 	struct {

@@ -59,11 +59,14 @@ static struct xml_node *add_raw(struct xml_node *devices, const struct domain_co
 
 static void add_disks(struct xml_node *devices, const struct domain_config *c)
 {
-	struct xml_node *image = add_raw(devices, c, c->image, "vda");
 	char target[] = "vdb";
 
-	xml_add(image, "readonly");
-	xml_set(xml_add(image, "boot"), "order", "1");
+	if (!c->nvme) {
+		struct xml_node *image = add_raw(devices, c, c->image, "vda");
+
+		xml_add(image, "readonly");
+		xml_set(xml_add(image, "boot"), "order", "1");
+	}
 	for (size_t i = 0; c->disks && i < c->disks->len; i++, target[2]++)
 		(void)add_raw(devices, c, c->disks->ptr[i], target);
 }
@@ -110,32 +113,48 @@ static void add_devices(struct xml_node *domain, const struct domain_config *c)
 	xml_set(xml_add(devices, "memballoon"), "model", "none");
 }
 
+static void add_option(struct xml_node *line, const char *option, const char *value)
+{
+	xml_set(xml_add_in(line, "qemu", "arg"), "value", option);
+	xml_set(xml_add_in(line, "qemu", "arg"), "value", value);
+}
+
 /*
  * User-mode networking behind libvirt's back: its own <interface type='user'> forwards no ports before
  * passt (9.2). The slot on the root bus is far above those that libvirt hands out. No boot ROM, or the
  * firmware would try the network.
  */
-static void add_network(struct xml_node *domain, const struct domain_config *c)
+static void add_network(struct xml_node *line, const struct domain_config *c)
 {
-	struct xml_node *line = xml_add_in(domain, "qemu", "commandline");
 	struct buf netdev = {0};
-	const char *args[4] = {
-		"-netdev", NULL, "-device",
-		"virtio-net-pci,netdev=user0,romfile=,mac=52:54:00:6d:6b:61,bus=pcie.0,addr=0x10"};
 
 	buf_printf(&netdev, "user,id=user0");
 	for (size_t i = 0; i < c->forward_count; i++)
 		buf_printf(&netdev, ",hostfwd=tcp:127.0.0.1:%u-:%u", c->forwards[i].host,
 			   c->forwards[i].guest);
-	args[1] = netdev.ptr;
-	for (size_t i = 0; i < 4; i++)
-		xml_set(xml_add_in(line, "qemu", "arg"), "value", args[i]);
+	add_option(line, "-netdev", netdev.ptr);
+	add_option(line, "-device",
+		   "virtio-net-pci,netdev=user0,romfile=,mac=52:54:00:6d:6b:61,bus=pcie.0,addr=0x10");
 	buf_free(&netdev);
+}
+
+/* Behind libvirt's back too: it has no such controller before 11.5. */
+static void add_nvme(struct xml_node *line, const struct domain_config *c)
+{
+	struct buf drive = {0};
+
+	buf_printf(&drive, "if=none,id=image,format=raw,readonly=on,file=");
+	/* A comma ends the value unless there are two. */
+	for (const char *p = c->image; *p; p++)
+		buf_printf(&drive, *p == ',' ? ",%c" : "%c", *p);
+	add_option(line, "-drive", drive.ptr);
+	add_option(line, "-device", "nvme,drive=image,serial=image,bootindex=1,bus=pcie.0,addr=0x11");
+	buf_free(&drive);
 }
 
 char *domain_xml(const struct domain_config *c)
 {
-	struct xml_node *domain = xml_new("domain"), *node;
+	struct xml_node *domain = xml_new("domain"), *node, *line;
 
 	xml_declare(domain, "qemu", QEMU_NAMESPACE);
 	xml_set(domain, "type", c->kvm ? "kvm" : "qemu");
@@ -152,6 +171,9 @@ char *domain_xml(const struct domain_config *c)
 	xml_set(xml_add(domain, "clock"), "offset", "utc");
 	add_ends(domain, c);
 	add_devices(domain, c);
-	add_network(domain, c);
+	line = xml_add_in(domain, "qemu", "commandline");
+	add_network(line, c);
+	if (c->nvme)
+		add_nvme(line, c);
 	return xml_finish(domain);
 }

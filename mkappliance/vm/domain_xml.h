@@ -32,11 +32,12 @@ struct domain_config {
 	const struct strlist *disks; /* raw, written to, behind the image: vdb, vdc, ...; NULL: none */
 	const char *console_socket;  /* Unix socket somebody listens on; the serial port connects to it */
 	const char *console_file;    /* or a file that it is appended to; the other one is NULL */
-	bool keep_owner;	     /* libvirt would give the image to its own user while the domain runs */
-	bool stays;		     /* goes on when we are gone; vm/members.h finds it again */
-	bool reboot_ends;	     /* a reboot of the guest ends the domain */
-	bool secure_boot;	     /* firmware_code is one with SMM, which keeps its keys from the guest */
-	bool tpm;		     /* a TPM 2.0 of software (swtpm), new with each start */
+	bool nvme;	  /* the image is the first namespace of an NVMe controller, not a virtio disk */
+	bool keep_owner;  /* libvirt would give the image to its own user while the domain runs */
+	bool stays;	  /* goes on when we are gone; vm/members.h finds it again */
+	bool reboot_ends; /* a reboot of the guest ends the domain */
+	bool secure_boot; /* firmware_code is one with SMM, which keeps its keys from the guest */
+	bool tpm;	  /* a TPM 2.0 of software (swtpm), new with each start */
 	const struct forward *forwards;
 	size_t forward_count;
 };

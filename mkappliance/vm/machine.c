@@ -263,6 +263,7 @@ static int start_domain(struct machine *m, struct error *err)
 		.secure_boot = m->host->secure_boot,
 		.tpm = m->host->tpm,
 		.image = c->image,
+		.nvme = c->nvme,
 		.disks = c->disks,
 		.console_socket = m->socket,
 		.keep_owner = m->host->system,

@@ -50,6 +50,7 @@ struct machine_config {
 	const struct strlist *disks; /* from data_disks_open(); NULL: none */
 	unsigned memory;	     /* MiB */
 	unsigned cpus;
+	bool nvme; /* what the image is plugged into, see domain_xml.h */
 	const struct forward *forwards;
 	size_t forward_count;
 	bool reboot_ends;

@@ -342,6 +342,7 @@ static int start(struct running *n, const struct member_launch *l, struct error 
 		.firmware_code = m->platform.firmware_code,
 		.firmware_vars = vars,
 		.image = l->path,
+		.nvme = l->nvme,
 		.console_file = console,
 		.keep_owner = m->system,
 		.stays = true,

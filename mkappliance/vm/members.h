@@ -39,6 +39,7 @@ struct member_launch {
 	const char *path;  /* of the image, absolute */
 	unsigned memory;   /* MiB */
 	unsigned cpus;
+	bool nvme;     /* see domain_xml.h */
 	uint16_t port; /* of the guest, for clients; a free port of 127.0.0.1 leads there */
 	uint16_t health_port;
 };

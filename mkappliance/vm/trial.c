@@ -100,6 +100,7 @@ static int start(struct trial *t, struct machine_host *h, struct error *err)
 		.disks = t->options->disks,
 		.memory = test->memory,
 		.cpus = test->cpus,
+		.nvme = test->nvme,
 		.forwards = t->forwards,
 		.forward_count = test->count,
 		.reboot_ends = true,

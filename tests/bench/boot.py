@@ -15,7 +15,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TEMPLATES = os.path.join(os.path.dirname(os.path.dirname(HERE)), "templates")
 PREFIX = "mkappliance: "
 VERIFIED_BYTES = 192 << 20  # of the root that Verify=full reads
-HELLO_PROCESSORS = (1, 2)  # the template says nothing, which is one; a machine of any cloud has two or more
+# Processors: the template says nothing, which is one; a machine of any cloud has two or more. EC2's disks are NVMe.
+HELLO_MACHINES = ((1, "virtio"), (2, "virtio"), (2, "nvme"))
 STEPS = ("modules_ms", "disk_ms", "verity_ms", "mount_ms", "setup_ms", "drivers_ms", "seal_ms", "exec_ms")
 
 
@@ -56,22 +57,22 @@ def nginx(options, output):
     return median | {"acceleration": runs[0]["acceleration"]}
 
 
-def hello(options, output, processors):
+def hello(options, output, processors, disk):
     """templates/hello without a network: from the init's start to the program's, and where the time goes."""
-    directory = os.path.join(output, f"hello-{processors}")
+    directory = os.path.join(output, f"hello-{processors}-{disk}")
     os.makedirs(directory)
     with open(os.path.join(TEMPLATES, "hello/appliance.conf"), encoding="utf-8") as f:
         text = f.read()
     program = os.path.join(os.path.dirname(options.tool), "hello")
     text = text.replace("../../build/hello", program).replace("Network=dhcp", "Network=none")
     with open(os.path.join(directory, "appliance.conf"), "w", encoding="utf-8") as f:
-        f.write(text[:text.index("[Test]")] + f"[Test]\nCPUs={processors}\n")
+        f.write(text[:text.index("[Test]")] + f"[Test]\nCPUs={processors}\nDisk={disk}\n")
     image = build(options, directory, output)
     runs = [records(boot(options, image, output)[1]) for _ in range(options.runs)]
     middle = sorted(runs, key=lambda r: r["started"]["total_ms"])[len(runs) // 2]
     if middle["started"]["processors"] != processors:
         sys.exit(f"bench: the init counted {middle['started']['processors']} processors, not {processors}")
-    return {"processors": processors, "exec_ms": middle["started"]["total_ms"], "exec_ms_best": min(r["started"]["total_ms"] for r in runs),
+    return {"processors": processors, "disk": disk, "exec_ms": middle["started"]["total_ms"], "exec_ms_best": min(r["started"]["total_ms"] for r in runs),
             "exec_steps": {key: (middle["verified"] | middle["started"]).get(key) for key in STEPS}}
 
 
@@ -123,7 +124,7 @@ def run(options):
     shutil.rmtree(output, ignore_errors=True)
     os.makedirs(output)
     result = {"bench": "boot", "runs": options.runs, "processors": os.cpu_count()}
-    result["hello"] = [hello(options, output, processors) for processors in HELLO_PROCESSORS]
+    result["hello"] = [hello(options, output, *machine) for machine in HELLO_MACHINES]
     result |= verify(options, output) | nginx(options, output)
     shutil.rmtree(output)
     if options.json:
@@ -133,7 +134,7 @@ def run(options):
     print("templates/hello without a network")
     for start in result["hello"]:
         steps = ", ".join(f"{key[:-3]} {value}" for key, value in start["exec_steps"].items())
-        print(f"  init to the program's start {start['exec_ms']:8} ms, processors: {start['processors']} "
+        print(f"  init to the program's start {start['exec_ms']:8} ms, processors: {start['processors']}, disk: {start['disk']:6} "
               f"(best {start['exec_ms_best']}; {steps})")
     print(f"  resident memory of process 1{result['pid1_kib']:8} KiB")
     print(f"Verify=full, a root of {VERIFIED_BYTES >> 20} MiB, 2 processors")

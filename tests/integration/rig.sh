@@ -38,7 +38,7 @@ make_disk() {
 
 # initrd FILE KEY=VALUE...: the configuration is the common one and these lines.
 initrd() {
-	local out=$1 dir m key
+	local out=$1 dir m key devices disk="pci:v00001AF4d00001001sv* pci:v00001AF4d00001042sv*"
 	shift
 	dir=$(mktemp -d "$tmp/initrd.XXXXXX") && mkdir "$dir/m" && cp build/mkappliance-init "$dir/init" || return
 	{ cat "$tmp/common" && printf '%s\n' "$@"; } >"$dir/appliance.conf" || return
@@ -50,7 +50,13 @@ initrd() {
 		*/virtio*) key=Module ;;
 		*) key=SideModule ;;
 		esac
-		cp "$modules/drivers/$m.ko" "$dir/m/" && echo "$key=/m/${m##*/}.ko" >>"$dir/appliance.conf" || return
+		# As the builder has it: what is for a virtio disk only where there is one.
+		case $m in
+		block/*) devices=" virtio:d00000002v*" ;;
+		virtio/*) devices=" $disk virtio:d00000002v*" ;;
+		*) devices="" ;;
+		esac
+		cp "$modules/drivers/$m.ko" "$dir/m/" && echo "$key=/m/${m##*/}.ko$devices" >>"$dir/appliance.conf" || return
 	done
 	(cd "$dir" && find . -mindepth 1 -printf '%P\n' | sort | cpio -o -H newc --quiet) >"$out"
 }

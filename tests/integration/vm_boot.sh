@@ -55,6 +55,11 @@ check "a body without the text fails and is said" \
 check "a deadline is kept, and the record that did not come is named" \
 	fails_with 1 "'ready' did not come in time" "$mkappliance" test "$(changed deadline 'm["test"]["timeout"] = 1')"
 
+check "the same image on an NVMe disk, as EC2 has it" \
+	"$mkappliance" test "$(changed nvme 'm["test"]["disk"] = "nvme"')"
+check "a disk that there is not" \
+	fails_with 1 "'disk' is 'floppy', known are virtio and nvme" "$mkappliance" test "$(changed floppy 'm["test"]["disk"] = "floppy"')"
+
 port=$(free_port)
 boots_and_serves() {
 	local pid status=0 page=""

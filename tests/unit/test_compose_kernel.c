@@ -256,27 +256,33 @@ static void test_kernel_beside(void **state)
 	strlist_free(&t.kernel.initrd_modules);
 }
 
+static const struct member of_virtio[] = {
+	{.path = "boot/vmlinuz-6.1-test", .data = image_text},
+	{.path = "lib/modules/6.1-test/modules.dep",
+	 .data = "k/crc32c_generic.ko:\nk/virtio_ring.ko:\nk/virtio.ko: k/virtio_ring.ko\nk/modern.ko:\n"
+		 "k/virtio_pci.ko: k/modern.ko k/virtio.ko k/virtio_ring.ko\n"
+		 "k/virtio_blk.ko: k/virtio.ko k/virtio_ring.ko\nk/dm-verity.ko:\nk/sha256-ssse3.ko:\n"
+		 "k/also.ko: k/modern.ko\nk/virtio_rng.ko: k/virtio.ko k/virtio_ring.ko\n"
+		 "k/virtio_net.ko: k/virtio.ko k/virtio_ring.ko k/failover.ko\nk/failover.ko:\nk/ena.ko:\n"},
+	{.path = "lib/modules/6.1-test/k/crc32c_generic.ko", .data = "C"},
+	{.path = "lib/modules/6.1-test/k/virtio_ring.ko", .data = "R"},
+	{.path = "lib/modules/6.1-test/k/virtio.ko", .data = "V"},
+	{.path = "lib/modules/6.1-test/k/modern.ko", .data = "M"},
+	{.path = "lib/modules/6.1-test/k/virtio_pci.ko", .data = "P"},
+	{.path = "lib/modules/6.1-test/k/virtio_blk.ko", .data = "B"},
+	{.path = "lib/modules/6.1-test/k/dm-verity.ko", .data = "D"},
+	{.path = "lib/modules/6.1-test/k/sha256-ssse3.ko", .data = "S"},
+	{.path = "lib/modules/6.1-test/k/also.ko", .data = "A"},
+	{.path = "lib/modules/6.1-test/k/virtio_rng.ko", .data = "G"},
+	{.path = "lib/modules/6.1-test/k/virtio_net.ko", .data = "N"},
+	{.path = "lib/modules/6.1-test/k/failover.ko", .data = "F"},
+	{.path = "lib/modules/6.1-test/k/ena.ko", .data = "E"},
+	{.path = NULL},
+};
+
 /* What one module alone needs can be loaded beside the chain that it needs too; it and those behind it wait for both. */
 static void test_kernel_first(void **state)
 {
-	static const struct member members[] = {
-		{.path = "boot/vmlinuz-6.1-test", .data = image_text},
-		{.path = "lib/modules/6.1-test/modules.dep",
-		 .data = "k/crc32c_generic.ko:\nk/virtio_ring.ko:\nk/virtio.ko: k/virtio_ring.ko\nk/modern.ko:\n"
-			 "k/virtio_pci.ko: k/modern.ko k/virtio.ko k/virtio_ring.ko\n"
-			 "k/virtio_blk.ko: k/virtio.ko k/virtio_ring.ko\nk/dm-verity.ko:\nk/sha256-ssse3.ko:\n"
-			 "k/also.ko: k/modern.ko\n"},
-		{.path = "lib/modules/6.1-test/k/crc32c_generic.ko", .data = "C"},
-		{.path = "lib/modules/6.1-test/k/virtio_ring.ko", .data = "R"},
-		{.path = "lib/modules/6.1-test/k/virtio.ko", .data = "V"},
-		{.path = "lib/modules/6.1-test/k/modern.ko", .data = "M"},
-		{.path = "lib/modules/6.1-test/k/virtio_pci.ko", .data = "P"},
-		{.path = "lib/modules/6.1-test/k/virtio_blk.ko", .data = "B"},
-		{.path = "lib/modules/6.1-test/k/dm-verity.ko", .data = "D"},
-		{.path = "lib/modules/6.1-test/k/sha256-ssse3.ko", .data = "S"},
-		{.path = "lib/modules/6.1-test/k/also.ko", .data = "A"},
-		{.path = NULL},
-	};
 	static const struct {
 		const char *name;
 		enum module_turn turn;
@@ -293,13 +299,66 @@ static void test_kernel_first(void **state)
 
 	(void)state;
 	strlist_add(&t.kernel.initrd_modules, "also");
-	assert_int_equal(compose_base(&t, members, &result, &text, &err), 0);
+	assert_int_equal(compose_base(&t, of_virtio, &result, &text, &err), 0);
 	assert_int_equal(k->initrd_len, sizeof(expected) / sizeof(expected[0]));
 	for (size_t i = 0; i < k->initrd_len; i++) {
 		assert_string_equal(k->initrd[i].name, expected[i].name);
 		assert_int_equal(k->initrd[i].turn, expected[i].turn);
 	}
 	strlist_free(&t.kernel.initrd_modules);
+}
+
+/* The devices of module @name; "" where it is for every machine. */
+static const char *devices_of(const struct kernel_module *list, size_t len, const char *name)
+{
+	for (size_t i = 0; i < len; i++)
+		if (strcmp(list[i].name, name) == 0)
+			return list[i].devices ? list[i].devices : "";
+	return "no such module";
+}
+
+#define DISKS	 "pci:v00001AF4d00001001sv* pci:v00001AF4d00001042sv*"
+#define NETWORKS " pci:v00001AF4d00001000sv* pci:v00001AF4d00001041sv*"
+
+/* A driver, and what it alone needs, is for its devices; what somebody else needs or names is for every machine. */
+static void test_kernel_devices(void **state)
+{
+	static const struct {
+		const char *named; /* [Kernel] Modules= */
+		enum network_mode network;
+		const char *pci, *ring, *modern, *blk, *verity;
+		const char *net; /* in the root */
+	} cases[] = {
+		{NULL, NETWORK_NONE, DISKS, DISKS " virtio:d00000002v*", DISKS, "virtio:d00000002v*", "",
+		 "no such module"},
+		{NULL, NETWORK_DHCP, DISKS NETWORKS, DISKS NETWORKS " virtio:d00000002v*", DISKS NETWORKS,
+		 "virtio:d00000002v*", "", "virtio:d00000001v*"},
+		{"virtio_rng", NETWORK_DHCP, "", "", "", "virtio:d00000002v*", "", "virtio:d00000001v*"},
+		{"also", NETWORK_NONE, DISKS, DISKS " virtio:d00000002v*", "", "virtio:d00000002v*", "",
+		 "no such module"},
+		{"virtio_net", NETWORK_DHCP, "", "", "", "virtio:d00000002v*", "", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct template t = {.init.mode = INIT_APPLIANCE, .init.network = cases[i].network};
+		_cleanup_compose_ struct compose_result result = {0};
+		_cleanup_free_ char *text = NULL;
+		struct error err = ERROR_INIT;
+		const struct kernel *k = &result.kernel;
+
+		if (cases[i].named)
+			strlist_add(&t.kernel.modules, cases[i].named);
+		assert_int_equal(compose_base(&t, of_virtio, &result, &text, &err), 0);
+		assert_string_equal(devices_of(k->initrd, k->initrd_len, "virtio_pci"), cases[i].pci);
+		assert_string_equal(devices_of(k->initrd, k->initrd_len, "virtio_ring"), cases[i].ring);
+		assert_string_equal(devices_of(k->initrd, k->initrd_len, "modern"), cases[i].modern);
+		assert_string_equal(devices_of(k->initrd, k->initrd_len, "virtio_blk"), cases[i].blk);
+		assert_string_equal(devices_of(k->initrd, k->initrd_len, "dm_verity"), cases[i].verity);
+		assert_string_equal(devices_of(k->root, k->root_len, "virtio_net"), cases[i].net);
+		assert_string_equal(devices_of(k->root, k->root_len, "failover"), cases[i].net);
+		strlist_free(&t.kernel.modules);
+	}
 }
 
 /* What nobody needs is not there. */
@@ -432,12 +491,13 @@ static void test_kernel_of_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_loading_order),	     cmocka_unit_test(test_refuses),
-		cmocka_unit_test(test_modprobe_agrees),	     cmocka_unit_test(test_kernel_of_the_base),
-		cmocka_unit_test(test_kernel_first),	     cmocka_unit_test(test_kernel_without_network),
-		cmocka_unit_test(test_kernel_fits_the_root), cmocka_unit_test(test_kernel_of_a_system),
-		cmocka_unit_test(test_refuses_kernels),	     cmocka_unit_test(test_kernel_by_its_own_word),
-		cmocka_unit_test(test_kernel_beside),	     unit_test_in_dir(test_kernel_of_files),
+		cmocka_unit_test(test_loading_order),	       cmocka_unit_test(test_refuses),
+		cmocka_unit_test(test_modprobe_agrees),	       cmocka_unit_test(test_kernel_of_the_base),
+		cmocka_unit_test(test_kernel_first),	       cmocka_unit_test(test_kernel_devices),
+		cmocka_unit_test(test_kernel_without_network), cmocka_unit_test(test_kernel_fits_the_root),
+		cmocka_unit_test(test_kernel_of_a_system),     cmocka_unit_test(test_refuses_kernels),
+		cmocka_unit_test(test_kernel_by_its_own_word), cmocka_unit_test(test_kernel_beside),
+		unit_test_in_dir(test_kernel_of_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

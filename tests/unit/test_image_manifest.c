@@ -64,7 +64,7 @@ static struct manifest *make_manifest(void)
 	strlist_add(&m->upload.regions, "eu-west-1");
 	strlist_add(&m->upload.kms_keys, "eu-west-1=arn:k");
 	strlist_add(&m->upload.share, "123456789012");
-	m->test = (struct manifest_test){.timeout = 90, .memory = 256, .cpus = 2, .count = 2};
+	m->test = (struct manifest_test){.timeout = 90, .memory = 256, .cpus = 2, .nvme = true, .count = 2};
 	m->test.probes = xcalloc(2, sizeof(*m->test.probes));
 	m->test.probes[0] = (struct template_probe){.kind = PROBE_HTTP, .port = 8080, .status = 204};
 	m->test.probes[0].path = xstrdup("/healthz");
@@ -93,6 +93,7 @@ static void test_round_trip(void **state)
 	assert_null(again->packages.list[1].sha256);
 	assert_string_equal(again->inputs[0].arch, "amd64");
 	assert_int_equal(again->test.cpus, 2);
+	assert_true(again->test.nvme);
 	assert_string_equal(again->upload.provider, "aws");
 	assert_string_equal(again->upload.connect, "qemu:///system");
 	assert_string_equal(again->upload.pool, "golden");

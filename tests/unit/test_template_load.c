@@ -56,6 +56,7 @@ static void test_defaults(void **state)
 	assert_int_equal(t->test.timeout, 120);
 	assert_int_equal(t->test.memory, 512);
 	assert_int_equal(t->test.cpus, 1);
+	assert_int_equal(t->test.disk, TEST_DISK_VIRTIO);
 }
 
 static void test_base_and_kernel(void **state)
@@ -149,7 +150,7 @@ static void test_init_and_probes(void **state)
 		"ReadyTimeout=2min\nStopSignal=QUIT\nStopTimeout=1\nDeviceTimeout=5s\nOnCorruption=panic\nVerify=full\n"
 		"Writable=/srv/a /srv/b\n"
 		"[Test]\nGet=http://:80/\nGet=http://:80/x 404 \"not found\"\nConnect=tcp://:22\nTimeout=9\n"
-		"Memory=1G\nCPUs=2\n");
+		"Memory=1G\nCPUs=2\nDisk=nvme\n");
 
 	(void)state;
 	assert_int_equal(t->init.app.exec.len, 3);
@@ -178,6 +179,7 @@ static void test_init_and_probes(void **state)
 	assert_int_equal(t->test.ptr[2].port, 22);
 	assert_int_equal(t->test.memory, 1024);
 	assert_int_equal(t->test.cpus, 2);
+	assert_int_equal(t->test.disk, TEST_DISK_NVME);
 }
 
 static void test_deb_sources(void **state)

@@ -47,7 +47,8 @@ static void test_content(void **state)
 	};
 	struct domain_config c = sample();
 	_cleanup_strlist_ struct strlist disks = {0};
-	_cleanup_free_ char *xml = domain_xml(&c), *kvm = NULL, *with_disks = NULL, *to_file = NULL;
+	_cleanup_free_ char *xml = domain_xml(&c), *kvm = NULL, *with_disks = NULL, *to_file = NULL,
+			    *nvme = NULL;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
@@ -68,6 +69,15 @@ static void test_content(void **state)
 	assert_contains(with_disks, "<source file=\"/srv/two.raw\"/>");
 	assert_contains(with_disks, "<target dev=\"vdc\" bus=\"virtio\"/>");
 	c.disks = NULL;
+	c.nvme = true;
+	c.image = "/srv/a,b.raw";
+	nvme = domain_xml(&c);
+	assert_contains(nvme, "value=\"if=none,id=image,format=raw,readonly=on,file=/srv/a,,b.raw\"");
+	assert_contains(nvme, "value=\"nvme,drive=image,serial=image,bootindex=1,bus=pcie.0,addr=0x11\"");
+	assert_contains(nvme, "virtio-net-pci");
+	assert_null(strstr(nvme, "\"vda\""));
+	assert_null(strstr(xml, "nvme"));
+	c = sample();
 	c.kvm = true;
 	c.keep_owner = true;
 	c.reboot_ends = false;
