@@ -58,7 +58,7 @@ check "a deadline is kept, and the record that did not come is named" \
 check "the same image on an NVMe disk, as EC2 has it" \
 	"$mkappliance" test "$(changed nvme 'm["test"]["disk"] = "nvme"')"
 check "a disk that there is not" \
-	fails_with 1 "'disk' is 'floppy', known are virtio and nvme" "$mkappliance" test "$(changed floppy 'm["test"]["disk"] = "floppy"')"
+	fails_with 3 "'disk' is 'floppy', known are virtio and nvme" "$mkappliance" test "$(changed floppy 'm["test"]["disk"] = "floppy"')"
 
 port=$(free_port)
 boots_and_serves() {

@@ -78,10 +78,10 @@ struct fixture {
 static struct fixture make(const char *text, struct tree *tree)
 {
 	static char ring[] = "virtio_ring", blk[] = "virtio_blk", dm[] = "dm_mod", net[] = "m/net.ko",
-		    clock[] = "ptp_kvm", disk[] = "pci:v1d* virtio:d2v*";
+		    clock[] = "ptp_kvm", all[] = "a:*";
 	static struct kernel_module initrd[] = {
-		{.name = ring}, {.name = blk, .devices = disk}, {.name = dm, .turn = MODULE_SIDE}};
-	static struct kernel_module root[] = {{.name = net, .path = net, .devices = disk},
+		{.name = ring}, {.name = blk, .devices = all}, {.name = dm, .turn = MODULE_SIDE}};
+	static struct kernel_module root[] = {{.name = net, .path = net, .devices = all},
 					      {.name = clock, .path = clock}};
 	struct fixture f = {.sb.data_blocks = 1234};
 	struct error err = ERROR_INIT;
@@ -144,7 +144,7 @@ static void assert_refuses(const char *text, struct tree *tree, const char *mess
 /* ---- golden texts ---- */
 
 #define MODULES \
-	"Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko pci:v1d* virtio:d2v*\nSideModule=/modules/dm_mod.ko\n"
+	"Module=/modules/virtio_ring.ko\nModule=/modules/virtio_blk.ko a:*\nSideModule=/modules/dm_mod.ko\n"
 #define ROOT                                                                          \
 	"Format=1\nName=web\nVersion=1.2\n"                                           \
 	"RootHash=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n" \
@@ -167,7 +167,7 @@ static void test_appliance(void **state)
 		make_tree(PASSWD, GROUPS),
 		ROOT
 		"DeviceTimeout=9\nOnCorruption=panic\nVerify=full\n" MODULES
-		"Mode=appliance\nRootModule=/m/net.ko pci:v1d* virtio:d2v*\nClockModule=/ptp_kvm\nHostname=h\n"
+		"Mode=appliance\nRootModule=/m/net.ko a:*\nClockModule=/ptp_kvm\nHostname=h\n"
 		"Network=dhcp\nWritable=/srv\n" OPENED "Service=main\n"
 		"Arg=/bin/web\nArg=--port\nArg=80\nArg=\nArg=a b\nUid=101\nGid=102\nGroupId=40\nGroupId=50\n"
 		"Env=B=2\nEnv=A=1 x\nWorkingDirectory=/srv\nCapabilities=0\nNewPrivileges=no\nTasksMax=4096\n"
@@ -177,14 +177,12 @@ static void test_appliance(void **state)
 static void test_appliance_of_defaults(void **state)
 {
 	(void)state;
-	assert_renders(
-		HEAD "[Init]\nExec=/usr/bin/web\nNetwork=none\n" OPEN, make_tree(NULL, NULL),
-		ROOT
-		"DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n" MODULES
-		"Mode=appliance\nRootModule=/m/net.ko pci:v1d* virtio:d2v*\nClockModule=/ptp_kvm\nHostname=web\n"
-		"Network=none\n" OPENED "Service=main\n"
-		"Arg=/usr/bin/web\nUid=0\nGid=0\nWorkingDirectory=/\n" OF_ROOT "ReadyPort=0\n"
-		"ReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n");
+	assert_renders(HEAD "[Init]\nExec=/usr/bin/web\nNetwork=none\n" OPEN, make_tree(NULL, NULL),
+		       ROOT "DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n" MODULES
+			    "Mode=appliance\nRootModule=/m/net.ko a:*\nClockModule=/ptp_kvm\nHostname=web\n"
+			    "Network=none\n" OPENED "Service=main\n"
+			    "Arg=/usr/bin/web\nUid=0\nGid=0\nWorkingDirectory=/\n" OF_ROOT "ReadyPort=0\n"
+			    "ReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n");
 }
 
 /* Only who asks for it has the kernel verify the signature. */
@@ -220,7 +218,7 @@ static void test_services_and_sandbox(void **state)
 		make_tree(NULL, NULL),
 		ROOT
 		"DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n" MODULES
-		"Mode=appliance\nRootModule=/m/net.ko pci:v1d* virtio:d2v*\nClockModule=/ptp_kvm\nHostname=web\n"
+		"Mode=appliance\nRootModule=/m/net.ko a:*\nClockModule=/ptp_kvm\nHostname=web\n"
 		"Network=none\nAttest=auto\nMaxLifetime=86400\nJitter=3600\nDrain=30\nWritableSize=64M\n"
 		"HidePid=yes\nLockdown=integrity\nSysctl=net.core.somaxconn=4096\n"
 		"Sysctl=kernel.modules_disabled=0\nSysctl=-kernel.kexec_load_disabled=1\n"
@@ -260,18 +258,16 @@ static void test_hardened(void **state)
 static void test_programs_before(void **state)
 {
 	(void)state;
-	assert_renders(
-		HEAD "[Init]\nExec=/usr/bin/web\nNetwork=none\nExecStartPre=/bin/web -t ''\n"
-		     "ExecStartPre=-+/bin/own\n" OPEN,
-		make_tree(NULL, NULL),
-		ROOT
-		"DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n" MODULES
-		"Mode=appliance\nRootModule=/m/net.ko pci:v1d* virtio:d2v*\nClockModule=/ptp_kvm\nHostname=web\n"
-		"Network=none\n" OPENED "Service=main\n"
-		"Arg=/usr/bin/web\nUid=0\nGid=0\nBefore=3\nBeforeArg=/bin/web\nBeforeArg=-t\n"
-		"BeforeArg=\nBefore=-+1\nBeforeArg=/bin/own\n"
-		"WorkingDirectory=/\n" OF_ROOT "ReadyPort=0\n"
-		"ReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n");
+	assert_renders(HEAD "[Init]\nExec=/usr/bin/web\nNetwork=none\nExecStartPre=/bin/web -t ''\n"
+			    "ExecStartPre=-+/bin/own\n" OPEN,
+		       make_tree(NULL, NULL),
+		       ROOT "DeviceTimeout=30\nOnCorruption=poweroff\nVerify=lazy\n" MODULES
+			    "Mode=appliance\nRootModule=/m/net.ko a:*\nClockModule=/ptp_kvm\nHostname=web\n"
+			    "Network=none\n" OPENED "Service=main\n"
+			    "Arg=/usr/bin/web\nUid=0\nGid=0\nBefore=3\nBeforeArg=/bin/web\nBeforeArg=-t\n"
+			    "BeforeArg=\nBefore=-+1\nBeforeArg=/bin/own\n"
+			    "WorkingDirectory=/\n" OF_ROOT "ReadyPort=0\n"
+			    "ReadyTimeout=60\nStopSignal=15\nStopTimeout=10\n");
 	assert_refuses(
 		HEAD "[Init]\nExec=/bin/web\nExecStartPre=/bin/none\n", make_tree(NULL, NULL),
 		"f: [Init] ExecStartPre=: '/bin/none' is not in the image; add its package or a [Files] "

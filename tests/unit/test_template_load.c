@@ -178,8 +178,7 @@ static void test_init_and_probes(void **state)
 	assert_int_equal(t->test.ptr[2].kind, PROBE_TCP);
 	assert_int_equal(t->test.ptr[2].port, 22);
 	assert_int_equal(t->test.memory, 1024);
-	assert_int_equal(t->test.cpus, 2);
-	assert_int_equal(t->test.disk, TEST_DISK_NVME);
+	assert_true(t->test.cpus == 2 && t->test.disk == TEST_DISK_NVME);
 }
 
 static void test_deb_sources(void **state)
