@@ -49,6 +49,8 @@ static _Noreturn void be_child(int answers, int root)
 	char byte;
 
 	for (size_t i = 0; i < beside.count; i++) {
+		if (beside.parts[i].not_beside)
+			continue;
 		if (beside.parts[i].of_root && read(root, &byte, 1) != 1)
 			break;
 		do_part(i, &a);
@@ -131,7 +133,7 @@ int beside_end(size_t part, struct line *why)
 {
 	struct answer a;
 
-	if (beside.child)
+	if (beside.child && !beside.parts[part].not_beside)
 		read_answer(&a);
 	else
 		do_part(part, &a);

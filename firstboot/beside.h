@@ -17,6 +17,7 @@
 struct beside_part {
 	int (*work)(const struct conf *c, struct line *why); /* its value, or -errno and what failed */
 	bool of_root;					     /* not before beside_root() */
+	bool not_beside;				     /* process 1 does it itself */
 };
 
 /* How many processors we may run on. */

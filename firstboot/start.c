@@ -15,16 +15,22 @@
 #include "net.h"
 #include "realtime.h"
 
-/* One line of the configuration: the path, and behind a blank the devices that it is for. */
+/* A module's line: its path, and behind a blank the devices that it is for. */
+static bool is_wanted(const char *module)
+{
+	const char *devices = strchr(module, ' ');
+
+	return !devices || device_is_here(devices);
+}
+
 static int load(const char *module, struct line *why)
 {
-	size_t len = strcspn(module, " ");
 	struct line path = {.len = 0};
 	int r;
 
-	if (module[len] && !device_is_here(module + len))
+	if (!is_wanted(module))
 		return 0;
-	line_bytes(&path, module, len);
+	line_bytes(&path, module, strcspn(module, " "));
 	r = module_load(path.text);
 	if (r < 0)
 		line_printf(why, "%s: %s", path.text, strerror(-r));
@@ -123,14 +129,29 @@ static int drivers(const struct conf *c, struct line *why)
 	return r;
 }
 
+/* Whether this machine's disk has drivers to be loaded by process 1. */
+static bool has_drivers(const struct conf *c)
+{
+	const struct conf_list *const lists[] = {&c->modules, &c->last_modules};
+
+	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+		for (size_t m = 0; m < lists[i]->len; m++)
+			if (is_wanted(lists[i]->ptr[m]))
+				return true;
+	return false;
+}
+
 void start_beside(const struct conf *c)
 {
-	static const struct beside_part parts[START_COUNT] = {
-		[START_FIRST] = {first, false},
-		[START_SIDE] = {side, false},
-		[START_SETUP] = {setup, false},
-		[START_DRIVERS] = {drivers, true},
+	static struct beside_part parts[START_COUNT] = {
+		[START_FIRST] = {.work = first},
+		[START_SIDE] = {.work = side},
+		[START_SETUP] = {.work = setup},
+		[START_DRIVERS] = {.work = drivers, .of_root = true},
 	};
 
+	/* Process 1 would only wait. */
+	if (!c->system && !has_drivers(c))
+		parts[START_FIRST].not_beside = parts[START_SIDE].not_beside = true;
 	beside_begin(parts, c->system ? START_SETUP : START_COUNT, beside_processors(), c);
 }

@@ -55,8 +55,8 @@ check "a body without the text fails and is said" \
 check "a deadline is kept, and the record that did not come is named" \
 	fails_with 1 "'ready' did not come in time" "$mkappliance" test "$(changed deadline 'm["test"]["timeout"] = 1')"
 
-check "the same image on an NVMe disk, as EC2 has it" \
-	"$mkappliance" test "$(changed nvme 'm["test"]["disk"] = "nvme"')"
+check "the same image on an NVMe disk with two processors, as EC2 has it" \
+	"$mkappliance" test "$(changed nvme 'm["test"].update(disk="nvme", cpus=2)')"
 check "a disk that there is not" \
 	fails_with 3 "'disk' is 'floppy', known are virtio and nvme" "$mkappliance" test "$(changed floppy 'm["test"]["disk"] = "floppy"')"
 

@@ -52,7 +52,7 @@ static const struct conf conf = {.name = "done", .version = "hand"};
 /* With so many processors; the values are those of either way. */
 static void test_parts(void **state)
 {
-	static const struct beside_part parts[] = {{note_worker, false}, {is_same, false}};
+	static const struct beside_part parts[] = {{.work = note_worker}, {.work = is_same}};
 	struct line why;
 
 	(void)state;
@@ -75,9 +75,27 @@ static void test_parts(void **state)
 	}
 }
 
+/* One of them by process 1 whatever there is: the child does the others. */
+static void test_not_beside(void **state)
+{
+	static const struct beside_part parts[] = {
+		{.work = note_worker, .not_beside = true}, {.work = note_worker}, {.work = is_same}};
+	struct line why;
+
+	(void)state;
+	for (unsigned processors = 1; processors <= 2; processors++) {
+		beside_begin(parts, 3, processors, &conf);
+		assert_int_equal(beside_end(0, &why), getpid());
+		assert_int_equal(beside_end(1, &why) == getpid(), processors == 1);
+		assert_int_equal(beside_end(2, &why), 1);
+		assert_int_equal(beside_fd(), -1);
+		beside_reap();
+	}
+}
+
 static void test_failure(void **state)
 {
-	static const struct beside_part parts[] = {{fails, false}, {note_worker, false}};
+	static const struct beside_part parts[] = {{.work = fails}, {.work = note_worker}};
 	struct line why;
 
 	(void)state;
@@ -93,7 +111,8 @@ static void test_failure(void **state)
 /* One that is killed fails its part and hangs nobody. */
 static void test_child_dies(void **state)
 {
-	static const struct beside_part parts[] = {{note_worker, false}, {dies, false}, {is_same, true}};
+	static const struct beside_part parts[] = {
+		{.work = note_worker}, {.work = dies}, {.work = is_same, .of_root = true}};
 	struct line why;
 
 	(void)state;
@@ -108,7 +127,8 @@ static void test_child_dies(void **state)
 /* It waits for the root, and sees the directory that process 1 has changed to. */
 static void test_root(void **state)
 {
-	static const struct beside_part parts[] = {{note_worker, false}, {is_root_there, true}};
+	static const struct beside_part parts[] = {{.work = note_worker},
+						   {.work = is_root_there, .of_root = true}};
 	_cleanup_free_ char *here = xasprintf("%s/here", (char *)*state);
 	struct line why;
 
@@ -125,9 +145,8 @@ static void test_root(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parts),
-		cmocka_unit_test(test_failure),
-		cmocka_unit_test(test_child_dies),
+		cmocka_unit_test(test_parts),	cmocka_unit_test(test_not_beside),
+		cmocka_unit_test(test_failure), cmocka_unit_test(test_child_dies),
 		unit_test_in_dir(test_root),
 	};
 
