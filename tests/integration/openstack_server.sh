@@ -23,6 +23,11 @@ wait_for() {
 	return 1
 }
 
+# one_writer DATABASE: who reads does not lock out who writes, for good.
+one_writer() {
+	python3 -c 'import sqlite3, sys; assert sqlite3.connect(sys.argv[1]).execute("PRAGMA journal_mode=WAL").fetchone() == ("wal",)' "$1"
+}
+
 keystone_start() {
 	mkdir -p "$os_dir/fernet" "$os_dir/credential"
 	cat >"$os_dir/keystone.conf" <<-END
@@ -39,7 +44,7 @@ keystone_start() {
 	END
 	local manage=(keystone-manage --config-file "$os_dir/keystone.conf") as
 	as=(--keystone-user "$(id -un)" --keystone-group "$(id -gn)")
-	"${manage[@]}" db_sync && "${manage[@]}" fernet_setup "${as[@]}" && "${manage[@]}" credential_setup "${as[@]}" &&
+	"${manage[@]}" db_sync && one_writer "$os_dir/keystone.db" && "${manage[@]}" fernet_setup "${as[@]}" && "${manage[@]}" credential_setup "${as[@]}" &&
 		"${manage[@]}" bootstrap --bootstrap-password secret --bootstrap-public-url "$os_url/v3" --bootstrap-internal-url "$os_url/v3" --bootstrap-region-id RegionOne || return
 	OS_KEYSTONE_CONFIG_DIR=$os_dir OS_KEYSTONE_CONFIG_FILES=$os_dir/keystone.conf \
 		keystone-wsgi-public --host 127.0.0.1 --port "$1" >"$os_dir/keystone.log" 2>&1 &
@@ -78,7 +83,7 @@ glance_start() {
 		flavor = keystone
 		config_file = /etc/glance/glance-api-paste.ini
 	END
-	glance-manage --config-file "$os_dir/glance.conf" db_sync || return
+	glance-manage --config-file "$os_dir/glance.conf" db_sync && one_writer "$os_dir/glance.db" || return
 	glance-api --config-file "$os_dir/glance.conf" >"$os_dir/glance.log" 2>&1 &
 	os_pids+=($!)
 	wait_for "$image_url/"
