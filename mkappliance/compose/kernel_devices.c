@@ -60,18 +60,9 @@ static int add_reason(struct modules *m, const char *module, char *devices, stru
 		      struct error *err)
 {
 	struct reason *r = &to->ptr[to->len++];
-	_cleanup_strlist_ struct strlist paths = {0};
-	int e;
 
 	*r = (struct reason){.devices = devices};
-	e = modules_resolve(m, module, true, &paths, err);
-	for (size_t i = 0; i < paths.len; i++) {
-		_cleanup_free_ char *name = module_name_of(paths.ptr[i], strlen(paths.ptr[i]));
-
-		strlist_add(&r->needs, name);
-	}
-	strlist_sort(&r->needs);
-	return e;
+	return modules_needs(m, module, true, &r->needs, err);
 }
 
 /* A driver of another device of the same kind that the template names: what brings such devices is for every machine then. */

@@ -18,21 +18,12 @@ static bool needs(const struct share *s, size_t module, size_t other)
 
 static int find_needs(struct share *s, struct modules *m, struct error *err)
 {
+	int r = 0;
+
 	s->needs = xcalloc(s->len, sizeof(*s->needs));
-	for (size_t i = 0; i < s->len; i++) {
-		_cleanup_strlist_ struct strlist paths = {0};
-		int r = modules_resolve(m, s->list[i].name, false, &paths, err);
-
-		if (r < 0)
-			return r;
-		for (size_t p = 0; p < paths.len; p++) {
-			_cleanup_free_ char *name = module_name_of(paths.ptr[p], strlen(paths.ptr[p]));
-
-			strlist_add(&s->needs[i], name);
-		}
-		strlist_sort(&s->needs[i]);
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < s->len; i++)
+		r = modules_needs(m, s->list[i].name, false, &s->needs[i], err);
+	return r;
 }
 
 static bool is_side(const struct share *s, const char *const *side, size_t module)

@@ -223,3 +223,18 @@ int modules_resolve(struct modules *m, const char *module, bool optional, struct
 		return 0;
 	return error_usage(err, "kernel %s has no module '%s'", m->release, module);
 }
+
+int modules_needs(struct modules *m, const char *module, bool optional, struct strlist *names,
+		  struct error *err)
+{
+	_cleanup_strlist_ struct strlist paths = {0};
+	int r = modules_resolve(m, module, optional, &paths, err);
+
+	for (size_t i = 0; i < paths.len; i++) {
+		_cleanup_free_ char *name = module_name_of(paths.ptr[i], strlen(paths.ptr[i]));
+
+		strlist_add(names, name);
+	}
+	strlist_sort(names);
+	return r;
+}

@@ -26,6 +26,10 @@ void modules_freep(struct modules **m);
 int modules_resolve(struct modules *m, const char *module, bool optional, struct strlist *paths,
 		    struct error *err);
 
+/* Appends the names of @module and of all that it needs, and sorts @names; else as modules_resolve(). */
+int modules_needs(struct modules *m, const char *module, bool optional, struct strlist *names,
+		  struct error *err);
+
 /* "kernel/drivers/block/virtio-blk.ko.xz" gives "virtio_blk". To be freed. */
 char *module_name_of(const char *path, size_t len);
 
