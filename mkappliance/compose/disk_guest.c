@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libguestfs lives in disk_guest*.c and nowhere else in this room: here, its start and its end. */
+/* libguestfs lives in disk_guest*.c and nowhere else in this room: here, its settings, its start and its end. */
 #include "compose/disk_guest.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
-#include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "compose/disk_guest_internal.h"
@@ -20,85 +17,10 @@
 #include "lib/log.h"
 #include "lib/spawn.h"
 
-#define WATCH_MS      250
-#define SPACE_MIN     ((uint64_t)16 << 20) /* below that the disk under the overlay counts as full */
-#define MEMORY_MIB    2048		   /* of the appliance, for dnf's solver; where the host has plenty */
+#define MEMORY_MIB    2048 /* of the appliance, for dnf's solver; where the host has plenty */
 #define MEMORY_PLENTY ((uint64_t)4 << 30)
-
-int guest_error(struct guest *g, const char *what, struct error *err)
-{
-	const char *text = guestfs_last_error(g->handle);
-	int number = guestfs_last_errno(g->handle);
-
-	if (interrupt_pending())
-		return interrupt_check(err);
-	if (atomic_load(&g->full))
-		return error_set(err, -ENOSPC,
-				 "%s: the disk is full: the changes to the base are kept there; make room or "
-				 "use --cache",
-				 g->dir);
-	return error_set(err, number > 0 ? -number : -EIO, "libguestfs: %s: %s", what,
-			 text ? text : "failed");
-}
-
-/* ---- the watch: what nobody in a call of libguestfs can look at ---- */
-
-static bool disk_is_full(const char *dir)
-{
-	struct statvfs s;
-
-	return statvfs(dir, &s) == 0 && (uint64_t)s.f_bavail * s.f_frsize < SPACE_MIN;
-}
-
-/* Until guestfs_launch() returns libguestfs does not say it: the child of our thread that became a qemu. 0: none yet. */
-static pid_t find_qemu(pid_t thread)
-{
-	_cleanup_free_ char *path = xasprintf("/proc/self/task/%d/children", (int)thread);
-	_cleanup_buf_ struct buf children = {0};
-	struct error ignored = ERROR_INIT;
-	char *p, *end;
-
-	if (io_read_file(AT_FDCWD, path, 65536, &children, &ignored) < 0 || !children.ptr)
-		return 0;
-	for (p = children.ptr;; p = end) {
-		long pid = strtol(p, &end, 10);
-		_cleanup_free_ char *comm = xasprintf("/proc/%ld/comm", pid);
-		_cleanup_buf_ struct buf name = {0};
-
-		if (end == p)
-			return 0;
-		if (io_read_file(AT_FDCWD, comm, 256, &name, &ignored) == 0 && name.ptr &&
-		    strncmp(name.ptr, "qemu", 4) == 0)
-			return (pid_t)pid;
-	}
-}
-
-/* Without its qemu every call of libguestfs returns at once. */
-static void *watch(void *data)
-{
-	struct guest *g = data;
-	struct pollfd p[2] = {{.fd = g->stop[0], .events = POLLIN}, {.fd = interrupt_fd(), .events = POLLIN}};
-
-	for (;;) {
-		pid_t pid;
-
-		(void)poll(p, 2, WATCH_MS);
-		if (p[0].revents)
-			return NULL;
-		if (disk_is_full(g->dir))
-			atomic_store(&g->full, true);
-		if (interrupt_pending() || atomic_load(&g->full)) {
-			pid = atomic_load(&g->pid);
-			if (pid <= 0)
-				pid = find_qemu(g->caller);
-			if (pid > 0)
-				(void)kill(pid, SIGKILL);
-		}
-		/* The signal stays readable. */
-		if (interrupt_pending())
-			(void)poll(p, 1, WATCH_MS);
-	}
-}
+#define START_S	      300 /* within which the appliance must have started, unless GUEST_START_ENV says otherwise */
+#define START_MAX_S   86400
 
 /* ---- start ---- */
 
@@ -121,7 +43,7 @@ static int launch_error(struct guest *g, struct error *err)
 	const char *text = guestfs_last_error(g->handle);
 	int r = guest_error(g, "starting its appliance", err);
 
-	if (r == -EINTR || r == -ENOSPC || getenv("LIBGUESTFS_HV"))
+	if (r == -EINTR || r == -ENOSPC || r == -ETIMEDOUT || getenv("LIBGUESTFS_HV"))
 		return r;
 	if (!spawn_available("qemu-system-" HOST_ARCH))
 		return error_set(err, -ENOENT,
@@ -176,61 +98,73 @@ static int configure(struct guest *g, const struct guest_options *o, struct erro
 	return 0;
 }
 
-static int start_watch(struct guest *g, struct error *err)
+/* Emulated on a busy machine the appliance has been seen to compute without end. */
+static int start_limit(unsigned *ret, struct error *err)
 {
-	int r;
+	const char *text = getenv(GUEST_START_ENV);
+	char *end = NULL;
+	unsigned long value;
 
-	if (pipe2(g->stop, O_CLOEXEC) < 0)
-		return error_errno(err, -errno, "pipe");
-	r = pthread_create(&g->thread, NULL, watch, g);
-	if (r != 0)
-		return error_errno(err, -r, "starting a thread");
-	g->watched = true;
+	*ret = START_S;
+	if (!text)
+		return 0;
+	value = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || value == 0 || value > START_MAX_S)
+		return error_usage(err, GUEST_START_ENV ": '%s' is not a number of seconds from 1 to %d",
+				   text, START_MAX_S);
+	*ret = (unsigned)value;
 	return 0;
 }
 
-int guest_start(const struct guest_options *options, struct guest **ret, struct error *err)
+/* Under the watch. */
+static int launch(struct guest *g, struct error *err)
 {
-	_cleanup_guest_ struct guest *g = xcalloc(1, sizeof(*g));
 	struct progress p;
-	int r;
 
-	g->stop[0] = g->stop[1] = -EBADF;
-	g->dir = xstrdup(options->dir);
-	g->network = options->network;
-	g->caller = gettid();
-	g->handle = guestfs_create_flags(GUESTFS_CREATE_NO_CLOSE_ON_EXIT);
-	if (!g->handle)
-		return error_set(err, -ENOMEM, "libguestfs: no handle");
-	r = configure(g, options, err);
-	if (r == 0)
-		r = start_watch(g, err);
-	if (r == 0)
-		r = interrupt_check(err);
-	if (r < 0)
-		return r;
 	progress_start(&p, "starting libguestfs", NULL, 0);
 	if (guestfs_launch(g->handle) < 0)
 		return launch_error(g, err);
 	atomic_store(&g->pid, guestfs_get_pid(g->handle));
 	disk_work_note_sockets(g->dir, atomic_load(&g->pid));
 	progress_end(&p, NULL);
-	*ret = steal_pointer(&g);
 	return 0;
+}
+
+int guest_start(const struct guest_options *options, struct guest **ret, struct error *err)
+{
+	_cleanup_guest_ struct guest *g = xcalloc(1, sizeof(*g));
+	int r;
+
+	g->stop[0] = g->stop[1] = -EBADF;
+	g->dir = xstrdup(options->dir);
+	g->network = options->network;
+	g->caller = gettid();
+	r = start_limit(&g->limit_s, err);
+	if (r < 0)
+		return r;
+	g->handle = guestfs_create_flags(GUESTFS_CREATE_NO_CLOSE_ON_EXIT);
+	if (!g->handle)
+		return error_set(err, -ENOMEM, "libguestfs: no handle");
+	r = configure(g, options, err);
+	if (r == 0)
+		r = guest_watch_start(g, err);
+	if (r == 0)
+		r = interrupt_check(err);
+	if (r == 0)
+		r = launch(g, err);
+	if (r == 0)
+		*ret = steal_pointer(&g);
+	return r;
 }
 
 void guest_free(struct guest *g)
 {
 	if (!g)
 		return;
-	if (g->watched) {
-		(void)!write(g->stop[1], "", 1);
-		(void)pthread_join(g->thread, NULL);
-	}
-	cleanup_closep(&g->stop[0]);
-	cleanup_closep(&g->stop[1]);
+	guest_watch_stop(g);
 	if (g->handle)
 		guestfs_close(g->handle);
+	buf_free(&g->console);
 	free(g->dir);
 	free(g->work);
 	free(g);

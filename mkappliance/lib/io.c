@@ -19,6 +19,9 @@ int io_pread_full(int fd, const char *name, void *buf, size_t len, uint64_t offs
 		if (n < 0) {
 			if (errno == EINTR)
 				continue;
+			if (errno == EISDIR)
+				return error_set(err, -EISDIR, "%s: is a directory, a file was to be read",
+						 name);
 			return error_errno(err, -errno, "%s: reading at byte %ju", name, (uintmax_t)offset);
 		}
 		if (n == 0)

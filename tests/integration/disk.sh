@@ -87,6 +87,23 @@ conf path "Image=$tmp/base.qcow2"
 check "libguestfs without its appliance" fails_with 1 "its appliance is not installed (apt-get install" env LIBGUESTFS_PATH=/nonexistent \
 	"$mkappliance" build "$tmp/in/path.conf" -o "$tmp/out-path" --cache="$tmp/cache-path"
 check "nothing is left of it" nothing_left "$tmp/cache-path"
+# A qemu that says something, and then computes without end, or ends.
+mkdir "$tmp/hv"
+cat >"$tmp/hv/qemu-ill" <<'END'
+#!/bin/sh
+case " $* " in *" -kernel "*) ;; *) exec "qemu-system-$(uname -m)" "$@" ;; esac
+printf 'of the test\r\n\n%s\n \n' "$SAYS"
+[ "$SAYS" = "Kernel panic - of the test" ] || while :; do sleep 1; done
+END
+chmod 755 "$tmp/hv/qemu-ill"
+ill() { # LAST LINE [SECONDS]
+	env SAYS="$1" LIBGUESTFS_HV="$tmp/hv/qemu-ill" MKAPPLIANCE_LIBGUESTFS_TIMEOUT="${2-300}" \
+		"$mkappliance" build "$tmp/in/path.conf" -o "$tmp/out-path" --cache="$tmp/cache-path"
+}
+check "an appliance of libguestfs that does not come up" fails_with 1 "took more than 2 s (its console said 'it waits')" ill "it waits" 2
+check "one whose kernel panics" fails_with 1 "its appliance died: 'Kernel panic - of the test'" ill "Kernel panic - of the test"
+check "a time limit that is none" fails_with 2 "MKAPPLIANCE_LIBGUESTFS_TIMEOUT: '5m' is not a number of seconds" ill "" 5m
+check "nothing is left of these" nothing_left "$tmp/cache-path"
 without=build/no-guestfs/no-libvirt/mkappliance
 if [ -x "$without" ]; then
 	check "a mkappliance without libguestfs says so" fails_with 1 "was built without libguestfs; install it" \
