@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <unistd.h>
 
@@ -13,10 +14,35 @@
 static volatile sig_atomic_t pending;
 static int pipe_fds[2] = {-1, -1};
 
-static void on_signal(int number)
+/*
+ * timeout(1) signals the process and then its group, sudo and make pass on what the terminal has sent to all: one wish to end, seen twice
+ * at nearly the same moment. What comes so soon after another is not a second one, also when that was taken back in between; but what we
+ * send ourselves (raise(3)) always counts.
+ */
+#define TOGETHER_NS 250000000ull
+
+static bool is_same_wish(const siginfo_t *info)
+{
+	static uint64_t last_ns; /* atomic; clock_gettime(2) may be called by a handler */
+	uint64_t now = clock_ns(), last = __atomic_load_n(&last_ns, __ATOMIC_RELAXED);
+
+	if (info->si_code == SI_TKILL)
+		return false;
+	if (last && now - last < TOGETHER_NS)
+		return true;
+	__atomic_store_n(&last_ns, now, __ATOMIC_RELAXED);
+	return false;
+}
+
+static void on_signal(int number, siginfo_t *info, void *context)
 {
 	int saved = errno;
 
+	(void)context;
+	if (is_same_wish(info)) {
+		errno = saved;
+		return;
+	}
 	if (pending)
 		_exit(128 + number);
 	pending = number;
@@ -27,7 +53,7 @@ static void on_signal(int number)
 void interrupt_setup(void)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction action = {.sa_handler = on_signal};
+	struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
 
 	/* Without the pipe only poll() is slower to notice: interrupt_fd() is -1 then, which poll() skips. */
 	if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0)

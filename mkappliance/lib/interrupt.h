@@ -2,7 +2,7 @@
 /*
  * Ctrl-C. The handler only notes the signal and makes blocking calls return; every long loop asks
  * interrupt_check() and unwinds like after any other error, so cleanup is the ordinary cleanup.
- * A second signal ends the process at once.
+ * A second signal ends the process at once; two within a quarter of a second are one.
  */
 #ifndef MKAPPLIANCE_LIB_INTERRUPT_H
 #define MKAPPLIANCE_LIB_INTERRUPT_H
