@@ -18,15 +18,46 @@ void error_one_line(char *text)
 	}
 }
 
+#define LONGEST	  12288u /* of what is put together: a path or two, and what is wrong with them */
+#define CAUSE_MAX 128u	/* of strerror(3) */
+#define ELLIPSIS  " ... "
+
+static bool is_inside_character(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80; /* RFC 3629, section 3 */
+}
+
+/* A message that is too long loses its middle: it begins with the place and ends with the cause. */
+static void keep(struct error *err, const char *text)
+{
+	size_t room = sizeof(err->text) - sizeof(ELLIPSIS), head = room / 2;
+	size_t len = strlen(text);
+
+	if (len < sizeof(err->text)) {
+		memcpy(err->text, text, len + 1);
+	} else {
+		const char *tail = text + len - (room - head);
+
+		while (head && is_inside_character(text[head]))
+			head--;
+		while (is_inside_character(*tail))
+			tail++;
+		snprintf(err->text, sizeof(err->text), "%.*s" ELLIPSIS "%s", (int)head, text, tail);
+	}
+	error_one_line(err->text);
+}
+
 static int set_v(struct error *err, enum exit_code exit, int code, const char *format, va_list ap)
 	__attribute__((format(printf, 4, 0)));
 
 static int set_v(struct error *err, enum exit_code exit, int code, const char *format, va_list ap)
 {
+	char text[LONGEST];
+
 	err->exit = exit;
 	err->code = code;
-	vsnprintf(err->text, sizeof(err->text), format, ap);
-	error_one_line(err->text);
+	vsnprintf(text, sizeof(text), format, ap);
+	keep(err, text);
 	return code;
 }
 
@@ -42,15 +73,16 @@ int error_set(struct error *err, int code, const char *format, ...)
 
 int error_errno(struct error *err, int code, const char *format, ...)
 {
+	char text[LONGEST];
 	va_list ap;
 	size_t len;
 
 	va_start(ap, format);
-	set_v(err, EXIT_FAILED, code, format, ap);
+	vsnprintf(text, sizeof(text) - CAUSE_MAX, format, ap);
 	va_end(ap);
-	len = strlen(err->text);
-	snprintf(err->text + len, sizeof(err->text) - len, ": %s", strerror(-code));
-	return code;
+	len = strlen(text);
+	snprintf(text + len, sizeof(text) - len, ": %s", strerror(-code));
+	return error_set(err, code, "%s", text);
 }
 
 int error_usage(struct error *err, const char *format, ...)
@@ -75,16 +107,15 @@ int error_refuse(struct error *err, const char *format, ...)
 
 int error_prefix(struct error *err, const char *format, ...)
 {
-	char old[sizeof(err->text)];
+	char text[LONGEST];
 	va_list ap;
 	size_t len;
 
-	memcpy(old, err->text, sizeof(old));
 	va_start(ap, format);
-	vsnprintf(err->text, sizeof(err->text), format, ap);
+	vsnprintf(text, sizeof(text) - sizeof(err->text) - 2, format, ap);
 	va_end(ap);
-	len = strlen(err->text);
-	snprintf(err->text + len, sizeof(err->text) - len, ": %s", old);
-	error_one_line(err->text);
+	len = strlen(text);
+	snprintf(text + len, sizeof(text) - len, ": %s", err->text);
+	keep(err, text);
 	return err->code;
 }

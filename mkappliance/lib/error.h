@@ -10,7 +10,8 @@
  *
  *   return error_set(err, -EINVAL, "partition '%s': size %ju is not a multiple of 4096", ...);
  *
- * A message is one line that says what was wrong, where, and how to mend it.
+ * A message is one line that says what was wrong, where, and how to mend it. One that is too
+ * long for the object loses its middle.
  * The object is of fixed size and lives on the caller's stack: nothing to free.
  */
 #ifndef MKAPPLIANCE_LIB_ERROR_H
