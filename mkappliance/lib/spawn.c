@@ -17,6 +17,9 @@
 #define OUTPUT_LIMIT ((size_t)16 << 20)
 #define LOG_KEEP     ((size_t)64 << 10)
 #define GRACE_NS     5000000000ull
+#define CHUNK	     8192
+#define PIPE_MAX     (1u << 20) /* the most that a pipe holds (/proc/sys/fs/pipe-max-size) */
+#define LAST_READS   (2 * (PIPE_MAX / CHUNK + 64)) /* what was in both pipes at the end has been read by then */
 
 char *spawn_find(const char *program)
 {
@@ -78,7 +81,7 @@ static void take_last_line(struct child *c)
 /* Reads what is there. 0, or -EFBIG when the program writes without end. */
 static int drain(int *fd, struct buf *b, size_t limit)
 {
-	char chunk[8192];
+	char chunk[CHUNK];
 	ssize_t n = read(*fd, chunk, sizeof(chunk));
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
@@ -119,7 +122,7 @@ static int poll_time(const struct child *c, uint64_t deadline)
 
 /*
  * Waits for output or the end and takes what came. 1: it ended, and there is no more output (a process that
- * it left behind may still hold the pipes: nobody waits for that one).
+ * it left behind may still hold the pipes, and even write to them: nobody waits for that one).
  */
 static int child_pump(struct child *c, uint64_t deadline, struct error *err)
 {
@@ -140,7 +143,7 @@ static int child_pump(struct child *c, uint64_t deadline, struct error *err)
 		(void)drain(&c->err, &c->log, SIZE_MAX);
 		take_lines(c);
 	}
-	return ended && !fds[0].revents && !fds[1].revents;
+	return ended && ((!fds[0].revents && !fds[1].revents) || ++c->last_reads > LAST_READS);
 }
 
 /* Until it ended. */

@@ -15,7 +15,8 @@ struct child {
 	int pidfd; /* readable once it ended; -1 where the kernel has none */
 	int out;   /* read ends; -1 once they ended */
 	int err;
-	bool stopping; /* it was told to end: an interrupt has been seen */
+	bool stopping;	     /* it was told to end: an interrupt has been seen */
+	unsigned last_reads; /* of its output, since it ended */
 	struct buf log;
 	size_t line_start; /* where in log the unfinished line begins */
 };

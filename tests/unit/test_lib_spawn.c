@@ -228,6 +228,16 @@ static void test_what_is_left_behind(void **state)
 }
 
 /* Still in the group when its parent ends, as HAProxy may be. */
+/* It writes as fast as it is read: there is always more. */
+static void test_what_is_left_behind_and_writes(void **state)
+{
+	const struct spawn s = {.argv = SH("yes >&2 & echo done"), .timeout_ns = 60 * SECOND};
+	_cleanup_free_ char *text = output_of(&s);
+
+	(void)state;
+	assert_string_equal(text, "done\n");
+}
+
 static void test_daemon_that_has_not_left_yet(void **state)
 {
 	_cleanup_free_ char *text =
@@ -442,6 +452,7 @@ int main(void)
 		cmocka_unit_test(test_timeout_of_a_silent_program),
 		cmocka_unit_test(test_timeout_lets_it_clean_up),
 		cmocka_unit_test(test_what_is_left_behind),
+		cmocka_unit_test(test_what_is_left_behind_and_writes),
 		cmocka_unit_test(test_daemon_that_has_not_left_yet),
 		cmocka_unit_test(test_daemon_that_left_the_group),
 		cmocka_unit_test(test_no_time_is_lost),
