@@ -12,6 +12,7 @@
 #include "lib/cleanup.h"
 #include "lib/interrupt.h"
 #include "lib/io.h"
+#include "lib/log.h"
 
 static char *directory_of(const char *path)
 {
@@ -119,11 +120,12 @@ int output_lock_directory(const char *path, int *ret, struct error *err)
 
 	if (fd < 0)
 		return error_errno(err, -errno, "%s", dir);
-	while (flock(fd, LOCK_EX) < 0) {
-		if (errno != EINTR)
-			break;
-		if (interrupt_check(err) < 0)
-			return err->code;
+	/* Any other error is of a file system that knows no locks. */
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+		log_note("%s: locked by another build, or by another program (flock); waiting", dir);
+		while (flock(fd, LOCK_EX) < 0 && errno == EINTR)
+			if (interrupt_check(err) < 0)
+				return err->code;
 	}
 	*ret = steal_fd(&fd);
 	return 0;

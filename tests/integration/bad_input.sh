@@ -482,6 +482,18 @@ if [ "$(id -u)" -eq 0 ]; then
 	check "package manager that fails" refuses 1 "base bookworm: mmdebstrap: Unable to locate package nothing" failing
 fi
 
+# A directory that somebody has locked, as cron jobs do (flock DIRECTORY mkappliance build ...): it waits, and says for what.
+locked_directory() {
+	local pid status=0
+	mkfifo "$tmp/hold" && { flock "$out" cat "$tmp/hold" & } && exec 8>"$tmp/hold" || return
+	"$mkappliance" build "$in" -o "$out" >"$tmp/log" 2>&1 8>&- &
+	pid=$!
+	comes grep -q "^$out: locked by another build, or by another program (flock); waiting" "$tmp/log" && [ ! -e "$out/synthetic-1.0.raw" ] || status=1
+	exec 8>&-
+	wait $pid && [ $status -eq 0 ] && "$mkappliance" verify "$out/synthetic-1.0.raw" --quiet && rm "$out"/*
+}
+check "output directory that is locked" locked_directory
+
 # ---- images that are not ours ----
 
 build "$in"
