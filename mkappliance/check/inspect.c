@@ -16,6 +16,7 @@
 #include "lib/kvm.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "lib/scratch.h"
 
 #define DISK	  "/dev/sda"
 #define MAX_FILES ((size_t)4 << 20)
@@ -234,23 +235,17 @@ static void unescape(char *s)
 	*out = 0;
 }
 
-static int read_checksums(guestfs_h *g, struct inspection *in, struct error *err)
+/* @dir: for the list on its way, which has a line a file. */
+static int read_checksums(guestfs_h *g, const char *dir, struct inspection *in, struct error *err)
 {
-	char temp[] = "/tmp/mkappliance-inspect-XXXXXX";
-	_cleanup_close_ int fd = mkstemp(temp);
-	_cleanup_free_ char *line = NULL;
+	_cleanup_free_ char *temp = xasprintf("%s/sha256", dir), *line = NULL;
 	_cleanup_fclose_ FILE *f = NULL;
 	size_t cap = 0;
 	ssize_t len;
 
-	if (fd < 0)
-		return error_errno(err, -errno, "%s", temp);
-	if (guestfs_checksums_out(g, "sha256", "/", temp) < 0) {
-		(void)unlink(temp);
+	if (guestfs_checksums_out(g, "sha256", "/", temp) < 0)
 		return guest_error(g, "sha256 of the files", err);
-	}
-	f = fdopen(steal_fd(&fd), "r");
-	(void)unlink(temp);
+	f = fopen(temp, "re");
 	if (!f)
 		return error_errno(err, -errno, "%s", temp);
 	/* "HEX  ./path" as sha256sum prints it */
@@ -308,8 +303,8 @@ static int read_os(guestfs_h *g, bool packages, struct inspection *ret, struct e
 	return packages ? read_packages(g, roots[0], ret, err) : 0;
 }
 
-static int inspect_guest(guestfs_h *g, const struct inspect_options *options, struct inspection *ret,
-			 struct error *err)
+static int inspect_guest(guestfs_h *g, const struct inspect_options *options, const char *dir,
+			 struct inspection *ret, struct error *err)
 {
 	int r;
 
@@ -327,22 +322,25 @@ static int inspect_guest(guestfs_h *g, const struct inspect_options *options, st
 	if (r < 0)
 		return r;
 	qsort(ret->files, ret->file_count, sizeof(*ret->files), compare_files);
-	return options->checksums ? read_checksums(g, ret, err) : 0;
+	return options->checksums ? read_checksums(g, dir, ret, err) : 0;
 }
 
 int inspect_image(const char *image, const struct inspect_options *options, struct inspection *ret,
 		  struct error *err)
 {
+	_cleanup_scratch_ struct scratch scratch = SCRATCH_INIT;
 	_cleanup_(close_guest) guestfs_h *g = NULL;
 	int r;
 
 	r = check_disk(image, err);
+	if (r == 0 && options->checksums)
+		r = scratch_open(NULL, "mkappliance-inspect-", NULL, &scratch, err);
 	if (r < 0)
 		return r;
 	r = guest_start(image, &g, err);
 	if (r < 0)
 		return r;
-	r = inspect_guest(g, options, ret, err);
+	r = inspect_guest(g, options, scratch.path, ret, err);
 	return r < 0 ? error_prefix(err, "%s", image) : 0;
 }
 

@@ -522,8 +522,10 @@ if "$mkappliance" inspect --help >/dev/null 2>&1; then
 	check "inspect: empty" refuses 1 "$out/empty.raw: has no GPT partition table, so it is no image of ours" "$mkappliance" inspect "$out/empty.raw" --quiet
 	check "inspect: no such image" refuses 1 "$out/nothing.raw: No such file or directory" "$mkappliance" inspect "$out/nothing.raw" --quiet
 	check "inspect: a directory" refuses 1 "$out: is neither a file nor a block device" "$mkappliance" inspect "$out" --quiet
+	check "inspect: nowhere to put the checksums" refuses 1 "/nonexistent/mkappliance-inspect-*: creating a directory there: No such file or directory" \
+		env TMPDIR=/nonexistent "$mkappliance" inspect "$image" --files --checksums --quiet
 else
-	check_skip "inspect: 4 checks" "built without libguestfs"
+	check_skip "inspect: 5 checks" "built without libguestfs"
 fi
 
 # ---- virtual machines ----
