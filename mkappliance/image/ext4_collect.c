@@ -217,7 +217,10 @@ static void order_nodes(struct ext4 *fs)
 
 static void number_inodes(struct ext4 *fs)
 {
-	fs->last_ino = EXT4_LOST_FOUND_INO;
+	const struct tree_entry *lost_found = tree_find(fs->tree, "lost+found");
+
+	/* As a further name of another file it has no inode, and that number is the first one to be given. */
+	fs->last_ino = lost_found && lost_found->hardlink ? EXT4_LOST_FOUND_INO - 1 : EXT4_LOST_FOUND_INO;
 	for (uint32_t i = 0; i < fs->count; i++) {
 		struct ext4_node *n = &fs->nodes[fs->order[i]];
 

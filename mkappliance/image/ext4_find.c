@@ -20,6 +20,7 @@ int ext4_first_block(int fd, uint64_t offset, const char *path, uint64_t *ret, s
 	ext2_ino_t ino;
 	errcode_t e;
 
+	initialize_ext2_error_table(); /* or error_message() knows no text of libext2fs */
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	snprintf(options, sizeof(options), "offset=%" PRIu64, offset);
 	e = ext2fs_open2(name, options, EXT2_FLAG_64BITS, 0, 0, unix_io_manager, &fs);

@@ -60,6 +60,49 @@ static void test_root_of_tree(void **state)
 	assert_debugfs(image, "cat /lost+found/x", "x");
 }
 
+/* Where a file begins; libext2fs says in words why it is nowhere. */
+static void test_first_block(void **state)
+{
+	_cleanup_tree_ struct tree *t = tree_new();
+	_cleanup_free_ char *image = NULL, *text = NULL;
+	_cleanup_close_ int fd = -1;
+	struct error err = ERROR_INIT;
+	uint64_t block = 0;
+
+	add_text(t, "hello", "hello\n");
+	add_symlink(t, "link", "hello");
+	add_text(t, "nothing", "");
+	image = make_image(*state, t);
+	fd = open(image, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(ext4_first_block(fd, 0, "/link", &block, &err), 0);
+	text = xasprintf("%ju ", (uintmax_t)block);
+	assert_debugfs(image, "blocks /hello", text);
+	assert_int_equal(ext4_first_block(fd, 0, "/none", &block, &err), -ENOENT);
+	assert_string_equal(err.text, "/none in the root: File not found by ext2_lookup");
+	assert_int_equal(ext4_first_block(fd, 0, "/nothing", &block, &err), -ENOENT);
+	assert_int_equal(ext4_first_block(fd, 4096, "/hello", &block, &err), -EINVAL);
+	assert_contains(err.text, "Bad magic number in super-block");
+}
+
+/* The name that e2fsck wants for a directory, taken by something else. */
+static void test_lost_found_taken(void **state)
+{
+	for (int kind = 0; kind < 3; kind++) {
+		_cleanup_tree_ struct tree *t = tree_new();
+		_cleanup_free_ char *image = NULL;
+		struct tree_entry *a = add_text(t, "a", "a");
+
+		if (kind == 0)
+			add_hardlink(t, "lost+found", a);
+		else if (kind == 1)
+			add_symlink(t, "lost+found", "a");
+		else
+			add_text(t, "lost+found", "a");
+		image = make_image(*state, t);
+		assert_debugfs(image, "stat /a", kind == 0 ? "Links: 2" : "Links: 1");
+	}
+}
+
 /* Content comes back byte by byte, the sizes around a block. */
 static void test_sizes(void **state)
 {
@@ -368,13 +411,22 @@ static void test_label(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		unit_test_in_dir(test_empty),	     unit_test_in_dir(test_superblock),
-		unit_test_in_dir(test_root_of_tree), unit_test_in_dir(test_sizes),
-		unit_test_in_dir(test_metadata),     unit_test_in_dir(test_hardlinks),
-		unit_test_in_dir(test_special),	     unit_test_in_dir(test_symlinks),
-		unit_test_in_dir(test_names),	     unit_test_in_dir(test_sparse),
-		unit_test_in_dir(test_xattrs),	     unit_test_in_dir(test_acl),
-		unit_test_in_dir(test_golden),	     cmocka_unit_test(test_refusals),
+		unit_test_in_dir(test_empty),
+		unit_test_in_dir(test_superblock),
+		unit_test_in_dir(test_first_block),
+		unit_test_in_dir(test_root_of_tree),
+		unit_test_in_dir(test_lost_found_taken),
+		unit_test_in_dir(test_sizes),
+		unit_test_in_dir(test_metadata),
+		unit_test_in_dir(test_hardlinks),
+		unit_test_in_dir(test_special),
+		unit_test_in_dir(test_symlinks),
+		unit_test_in_dir(test_names),
+		unit_test_in_dir(test_sparse),
+		unit_test_in_dir(test_xattrs),
+		unit_test_in_dir(test_acl),
+		unit_test_in_dir(test_golden),
+		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_label),
 	};
 
