@@ -12,6 +12,7 @@
 #include "lib/cleanup.h"
 #include "lib/kvm.h"
 #include "lib/spawn.h"
+#include "vm/domain_xml.h"
 
 /* Where distributions put firmware without Secure Boot: code, then the matching empty variable store. */
 static const char *const firmware_x86_64[][2] = {
@@ -117,6 +118,27 @@ int host_free_port(uint16_t *ret, struct error *err)
 
 	if (r < 0)
 		return error_errno(err, r, "127.0.0.1: looking for a free port");
+	return 0;
+}
+
+/* Whether one of the first @count has the port that the next one was given: a free port is given to whoever asks. */
+static bool is_repeated(const struct forward *forwards, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (forwards[i].host == forwards[count].host)
+			return true;
+	return false;
+}
+
+int host_free_ports(struct forward *forwards, size_t count, struct error *err)
+{
+	for (size_t i = 0; i < count; i++)
+		do {
+			int r = host_free_port(&forwards[i].host, err);
+
+			if (r < 0)
+				return r;
+		} while (is_repeated(forwards, i));
 	return 0;
 }
 

@@ -4,9 +4,12 @@
 #define MKAPPLIANCE_VM_HOST_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/error.h"
+
+struct forward; /* vm/domain_xml.h */
 
 /* What a guest of one architecture needs. Borrowed from static memory. */
 struct platform {
@@ -38,6 +41,9 @@ bool host_has_kvm(const char *arch, const char **ret_why);
 
 /* A TCP port of 127.0.0.1 that nobody has at the moment. */
 int host_free_port(uint16_t *ret, struct error *err);
+
+/* The same for the host's side of each of @count: no two are alike. */
+int host_free_ports(struct forward *forwards, size_t count, struct error *err);
 
 /* -EADDRINUSE with one clear line when somebody has it, -EACCES below 1024 without the right. */
 int host_check_port(uint16_t port, struct error *err);

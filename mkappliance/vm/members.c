@@ -315,11 +315,12 @@ static int copy_vars(const struct running *n, const char *from, const char *to, 
 /* Free ports; somebody may take them before qemu does, which is a launch that failed and is tried again. */
 static int choose_ports(struct running *n, const struct member_launch *l, struct error *err)
 {
-	int r = host_free_port(&n->member.port, err);
+	const bool two = l->health_port != l->port;
+	struct forward f[2] = {{0, l->port}, {0, l->health_port}};
+	int r = host_free_ports(f, two ? 2 : 1, err);
 
-	n->member.health_port = n->member.port;
-	if (r == 0 && l->health_port != l->port)
-		r = host_free_port(&n->member.health_port, err);
+	n->member.port = f[0].host;
+	n->member.health_port = f[two].host;
 	return r;
 }
 

@@ -82,14 +82,9 @@ static int choose_ports(struct trial *t, struct error *err)
 	const struct manifest_test *test = &t->subject->manifest->test;
 
 	t->forwards = xcalloc(test->count + 1, sizeof(*t->forwards));
-	for (size_t i = 0; i < test->count; i++) {
-		int r = host_free_port(&t->forwards[i].host, err);
-
-		if (r < 0)
-			return r;
+	for (size_t i = 0; i < test->count; i++)
 		t->forwards[i].guest = test->probes[i].port;
-	}
-	return 0;
+	return host_free_ports(t->forwards, test->count, err);
 }
 
 static int start(struct trial *t, struct machine_host *h, struct error *err)

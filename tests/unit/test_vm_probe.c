@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "vm/domain_xml.h"
 #include "vm/host.h"
 #include "vm/http_probe.h"
 #include "vm/probe.h"
@@ -254,6 +255,21 @@ static void test_names(void **state)
 }
 
 /* Who has a port is told in one line. */
+/* A free port is given to whoever asks: of so many some would be the same. */
+static void test_free_ports(void **state)
+{
+	static struct forward f[1000];
+	static bool seen[65536];
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(host_free_ports(f, 1000, &err), 0);
+	for (size_t i = 0; i < 1000; i++) {
+		assert_true(f[i].host && !seen[f[i].host]);
+		seen[f[i].host] = true;
+	}
+}
+
 static void test_port_in_use(void **state)
 {
 	struct error err = ERROR_INIT;
@@ -269,11 +285,12 @@ static void test_port_in_use(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_http),	 cmocka_unit_test(test_wrong_answers),
-		cmocka_unit_test(test_retries),	 cmocka_unit_test(test_deadline),
-		cmocka_unit_test(test_gives_up), cmocka_unit_test(test_accepted),
-		cmocka_unit_test(test_usernet),	 cmocka_unit_test(test_endless_body),
-		cmocka_unit_test(test_names),	 cmocka_unit_test(test_port_in_use),
+		cmocka_unit_test(test_http),	   cmocka_unit_test(test_wrong_answers),
+		cmocka_unit_test(test_retries),	   cmocka_unit_test(test_deadline),
+		cmocka_unit_test(test_gives_up),   cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_usernet),	   cmocka_unit_test(test_endless_body),
+		cmocka_unit_test(test_names),	   cmocka_unit_test(test_port_in_use),
+		cmocka_unit_test(test_free_ports),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
