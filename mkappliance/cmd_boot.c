@@ -113,6 +113,12 @@ static int choose_forwards(struct boot *b, struct error *err)
 
 		if (r < 0)
 			return r;
+		for (size_t i = 0; i < b->forward_count; i++)
+			if (b->forwards[i].host == b->forwards[b->forward_count].host)
+				return error_usage(
+					err,
+					"--forward: port %u of this machine is given twice; choose another one",
+					b->forwards[i].host);
 	}
 	return 0;
 }
@@ -241,6 +247,7 @@ static int boot(struct boot *b, struct error *err)
 
 	if ((r = choose_forwards(b, err)) < 0 ||
 	    (r = data_disks_open(&b->options->data, &b->disks, err)) < 0 ||
+	    (r = subject_is_none_of(&b->subject, &b->disks, "data", err)) < 0 ||
 	    (r = machine_host_open(b->options->connect, b->subject.manifest->arch, &b->host, err)) < 0 ||
 	    (r = machine_host_equip(&b->host, b->options->secure_boot, b->options->tpm, err)) < 0 ||
 	    (r = start(b, err)) < 0 || (r = run_until_end(b, err)) < 0)
@@ -290,6 +297,8 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 	if (r == 0) {
 		b.records = js_array_new();
 		r = subject_open(args[0], &b.subject, err);
+		if (r >= 0)
+			r = subject_is_not(&b.subject, o.timeline, "timeline", err);
 		if (r >= 0)
 			r = output_check(o.timeline, err);
 		if (r >= 0)

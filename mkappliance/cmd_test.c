@@ -46,7 +46,7 @@ static void on_step(const struct trial_step *step, void *data)
 {
 	const struct test *t = data;
 
-	if (t->options->common.json)
+	if (t->options->common.json || t->options->common.quiet)
 		return;
 	printf("%-4s  %-32s %6.2f s  %s\n", step->ok ? "ok" : "FAIL", step->name, step->seconds,
 	       step->detail);
@@ -204,7 +204,7 @@ static int run_tamper(struct test *t, struct error *err)
 
 	log_note("altered copies, %d at a time:", PARALLEL);
 	r = tamper_run(&t->host, &t->subject, &t->disks, PARALLEL, on_result, t, &t->tamper, err);
-	if (r >= 0 && !t->options->common.json)
+	if (r >= 0 && !t->options->common.json && !t->options->common.quiet)
 		print_table(&t->tamper, t->host.secure_boot);
 	return r;
 }
@@ -224,6 +224,19 @@ static int test(struct test *t, struct error *err)
 	if (t->options->common.json && (r = print_json(t, err)) < 0)
 		return r;
 	return judge(t, err);
+}
+
+/* Whatever is written to: said before the machine runs, when it cannot be or must not be. */
+static int check_outputs(struct test *t, struct error *err)
+{
+	const struct test_options *o = t->options;
+	int r;
+
+	if ((r = subject_is_not(&t->subject, o->junit, "junit", err)) < 0 ||
+	    (r = subject_is_not(&t->subject, o->keep_console, "keep-console", err)) < 0 ||
+	    (r = output_check(o->junit, err)) < 0 || (r = data_disks_open(&o->data, &t->disks, err)) < 0)
+		return r;
+	return subject_is_none_of(&t->subject, &t->disks, "data", err);
 }
 
 static int run(const struct command *self, int argc, char **argv, struct error *err)
@@ -256,12 +269,7 @@ static int run(const struct command *self, int argc, char **argv, struct error *
 
 	if (r != 0)
 		return r;
-	r = subject_open(args[0], &t.subject, err);
-	if (r >= 0)
-		r = output_check(o.junit, err);
-	if (r >= 0)
-		r = data_disks_open(&o.data, &t.disks, err);
-	if (r >= 0)
+	if ((r = subject_open(args[0], &t.subject, err)) >= 0 && (r = check_outputs(&t, err)) >= 0)
 		r = test(&t, err);
 	machine_host_close(&t.host);
 	strlist_free(&t.disks);

@@ -89,8 +89,22 @@ check "a manifest of another image" fails_with 3 "not the image that was built" 
 truncate -s 1G "$tmp/plain.raw"
 check "a disk without the manifest's partition table" \
 	fails_with 3 "not the one of its manifest" "$mkappliance" test "$tmp/plain.raw"
+# All versions of an appliance have the disk's GUID; the partitions' are their root hash.
+another_version() {
+	rm "$tmp/plain.raw" && cp --sparse=always "$image" "$tmp/plain.raw" && printf 'X' | dd of="$tmp/plain.raw" bs=1 seek=$((1024 + 128 + 16)) conv=notrunc status=none &&
+		fails_with 3 "another version, of that name" "$mkappliance" test "$tmp/plain.raw" && fails_with 3 "another version" "$mkappliance" boot "$tmp/plain.raw"
+}
+check "an image of another version under that name" another_version
+for option in junit keep-console data; do
+	check "test --$option: the image itself" fails_with 2 "is the image itself" "$mkappliance" test "$image" --$option "$image"
+done
+for option in timeline data; do
+	check "boot --$option: the image itself" fails_with 2 "is the image itself" "$mkappliance" boot "$tmp/built/../built/$(basename "$image")" --$option "$image"
+done
 check "no such file" fails_with 1 "No such file" "$mkappliance" boot "$tmp/nothing.raw"
 check "a bad --forward" fails_with 2 "not HOST:GUEST" "$mkappliance" boot "$image" --forward 80
+check "--forward: a port twice" fails_with 2 "port $port of this machine is given twice" \
+	"$mkappliance" boot "$image" --forward "$port:8080" --forward "$port:8081"
 check "a bad --connect" fails_with 1 "libvirt (nothing:///)" "$mkappliance" boot "$image" --connect nothing:///
 mkdir "$tmp/bin"
 check "no qemu" fails_with 1 "apt-get install qemu-system-x86" env PATH="$tmp/bin" "$mkappliance" boot "$image"
@@ -99,7 +113,7 @@ check "an impossible machine: what qemu said" \
 
 as_plain_user() {
 	mkdir -p "$tmp/home" && chown nobody "$tmp/home" && chmod 711 "$tmp" && chmod 755 "$tmp/built" &&
-		runuser -u nobody -- env HOME="$tmp/home" TMPDIR="$tmp/home" "$mkappliance" test "$image" --quiet &&
+		runuser -u nobody -- env HOME="$tmp/home" TMPDIR="$tmp/home" "$mkappliance" test "$image" --quiet >"$tmp/said" && [ ! -s "$tmp/said" ] &&
 		[ -z "$(find "$tmp/home" -maxdepth 1 -name 'mkappliance-vm.*')" ]
 }
 if [ "$(id -u)" -ne 0 ]; then
