@@ -52,6 +52,33 @@ static int refuse(const char *image, const struct verify_report *report, struct 
 	return cmd_steps_refuse(&report->steps, what, err);
 }
 
+/* That the bill of materials @path, where it lies there, is the one of the statement @said_by. */
+static int check_bill(const char *path, const struct provenance_optional *want, const char *said_by,
+		      struct error *err)
+{
+	_cleanup_close_ int fd = want->there ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+	struct sha256 digest;
+	int r;
+
+	if (!want->there || (fd < 0 && errno == ENOENT))
+		return 0;
+	if (fd < 0)
+		return error_errno(err, -errno, "%s", path);
+	r = sha256_of_fd(fd, path, &digest, NULL, err);
+	if (r < 0 || memcmp(&digest, &want->digest, sizeof(digest)) == 0)
+		return r;
+	return error_refuse(err, "%s: not what was built: its SHA-256 is not the one that %s says", path,
+			    said_by);
+}
+
+static int check_bills(const char *image, const struct provenance *p, const char *said_by, struct error *err)
+{
+	_cleanup_free_ char *spdx = spdx_path_for(image), *cyclonedx = cyclonedx_path_for(image);
+	int r = check_bill(spdx, &p->spdx, said_by, err);
+
+	return r < 0 ? r : check_bill(cyclonedx, &p->cyclonedx, said_by, err);
+}
+
 /* That the statement beside @image, which @key has signed (NULL: anybody, or nobody), is of this manifest, as it was read. */
 static int check_provenance(const char *image, const char *manifest_path, const struct manifest *m,
 			    const char *key, struct error *err)
@@ -66,7 +93,7 @@ static int check_provenance(const char *image, const char *manifest_path, const 
 		return error_refuse(err, "%s: is of another manifest than %s", path, manifest_path);
 	if (memcmp(&m->blocks_digest, &p.blocks_digest, sizeof(m->blocks_digest)) != 0)
 		return error_refuse(err, "%s: is of another image than %s", path, manifest_path);
-	return 0;
+	return check_bills(image, &p, path, err);
 }
 
 /*

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The files of a build: the image and what stands beside it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -170,6 +171,40 @@ void build_sync_image(struct build *b)
 	background_start(&b->image_sync, sync_image, b);
 }
 
+static bool same_content(int fd, const char *path)
+{
+	_cleanup_close_ int other = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct error ignored = ERROR_INIT;
+	struct sha256 a, b;
+
+	return other >= 0 && sha256_of_fd(fd, path, &a, NULL, &ignored) == 0 &&
+	       sha256_of_fd(other, path, &b, NULL, &ignored) == 0 && memcmp(&a, &b, sizeof(a)) == 0;
+}
+
+/*
+ * An earlier build of this name and version may have left files that this one was not asked for. Beside an image with another manifest
+ * they would be taken for what they are not.
+ */
+static int remove_left(struct build *b, const struct image_result *paths, struct error *err)
+{
+	_cleanup_free_ char *cyclonedx = cyclonedx_path_for(paths->image_path);
+	_cleanup_free_ char *sha256 = xasprintf("%s.sha256", paths->image_path);
+	const char *const left[] = {paths->cyclonedx_path ? NULL : cyclonedx,
+				    paths->sha256_path ? NULL : sha256};
+
+	if (same_content(b->manifest_out.fd, paths->manifest_path))
+		return 0;
+	for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
+		if (!left[i])
+			continue;
+		if (unlink(left[i]) == 0)
+			log_note("%s: was of the image that this one replaces; removed", left[i]);
+		else if (errno != ENOENT)
+			return error_errno(err, -errno, "%s: is of another image; removing it", left[i]);
+	}
+	return 0;
+}
+
 int build_commit(struct build *b, const struct image_result *paths, struct error *err)
 {
 	struct output *const all[] = {&b->unsigned_out, &b->root_hash_out, &b->blocks_out,
@@ -197,6 +232,8 @@ int build_commit(struct build *b, const struct image_result *paths, struct error
 	progress_end(&progress, NULL);
 	/* Of two builds at the same time the files of one, not some of each. */
 	r = output_lock_directory(paths->image_path, &lock, err);
+	if (r == 0)
+		r = remove_left(b, paths, err);
 	if (r < 0)
 		return r;
 	/* Point of no return. */

@@ -130,8 +130,8 @@ static bool ends_with(const char *text, const char *end)
 	return len > n && strcmp(text + len - n, end) == 0;
 }
 
-/* The digest of the one subject whose name ends so. */
-static int find_subject(const struct json *statement, const char *end, const char *algorithm,
+/* The digest of the one subject whose name ends so. @ret_there: NULL when it must be there, else whether it is. */
+static int find_subject(const struct json *statement, const char *end, const char *algorithm, bool *ret_there,
 			struct sha256 *ret, struct error *err)
 {
 	const struct json *list = js_get(statement, "subject");
@@ -149,7 +149,11 @@ static int find_subject(const struct json *statement, const char *end, const cha
 			return error_prefix(err, "subject '%s'", name);
 		found++;
 	}
-	return found == 1 ? 0 : error_set(err, -EINVAL, "%zu subjects end in '%s', not one", found, end);
+	if (found > 1 || (found == 0 && !ret_there))
+		return error_set(err, -EINVAL, "%zu subjects end in '%s', not one", found, end);
+	if (ret_there)
+		*ret_there = found == 1;
+	return 0;
 }
 
 static int need_text(const struct json *j, const char *key, const char *want, struct error *err)
@@ -169,9 +173,14 @@ static int read_statement(const struct json *j, struct provenance *ret, struct e
 	if (r == 0)
 		r = need_text(j, "predicateType", PROVENANCE_PREDICATE_TYPE, err);
 	if (r == 0)
-		r = find_subject(j, ".manifest.json", "sha256", &ret->manifest_digest, err);
+		r = find_subject(j, ".manifest.json", "sha256", NULL, &ret->manifest_digest, err);
 	if (r == 0)
-		r = find_subject(j, ".raw", "sha256_linear", &ret->blocks_digest, err);
+		r = find_subject(j, ".raw", "sha256_linear", NULL, &ret->blocks_digest, err);
+	if (r == 0)
+		r = find_subject(j, ".spdx.json", "sha256", &ret->spdx.there, &ret->spdx.digest, err);
+	if (r == 0)
+		r = find_subject(j, ".cdx.json", "sha256", &ret->cyclonedx.there, &ret->cyclonedx.digest,
+				 err);
 	return r;
 }
 

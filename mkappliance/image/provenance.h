@@ -26,11 +26,18 @@ struct provenance_file {
 char *provenance_statement(const struct manifest *m, const struct sha256 *image_sha256,
 			   const struct provenance_file *files, size_t file_count);
 
+/* A subject that need not be there. */
+struct provenance_optional {
+	bool there;
+	struct sha256 digest;
+};
+
 /* What a statement says, as far as it is looked at here. */
 struct provenance {
-	struct sha256 manifest_digest; /* of the subject NAME-VERSION.manifest.json */
-	struct sha256 blocks_digest;   /* sha256_linear of the image */
-	bool is_signed;		       /* it came in an envelope; see @key */
+	struct sha256 manifest_digest;		    /* of the subject NAME-VERSION.manifest.json */
+	struct sha256 blocks_digest;		    /* sha256_linear of the image */
+	struct provenance_optional spdx, cyclonedx; /* NAME-VERSION.spdx.json and .cdx.json */
+	bool is_signed;				    /* it came in an envelope; see @key */
 };
 
 /*

@@ -357,6 +357,14 @@ manifest_edited() {
 		fails_with 3 "is of another manifest than" "$mkappliance" verify "$tmp/forged/$built.raw" --provenance-key "$tmp/rsa.pub"
 }
 check "verify: a manifest edited by hand" manifest_edited
+# bill_edited DIR FILE [OPTION...]: the bill of materials of that build, with another license.
+bill_edited() {
+	rm -rf "$tmp/forged" && mkdir "$tmp/forged" && cp --sparse=always "$1/"* "$tmp/forged/" && sed -i '0,/"MIT"/s//"0BSD"/' "$tmp/forged/$2" &&
+		! cmp -s "$1/$2" "$tmp/forged/$2" && fails_with 3 "$2: not what was built" "$mkappliance" verify "$tmp/forged/$built.raw" "${@:3}" &&
+		rm "$tmp/forged/$2" && "$mkappliance" verify "$tmp/forged/$built.raw" --quiet "${@:3}"
+}
+check "verify: an SPDX document edited by hand" bill_edited "$tmp/signed-rsa" "$built.spdx.json" --provenance-key "$tmp/rsa.pub"
+check "verify: a CycloneDX document edited by hand, nothing signed" bill_edited "$tmp/out3" "$built.cdx.json"
 # by_hand PYTHON: the manifest d after a change by hand, and nobody signed it.
 by_hand() {
 	mkdir -p "$tmp/by-hand" && cp --sparse=always "$tmp/out/$built".* "$tmp/by-hand/" && rm "$tmp/by-hand/$built.intoto.json" && python3 - "$tmp/by-hand/$built.manifest.json" "$1" <<-'PY'
@@ -392,3 +400,18 @@ with_sha256() {
 		[ "$(json_get "$tmp/sums/$built.intoto.json" subject.0.digest.sha256)" = "$(sha256sum <"$tmp/sums/$built.raw" | cut -d' ' -f1)" ]
 }
 check "provenance: the image's SHA-256 where it was asked for" with_sha256
+
+# ---- what an earlier build has left ----
+
+left_there() { # COUNT
+	[ "$(find "$tmp/left" -name "$built.raw.sha256" -o -name "$built.cdx.json" | wc -l)" -eq "$1" ]
+}
+same_again() {
+	synthetic_build "$tmp/in" "$tmp/left" --quiet --sha256 --sbom cyclonedx && synthetic_build "$tmp/in" "$tmp/left" --quiet && left_there 2 &&
+		(cd "$tmp/left" && sha256sum -c --quiet "$built.raw.sha256")
+}
+check "build: the same image again leaves its checksum and CycloneDX" same_again
+another_one() {
+	synthetic_build "$tmp/next" "$tmp/left" --quiet && left_there 0 && "$mkappliance" verify "$tmp/left/$built.raw" --quiet
+}
+check "build: those of an image that is replaced are gone" another_one

@@ -101,6 +101,7 @@ static void test_envelope_refused(void **state)
 #define ONES "1111111111111111111111111111111111111111111111111111111111111111"
 #define TWOS "2222222222222222222222222222222222222222222222222222222222222222"
 #define SLSA "https://slsa.dev/provenance/v1"
+#define SPDX SUBJECT("x-1.spdx.json", "sha256", ONES)
 #define BOTH SUBJECT("x-1.raw", "sha256_linear", ONES) "," SUBJECT("x-1.manifest.json", "sha256", TWOS)
 
 static void test_statement(void **state)
@@ -113,12 +114,14 @@ static void test_statement(void **state)
 		STATEMENT(SLSA, ""),
 		STATEMENT(SLSA, SUBJECT("x-1.raw", "sha256_linear", ONES)),
 		STATEMENT(SLSA, BOTH "," BOTH),
+		STATEMENT(SLSA, BOTH "," SPDX "," SPDX),
+		STATEMENT(SLSA, BOTH "," SUBJECT("x-1.spdx.json", "sha256", "11")),
 		STATEMENT(SLSA, SUBJECT("x-1.raw", "sha256", ONES) "," SUBJECT("x-1.manifest.json", "sha256",
 									       TWOS)),
 		STATEMENT(SLSA, SUBJECT("x-1.raw", "sha256_linear", "11") "," SUBJECT("x-1.manifest.json",
 										      "sha256", TWOS)),
 	};
-	static const char good[] = STATEMENT(SLSA, BOTH);
+	static const char good[] = STATEMENT(SLSA, BOTH), with_bill[] = STATEMENT(SLSA, BOTH "," SPDX);
 	struct error err = ERROR_INIT;
 	struct provenance p = {0};
 
@@ -126,7 +129,10 @@ static void test_statement(void **state)
 	assert_int_equal(provenance_parse(good, strlen(good), "x", NULL, &p, &err), 0);
 	assert_int_equal(p.blocks_digest.b[0], 0x11);
 	assert_int_equal(p.manifest_digest.b[31], 0x22);
-	assert_false(p.is_signed);
+	assert_false(p.is_signed || p.spdx.there || p.cyclonedx.there);
+	assert_int_equal(provenance_parse(with_bill, strlen(with_bill), "x", NULL, &p, &err), 0);
+	assert_true(p.spdx.there && !p.cyclonedx.there);
+	assert_int_equal(p.spdx.digest.b[0], 0x11);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		err = ERROR_INIT;
 		assert_true(provenance_parse(bad[i], strlen(bad[i]), "x", NULL, &p, &err) < 0);
