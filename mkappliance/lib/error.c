@@ -19,7 +19,7 @@ void error_one_line(char *text)
 }
 
 #define LONGEST	  12288u /* of what is put together: a path or two, and what is wrong with them */
-#define CAUSE_MAX 128u	/* of strerror(3) */
+#define CAUSE_MAX 128u	 /* of strerror(3) */
 #define ELLIPSIS  " ... "
 
 static bool is_inside_character(char c)
