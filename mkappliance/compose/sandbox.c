@@ -24,6 +24,7 @@
 #include "lib/io.h"
 #include "lib/log.h"
 
+#define HOSTNAME "localhost" /* in there, on every machine that builds: some scripts write it to a file */
 #define NOTE_MAX ((size_t)16 << 20)
 #define GRACE_NS UINT64_C(15000000000) /* longer than spawn.c gives its programs */
 
@@ -87,6 +88,8 @@ static int child_begin(struct run *run, struct error *err)
 		return error_errno(err, -errno, "PR_SET_PDEATHSIG");
 	if (fcntl(run->go[0], F_SETFL, O_NONBLOCK) < 0 || read(run->go[0], &c, 1) == 0)
 		_exit(127); /* it was gone before */
+	if (sethostname(HOSTNAME, strlen(HOSTNAME)) < 0)
+		return error_errno(err, -errno, "the host name of the sandbox");
 	return child_environment(run->o, err);
 }
 
@@ -223,7 +226,7 @@ static void __attribute__((noreturn)) child_main(struct run *run)
 
 static int start(struct run *run, struct error *err)
 {
-	int flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | SIGCHLD;
+	int flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | SIGCHLD;
 	int r;
 
 	if (run->ids.needed)

@@ -7,9 +7,9 @@
  *                            work(): spawn_run() dnf or apt on sandbox->root, sandbox_no_network(), ...
  *                          <- the difference to the base, or the whole tree, as a tar in fd
  *
- * Everything happens in a child process of ours, process 1 of name spaces of its own for mounts, processes and IPC (and
- * users, when we are not root: sandbox_ids.h). What is mounted there nobody else sees. When the child ends, or we are
- * killed, the kernel ends every process in there and takes its mounts away.
+ * Everything happens in a child process of ours, process 1 of name spaces of its own for mounts, processes, IPC and the host
+ * name (and users, when we are not root: sandbox_ids.h). What is mounted there nobody else sees; the host name is "localhost",
+ * whatever the host's is. When the child ends, or we are killed, the kernel ends every process in there and takes its mounts away.
  *
  *   DIR/roots/KEY/     the base's layers, extracted once; believed while no file in it changed (KEY.stamp)
  *   DIR/work/NAME/     upper, work, root: the overlay of one run; and scratch
@@ -19,8 +19,8 @@
  * Where overlayfs cannot be mounted (the cache lies on an overlayfs itself, as in many containers) it is extracted for each
  * run, and what has changed since (inode, ctime) is the difference.
  *
- * In the root /proc, /sys (read only), /dev (null, zero, full, random, urandom, tty, pts, shm), /run and /tmp are mounted
- * over and come out as they went in. The host's files can be read, but nothing outside of DIR, the host's /tmp and the file
+ * In the root /proc (read only where it is the whole machine's, as /proc/sys), /sys (read only), /dev (null, zero, full, random,
+ * urandom, tty, pts, shm), /run and /tmp are mounted over and come out as they went in. The host's files can be read, but nothing outside of DIR, the host's /tmp and the file
  * systems of the sandbox can be written, devices cannot be opened through nodes that are made in the root, and modules,
  * clock and raw devices are out of reach for root in there.
  */

@@ -29,14 +29,10 @@ extern int umount2(const char *target, int flags);
 #define SYS_mount_setattr 442
 #endif
 
-static int set_read_only(const char *path, unsigned flags, bool on)
+static int set_attributes(const char *path, unsigned flags, uint64_t set, uint64_t clear)
 {
-	struct mount_attr attr = {0};
+	struct mount_attr attr = {.attr_set = set, .attr_clr = clear};
 
-	if (on)
-		attr.attr_set = MOUNT_ATTR_RDONLY;
-	else
-		attr.attr_clr = MOUNT_ATTR_RDONLY;
 	return (int)syscall(SYS_mount_setattr, AT_FDCWD, path, flags, &attr, sizeof(attr));
 }
 
@@ -56,12 +52,13 @@ int sandbox_mounts_begin(const char *writable, struct error *err)
 		if (mount(kept[i], kept[i], NULL, MS_BIND | MS_REC, NULL) < 0)
 			return error_errno(err, -errno, "%s: mounting it onto itself", kept[i]);
 	/* The second wall behind chroot(2): an older kernel has only that. */
-	if (set_read_only("/", AT_RECURSIVE, true) < 0) {
+	if (set_attributes("/", AT_RECURSIVE, MOUNT_ATTR_RDONLY, 0) < 0) {
 		log_debug("the host's files stay writable in the sandbox: %s", strerror(errno));
 		return 0;
 	}
+	/* The install root lies there: a node that a script makes in it is none of the host's devices. */
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-		if (set_read_only(kept[i], 0, false) < 0)
+		if (set_attributes(kept[i], 0, MOUNT_ATTR_NODEV, MOUNT_ATTR_RDONLY) < 0)
 			return error_errno(err, -errno, "%s: mounting it writable", kept[i]);
 	return 0;
 }
@@ -148,7 +145,7 @@ struct api {
 static const struct api apis[] = {
 	{"/proc", 0555, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL},
 	{"/sys", 0555, NULL, 0, NULL},
-	{"/dev", 0755, "tmpfs", MS_NOSUID, "mode=755"},
+	{"/dev", 0755, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755"}, /* its devices are mounts of their own */
 	{"/run", 0755, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755"},
 	{"/tmp", 01777, "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777"},
 };
@@ -168,8 +165,25 @@ static int mount_api(const char *root, const struct api *api, struct error *err)
 	/* sysfs belongs to the network's name space; proc is not to be had where a container hides parts of it. */
 	if (mount(api->path, to, NULL, MS_BIND | MS_REC, NULL) < 0)
 		return error_errno(err, -errno, "%s in the sandbox", api->path);
-	(void)set_read_only(to, AT_RECURSIVE, true);
+	(void)set_attributes(to, AT_RECURSIVE, MOUNT_ATTR_RDONLY, 0);
 	return 0;
+}
+
+/*
+ * What is one for the whole machine, and root here would change for the host: its settings (a package's script that calls sysctl(8)), interrupts,
+ * and the keys that reboot it. Older kernels, that cannot, leave it as it is.
+ */
+static void protect_proc(const char *root)
+{
+	static const char *const parts[] = {"sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi"};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		_cleanup_free_ char *path = xasprintf("%s/proc/%s", root, parts[i]);
+
+		if (mount(path, path, NULL, MS_BIND | MS_REC, NULL) == 0 &&
+		    set_attributes(path, AT_RECURSIVE, MOUNT_ATTR_RDONLY, 0) < 0)
+			log_debug("%s stays writable in the sandbox: %s", path, strerror(errno));
+	}
 }
 
 int sandbox_mount_api(const char *root, struct error *err)
@@ -178,7 +192,10 @@ int sandbox_mount_api(const char *root, struct error *err)
 
 	for (size_t i = 0; r == 0 && i < API_COUNT; i++)
 		r = mount_api(root, &apis[i], err);
-	return r < 0 ? r : fill_dev(root, err);
+	if (r < 0)
+		return r;
+	protect_proc(root);
+	return fill_dev(root, err);
 }
 
 void sandbox_unmount_api(const char *root)

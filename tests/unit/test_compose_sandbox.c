@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compose_fixture.h"
 
+#include <limits.h>
 #include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
@@ -315,6 +316,44 @@ static void what_dies(void **state)
 	check_clean();
 }
 
+/* A node of a device of the host, made at @path of the root. */
+static int open_device(const struct sandbox *s, const char *path, struct error *err)
+{
+	_cleanup_free_ char *node = path_in(s, path);
+	int fd;
+
+	if (s->mapped)
+		return 0; /* there none can be made */
+	if (mknod(node, S_IFCHR | 0666, makedev(1, 5)) < 0)
+		return error_errno(err, -errno, "%s", node);
+	fd = open(node, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	(void)unlink(node);
+	return fd < 0 && errno == EACCES ? 0 : error_set(err, -EINVAL, "%s can be opened", node);
+}
+
+/* What is the whole machine's: its name, its settings, its devices. */
+static int reach_for_host(const struct sandbox *s, struct error *err)
+{
+	static const char *const files[] = {"proc/sys/vm/swappiness", "proc/sysrq-trigger"};
+	char name[HOST_NAME_MAX + 1] = "";
+	int r = 0;
+
+	if (gethostname(name, sizeof(name)) < 0 || strcmp(name, "localhost") != 0)
+		return error_set(err, -EINVAL, "the host name is '%s'", name);
+	if (sethostname("changed", 7) < 0)
+		return error_errno(err, -errno, "sethostname");
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		_cleanup_free_ char *path = path_in(s, files[i]);
+
+		if (open(path, O_WRONLY | O_CLOEXEC) >= 0)
+			return error_set(err, -EINVAL, "%s can be written", path);
+	}
+	r = open_device(s, "zero", err);
+	return r < 0 ? r : open_device(s, "dev/other", err);
+}
+
 /* Programs: with the host's files but unable to write them; no network; not our processes. */
 static int look_around(const struct sandbox *s, struct buf *note, void *data, struct error *err)
 {
@@ -332,6 +371,9 @@ static int look_around(const struct sandbox *s, struct buf *note, void *data, st
 		return error_set(err, -EINVAL, "sleep: %s", ignored.text);
 	if (getpid() != 1 || getuid() != 0)
 		return error_set(err, -EINVAL, "not process 1 and root");
+	r = reach_for_host(s, err);
+	if (r < 0)
+		return r;
 	r = sandbox_no_network(err);
 	if (r == 0)
 		r = io_read_file(AT_FDCWD, "/proc/thread-self/net/route", 65536, &routes, err);
@@ -345,16 +387,20 @@ static void walls(void **state)
 {
 	_cleanup_free_ char *outside = xasprintf("/var%s-outside", dir);
 	struct error err = ERROR_INIT;
+	char before[HOST_NAME_MAX + 1] = "", after[HOST_NAME_MAX + 1] = "";
 	struct cached c = CACHED_INIT;
 	int r;
 
 	(void)state;
 	if (unavailable)
 		skip();
+	assert_int_equal(gethostname(before, sizeof(before)), 0);
 	r = make(NULL, 0, true, look_around, outside, NULL, &c, &err);
 	if (r < 0)
 		print_error("%s\n", err.text);
 	assert_int_equal(r, 0);
+	assert_int_equal(gethostname(after, sizeof(after)), 0);
+	assert_string_equal(before, after);
 	assert_int_equal(access(outside, F_OK), -1);
 	cached_free(&c);
 }
