@@ -19,10 +19,19 @@
 #include "lib/cleanup.h"
 #include "lib/log.h"
 
+/* A file of the host as it was when its digest was taken, which names the layer in the cache. */
+struct hashed {
+	const char *path; /* borrowed */
+	struct tree_stamp stamp;
+};
+
 /* Everything that one build of the layer needs. */
 struct disk {
 	const struct template *t;
 	const struct cache *cache;
+	struct hashed *files; /* the image, packages, scripts */
+	size_t file_count;
+	size_t file_cap;
 	struct strlist packages; /* files of [Package] to install */
 	enum package_kind kind;	 /* of all of them */
 	char *what;		 /* "base debian-12.qcow2", for messages */
@@ -39,6 +48,7 @@ static void disk_free(struct disk *d)
 #endif
 	scratch_close(&d->work);
 	strlist_free(&d->packages);
+	free(d->files);
 	free(d->what);
 	free(d->dir);
 }
@@ -280,12 +290,29 @@ static int take_tree(struct disk *d, int fd, struct buf *note, struct error *err
 	return 0;
 }
 
+/* That guest_upload() and libguestfs read what was hashed: starting takes seconds, in which a new package may have been built. */
+static int check_files(const struct disk *d, struct error *err)
+{
+	for (size_t i = 0; i < d->file_count; i++) {
+		const struct hashed *f = &d->files[i];
+		_cleanup_close_ int fd = open(f->path, O_RDONLY | O_CLOEXEC);
+		int r = fd < 0 ? error_errno(err, -errno, "%s", f->path)
+			       : tree_stamp_check(fd, f->path, &f->stamp, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int make_open(struct disk *d, int fd, struct buf *note, struct error *err)
 {
 	_cleanup_guest_system_ struct guest_system system = {0};
 	int r;
 
 	r = start(d, err);
+	if (r == 0)
+		r = check_files(d, err); /* before the work, and for good when it is done */
 	if (r == 0)
 		r = open_system(d, &system, err);
 	if (r == 0)
@@ -294,7 +321,9 @@ static int make_open(struct disk *d, int fd, struct buf *note, struct error *err
 		r = run_script(d, d->t->scripts.run.ptr[i], err);
 	if (r == 0)
 		r = clean(d, err);
-	return r < 0 ? r : take_tree(d, fd, note, err);
+	if (r == 0)
+		r = take_tree(d, fd, note, err);
+	return r < 0 ? r : check_files(d, err);
 }
 
 /* For cache_get(). */
@@ -317,41 +346,41 @@ static int make(int fd, struct buf *note, void *data, struct error *err)
 
 /* ---- finding it ---- */
 
-static int hash_file(const char *path, struct sha256 *ret, uint64_t *ret_size, struct error *err)
+/* Digest of the file @path, as an input of @kind and as a part of the key. */
+static int add_file(struct disk *d, const char *kind, const char *path, struct compose_result *result,
+		    struct buf *key, struct error *err)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return error_errno(err, -errno, "%s", path);
-	return sha256_of_fd(fd, path, ret, ret_size, err);
-}
-
-/* Digest of the file @path, as an input of @kind and as a part of the key. */
-static int add_file(const char *kind, const char *path, struct compose_result *result, struct buf *key,
-		    struct error *err)
-{
+	struct hashed f = {.path = path};
 	char hex[SHA256_HEX_SIZE];
 	struct sha256 digest;
 	uint64_t size;
-	int r = hash_file(path, &digest, &size, err);
+	int r;
 
+	if (fd < 0)
+		return error_errno(err, -errno, "%s", path);
+	r = tree_stamp_take(fd, path, &f.stamp, err);
+	if (r == 0)
+		r = sha256_of_fd(fd, path, &digest, &size, err);
 	if (r < 0)
 		return r;
+	array_grow(d->files, d->file_count, d->file_cap);
+	d->files[d->file_count++] = f;
 	hex_encode(digest.b, sizeof(digest.b), hex);
 	cache_key_add(key, kind, hex);
 	compose_add_input(result, kind, path, &digest, size);
 	return 0;
 }
 
-static int hash_image(const struct template *t, struct compose_result *result, struct buf *key,
-		      struct error *err)
+static int hash_image(struct disk *d, struct compose_result *result, struct buf *key, struct error *err)
 {
+	const struct template *t = d->t;
 	const struct compose_input *base;
 	struct progress p;
 	int r;
 
 	progress_start(&p, "reading the image", "B", 0);
-	r = add_file("base", t->base.image, result, key, err);
+	r = add_file(d, "base", t->base.image, result, key, err);
 	if (r < 0)
 		return r;
 	base = &result->inputs[result->input_count - 1];
@@ -361,7 +390,7 @@ static int hash_image(const struct template *t, struct compose_result *result, s
 }
 
 /* Everything that decides what comes out. */
-static int key_of(const struct disk *d, struct compose_result *result, struct buf *key, struct error *err)
+static int key_of(struct disk *d, struct compose_result *result, struct buf *key, struct error *err)
 {
 	const struct template *t = d->t;
 	int r;
@@ -369,16 +398,16 @@ static int key_of(const struct disk *d, struct compose_result *result, struct bu
 	cache_key_add(key, "format", CACHE_FORMAT);
 	cache_key_add(key, "kind", "disk-base");
 	cache_key_add(key, "architecture", guest_architecture(t->appliance.arch));
-	r = hash_image(t, result, key, err);
+	r = hash_image(d, result, key, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < t->base.packages.len; i++)
 		cache_key_add(key, "name", t->base.packages.ptr[i]);
 	cache_key_add(key, "network", t->base.network ? "yes" : "no");
 	for (size_t i = 0; r == 0 && i < d->packages.len; i++)
-		r = add_file("package", d->packages.ptr[i], result, key, err);
+		r = add_file(d, "package", d->packages.ptr[i], result, key, err);
 	for (size_t i = 0; r == 0 && i < t->scripts.run.len; i++)
-		r = add_file("script", t->scripts.run.ptr[i], result, key, err);
+		r = add_file(d, "script", t->scripts.run.ptr[i], result, key, err);
 	cache_key_add(key, "scripts-network", t->scripts.network ? "yes" : "no");
 	return r;
 }

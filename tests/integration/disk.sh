@@ -135,8 +135,15 @@ printf '#!/bin/sh\nip link\necho it went wrong here\nexit 7\n' >"$tmp/in/fails"
 conf script "Image=$tmp/base.raw" "[Scripts]" "Run=fails"
 conf package "Image=$tmp/base.raw" "Packages=no-such"
 
-for name in luks arm script package; do
-	build "$name" >"$tmp/log-$name" 2>&1
+# A script that is written to while libguestfs starts: qemu-img is what is called before that.
+mkdir "$tmp/bin"
+printf '#!/bin/sh\necho true >>%s\nexec %s "$@"\n' "$tmp/in/changing" "$(command -v qemu-img)" >"$tmp/bin/qemu-img"
+printf '#!/bin/sh\n' >"$tmp/in/changing"
+chmod 755 "$tmp/bin/qemu-img"
+conf changed "Image=$tmp/base.qcow2" "[Scripts]" "Run=changing"
+
+for name in luks arm script package changed; do
+	PATH=$tmp/bin:$PATH build "$name" >"$tmp/log-$name" 2>&1
 	echo $? >"$tmp/status-$name"
 done &
 bad=$!
@@ -227,7 +234,8 @@ check "a script that fails" ended script 1 "fails failed: it went wrong here"
 check "its output is shown" grep -qx '    it went wrong here' "$tmp/log-script"
 check "a package that does not exist" ended package 1 "installing the packages failed: E: Unable to locate package no-such"
 check "without network that is said" ended package 1 "[Base] Network=no"
-for name in luks arm script package; do
+check "a script that was changed after its digest was taken" ended changed 1 "/changing: changed while building; build again"
+for name in luks arm script package changed; do
 	check "nothing is left of it: $name" nothing_left "$tmp/cache-$name"
 done
 
