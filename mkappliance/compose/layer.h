@@ -23,6 +23,7 @@ struct layer {
 	char *name;  /* for messages */
 	int fd;	     /* of the tar or the directory; -1: every content is in memory */
 	bool proven; /* the tar's digest was checked: it need not end in a mark to be known as whole */
+	bool rooted; /* names of the tar may begin with a '/', which means the root of the tree and not that of the host */
 	struct tree_stamp stamp; /* for the source that the merge makes of @fd */
 	struct layer_entry *entries;
 	size_t len;

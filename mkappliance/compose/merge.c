@@ -226,6 +226,32 @@ static struct node **sorted_children(const struct node *n, size_t *ret_count)
 	return list;
 }
 
+/* Appends its path to @out. */
+static bool find_file(const struct node *n, struct buf *out)
+{
+	_cleanup_free_ struct node **list = NULL;
+	size_t count = 0, len = out->len;
+
+	list = sorted_children(n, &count);
+	for (size_t i = 0; i < count; i++) {
+		mode_t mode = list[i]->entry->mode;
+
+		buf_printf(out, "%s%s", len ? "/" : "", list[i]->name);
+		if (S_ISDIR(mode) ? find_file(list[i], out) : !S_ISLNK(mode))
+			return true;
+		out->len = len;
+	}
+	return false;
+}
+
+char *merge_first_file(const struct merge *m, const char *path)
+{
+	const struct node *n = node_resolve(m, m->root, path, true);
+	_cleanup_buf_ struct buf b = {0};
+
+	return n && S_ISDIR(n->entry->mode) && find_file(n, &b) ? buf_steal(&b) : NULL;
+}
+
 void merge_list(const struct merge *m, const char *path, struct strlist *ret)
 {
 	const struct node *n = node_resolve(m, m->root, path, true);

@@ -51,6 +51,12 @@ bool merge_has(const struct merge *m, const char *path);
  */
 char *merge_real_path(const struct merge *m, const char *path);
 
+/*
+ * The first of what lies in the directory at @path, at any depth, and is neither a directory nor a link: what a file system in memory over it would
+ * hide, as the init makes it (firstboot/writable.h). "data/default.db", to be freed; NULL: nothing.
+ */
+char *merge_first_file(const struct merge *m, const char *path);
+
 /* Names in the directory at @path, sorted; empty when there is none. */
 void merge_list(const struct merge *m, const char *path, struct strlist *ret);
 

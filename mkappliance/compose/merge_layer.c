@@ -26,6 +26,7 @@ struct place {
 	const char *path; /* of the member, for messages */
 	struct node *parent; /* NULL: the member is the root */
 	const char *name;
+	bool through_link; /* the way to parent */
 };
 
 static int member_error(const struct place *p, struct error *err, const char *what)
@@ -51,11 +52,26 @@ static int enter(struct place *p, struct node **at, const char *name, size_t len
 		n = node_resolve(p->m, *at, n->name, true);
 		if (!n)
 			return member_error(p, err, "goes through a symbolic link that leads nowhere");
+		p->through_link = true;
 	}
 	if (!S_ISDIR(n->entry->mode))
 		return member_error(p, err, "lies below something that is not a directory");
 	*at = n;
 	return 0;
+}
+
+/* Each layer may lead deeper through links of those below, without end: what comes out must be a path. */
+static int check_length(const struct place *p, const struct node *directory, struct error *err)
+{
+	size_t len = strlen(p->name);
+
+	for (const struct node *n = directory; p->through_link && n->parent; n = n->parent)
+		len += strlen(n->name) + 1;
+	if (len <= LAYER_PATH_MAX)
+		return 0;
+	return error_set(err, -EINVAL,
+			 "%s: member '%.200s...' goes through symbolic links to a path of more than %u bytes",
+			 p->layer->name, p->path, LAYER_PATH_MAX);
 }
 
 /* Finds, and where needed makes, the directory that is to hold the member. */
@@ -66,6 +82,7 @@ static int find_place(struct place *p, struct error *err)
 
 	p->parent = NULL;
 	p->name = name;
+	p->through_link = false;
 	if (!*name)
 		return 0;
 	for (const char *slash; (slash = strchr(name, '/')); name = slash + 1) {
@@ -76,7 +93,7 @@ static int find_place(struct place *p, struct error *err)
 	}
 	p->parent = at;
 	p->name = name;
-	return 0;
+	return check_length(p, at, err);
 }
 
 /* Removes what lower layers put at @n and below; directories stay that hold something of this one. */

@@ -131,7 +131,10 @@ static int unpack(struct flow *f, int fd, struct error *err)
 	return check_diff_id(f, err);
 }
 
-/* What comes out is listed at once, so that the cache never keeps what no build can use. */
+/*
+ * What comes out is listed at once, so that the cache never keeps what no build can use. Absolute names are those of the image's root, as every
+ * runtime takes them: some builders of images write nothing else.
+ */
 static int make_layer(int fd, struct buf *note, void *data, struct error *err)
 {
 	__attribute__((cleanup(flow_freep))) struct flow *f = xcalloc(1, sizeof(*f));
@@ -154,7 +157,7 @@ static int make_layer(int fd, struct buf *note, void *data, struct error *err)
 				    f->blob.size, m->layer->size);
 	progress_start(&f->progress, "unpacking a layer", "B", f->blob.size);
 	r = unpack(f, fd, err);
-	look.proven = true;
+	look.proven = look.rooted = true;
 	if (r == 0)
 		r = tar_index(fd, m->what, &look, err);
 	if (r == 0)
@@ -185,6 +188,6 @@ int oci_layer_get(const struct oci_image *image, size_t number, const struct cac
 		return r;
 	ret->name = steal_pointer(&what);
 	ret->fd = steal_fd(&c.fd);
-	ret->proven = true;
+	ret->proven = ret->rooted = true;
 	return tar_index(ret->fd, ret->name, ret, err);
 }

@@ -200,7 +200,7 @@ static int fill_account(const struct start *s, struct error *err)
 	return 0;
 }
 
-/* Made when it is not there, like a runtime does (see add_skeleton()). */
+/* Made when it is not there, like a runtime does (see add_skeleton()), and seen from the root when it is relative. */
 static int fill_directory(const struct start *s, struct error *err)
 {
 	const char *dir = s->c->working_dir;
@@ -211,6 +211,9 @@ static int fill_directory(const struct start *s, struct error *err)
 	clean = clean_path("", dir);
 	if (!clean)
 		return error_set(err, -EINVAL, "WorkingDir '%.200s' is no path", dir);
+	if (*dir != '/')
+		log_warning("the image's WorkingDir '%.200s' is relative: the program starts in %s", dir,
+			    clean);
 	replace(&s->t->init.app.working_directory, clean);
 	return 0;
 }
@@ -220,6 +223,19 @@ static bool lies_in(const char *path, const char *directory)
 	size_t len = strlen(directory);
 
 	return strncmp(path, directory, len) == 0 && (path[len] == '/' || !path[len]);
+}
+
+/* A runtime would copy what the image has there into the volume. */
+static void add_volume(const struct start *s, const char *path)
+{
+	_cleanup_free_ char *file = merge_first_file(s->m, path);
+
+	strlist_add(&s->t->init.writable, path);
+	if (file)
+		log_warning(
+			"the image's volume %s becomes a file system in memory, where its %s/%s is not to be seen; "
+			"[Init] Writable= of the template takes the place of the image's volumes",
+			path, path, file);
 }
 
 /* What is not writable already, each directory once. */
@@ -245,28 +261,40 @@ static void fill_writable(const struct start *s)
 		for (size_t n = 0; n < writable->len; n++)
 			covered |= lies_in(path, writable->ptr[n]);
 		if (!covered)
-			strlist_add(writable, path);
+			add_volume(s, path);
 	}
+}
+
+/* "80", "80/tcp": 1 and the number, 0 for a port of another protocol. What is none is told, and passed over. */
+static int tcp_port(const char *text, uint16_t *ret)
+{
+	const char *slash = strchr(text, '/');
+	_cleanup_free_ char *number = xstrndup(text, strcspn(text, "/"));
+	struct error wrong = ERROR_INIT;
+	uint64_t n;
+
+	if (slash && strcasecmp(slash, "/tcp") != 0)
+		return 0;
+	if (value_number(number, 1, UINT16_MAX, &n, &wrong) < 0) {
+		log_warning("the image's ExposedPorts have '%.100s', which is no port: %s", text, wrong.text);
+		return 0;
+	}
+	*ret = (uint16_t)n;
+	return 1;
 }
 
 /* The one TCP port, 0 when there is none or more than one. */
 static uint16_t only_port(const struct oci_config *c)
 {
-	uint64_t port = 0;
+	uint16_t port = 0, n = 0;
+	bool several = false;
 
-	for (size_t i = 0; i < c->ports.len; i++) {
-		const char *slash = strchr(c->ports.ptr[i], '/');
-		_cleanup_free_ char *number = xstrndup(c->ports.ptr[i], strcspn(c->ports.ptr[i], "/"));
-		struct error ignored = ERROR_INIT;
-		uint64_t n;
-
-		if (slash && strcasecmp(slash, "/tcp") != 0)
-			continue;
-		if (port || value_number(number, 1, UINT16_MAX, &n, &ignored) < 0)
-			return 0;
-		port = n;
-	}
-	return (uint16_t)port;
+	for (size_t i = 0; i < c->ports.len; i++)
+		if (tcp_port(c->ports.ptr[i], &n)) {
+			several |= port && port != n; /* "80" and "80/tcp" are one */
+			port = n;
+		}
+	return several ? 0 : port;
 }
 
 static int fill_all(const struct start *s, const char *name, struct error *err)

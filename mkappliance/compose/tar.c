@@ -193,7 +193,7 @@ static int take_member(struct reader *r, const struct ustar *h, struct error *er
 
 	if (r->out->len >= TAR_ENTRIES_MAX)
 		c = error_set(err, -EFBIG, "%s: more than %u members", r->name, TAR_ENTRIES_MAX);
-	wrong = c < 0 ? NULL : tar_header_take(&r->ext, h, e, &size, &link);
+	wrong = c < 0 ? NULL : tar_header_take(&r->ext, h, r->out->rooted, e, &size, &link);
 	if (wrong)
 		c = member_error(r, h, wrong, err);
 	if (c == 0 && S_ISREG(e->mode) && !link)

@@ -16,7 +16,7 @@
 
 /*
  * Appends the members of the tar @fd, which stays the caller's, to @ret->entries. One without an end mark is truncated, unless
- * @ret->proven says that it is whole.
+ * @ret->proven says that it is whole; an absolute name is refused, unless @ret->rooted says what it means.
  */
 int tar_index(int fd, const char *name, struct layer *ret, struct error *err);
 

@@ -112,7 +112,18 @@ static const char *take_numbers(struct tar_ext *x, const struct ustar *h, struct
 	return NULL;
 }
 
-static const char *take_path(struct tar_ext *x, const struct ustar *h, char **ret, bool *ret_slash)
+/* layer_clean_path() of a name that may begin with slashes where @rooted says so. */
+static const char *clean(const char *name, size_t len, bool rooted, char **ret)
+{
+	while (rooted && len > 0 && *name == '/') {
+		name++;
+		len--;
+	}
+	return layer_clean_path(name, len, ret);
+}
+
+static const char *take_path(struct tar_ext *x, const struct ustar *h, bool rooted, char **ret,
+			     bool *ret_slash)
 {
 	char joined[sizeof(h->prefix) + 1 + sizeof(h->name)];
 	const char *name = joined;
@@ -136,7 +147,7 @@ static const char *take_path(struct tar_ext *x, const struct ustar *h, char **re
 	if (len == 0)
 		return "has no name";
 	*ret_slash = name[len - 1] == '/';
-	return layer_clean_path(name, len, ret);
+	return clean(name, len, rooted, ret);
 }
 
 /* The text of a link: bytes, followed nowhere. */
@@ -192,14 +203,14 @@ static mode_t type_of(const struct ustar *h, bool slash)
 	}
 }
 
-const char *tar_header_take(struct tar_ext *x, const struct ustar *h, struct tree_entry *e,
+const char *tar_header_take(struct tar_ext *x, const struct ustar *h, bool rooted, struct tree_entry *e,
 			    uint64_t *ret_size, char **link)
 {
 	const char *wrong;
 	bool slash = false;
 	mode_t type;
 
-	wrong = take_path(x, h, &e->path, &slash);
+	wrong = take_path(x, h, rooted, &e->path, &slash);
 	if (!wrong)
 		wrong = take_numbers(x, h, e, ret_size);
 	if (wrong)
@@ -220,7 +231,7 @@ const char *tar_header_take(struct tar_ext *x, const struct ustar *h, struct tre
 		_cleanup_free_ char *raw = NULL;
 
 		wrong = take_link(x, h, &raw);
-		if (!wrong && layer_clean_path(raw, strlen(raw), link))
+		if (!wrong && clean(raw, strlen(raw), rooted, link))
 			wrong = "is a hard link to a path out of the archive";
 	}
 	return wrong;

@@ -38,9 +38,9 @@ char *tar_header_name(const struct tar_ext *x, const struct ustar *h);
 
 /*
  * Everything of a member but its content, as @x corrects the header: fills @e, *@ret_size (bytes in the archive), and *@link with the path
- * that a hard link leads to (to be freed). NULL, or what is wrong with it: "has no name".
+ * that a hard link leads to (to be freed). @rooted: as in struct layer. NULL, or what is wrong with it: "has no name".
  */
-const char *tar_header_take(struct tar_ext *x, const struct ustar *h, struct tree_entry *e,
+const char *tar_header_take(struct tar_ext *x, const struct ustar *h, bool rooted, struct tree_entry *e,
 			    uint64_t *ret_size, char **link);
 
 #endif

@@ -362,23 +362,16 @@ static bool is_writable(const struct template *t, const char *path)
 /* What lies in it is covered by the file system in memory, which begins with its directories only. */
 static void make_writable(struct starting *s, const char *path)
 {
-	_cleanup_strlist_ struct strlist below = {0};
+	_cleanup_free_ char *file = NULL;
 
 	if (is_writable(s->t, path))
 		return;
 	strlist_add(&s->t->init.writable, path);
-	merge_list(s->m, path + 1, &below);
-	for (size_t i = 0; i < below.len; i++) {
-		_cleanup_free_ char *file = xasprintf("%s/%s", path + 1, below.ptr[i]);
-		const struct tree_entry *e = merge_find(s->m, file);
-
-		if (e && !S_ISDIR(e->mode)) {
-			log_warning(
-				"%s: %s becomes a file system in memory, where /%s of the image is not to be seen",
-				s->id, path, file);
-			return;
-		}
-	}
+	file = merge_first_file(s->m, path + 1);
+	if (file)
+		log_warning(
+			"%s: %s becomes a file system in memory, where %s/%s of the image is not to be seen",
+			s->id, path, path, file);
 }
 
 static int make_directories(struct starting *s, struct error *err)

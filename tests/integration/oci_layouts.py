@@ -154,7 +154,7 @@ def bad(top):
     layout(top, "no-tar", (gzip.compress(b"no tar" * 200), b"no tar" * 200))
     layout(top, "not-compressed-right", (GOOD[0][:-20] + bytes(20), GOOD[1]))
     layout(top, "path-up", layer(("../../etc/escaped", b"x")))
-    layout(top, "path-absolute", layer(("/etc/escaped", b"x")))
+    layout(top, "path-absolute-up", layer(("/../etc/escaped", b"x")))
     layout(top, "through-link", layer(("a", tarfile.SYMTYPE, "/etc"), ("a/escaped", b"x")))
     layout(top, "hard-link-out", layer(("a", tarfile.LNKTYPE, "../../etc/passwd")))
     layout(top, "whiteout-of-nothing", layer((".wh.", b"")))

@@ -68,6 +68,35 @@ static void test_refuses_members(void **state)
 	}
 }
 
+/* In a container image's layer '/' is the root of the image. */
+static void test_rooted(void **state)
+{
+	_cleanup_buf_ struct buf tar = {0};
+	struct layer l = {.fd = -1, .rooted = true};
+	_cleanup_layer_ struct layer up = {.fd = -1, .rooted = true};
+	_cleanup_free_ char *text = NULL;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	tar_add(&tar, &(struct member){.path = "/", .type = '5', .mode = 0711});
+	tar_add(&tar, &(struct member){.path = "//app/run", .data = "x"});
+	tar_add(&tar, &(struct member){.path = "app/link", .type = '1', .link = "/app/run"});
+	tar_add_pax(&tar, 'x', "path", "/app/long");
+	tar_add(&tar, &(struct member){.path = "short"});
+	tar_end(&tar);
+	assert_int_equal(layer_of(&tar, &l, &err), 0);
+	text = layer_text(&l);
+	assert_string_equal(text, "/ 40711 0:0 n1\n"
+				  "/app 40755 0:0 n1\n"
+				  "/app/link 100644 0:0 n2 1 bytes x\n"
+				  "/app/long 100644 0:0 n1 0 bytes \n"
+				  "/app/run 100644 0:0 n2 = /app/link\n");
+	tar.len = 0;
+	tar_add(&tar, &(struct member){.path = "/../etc/passwd"});
+	assert_true(layer_of(&tar, &up, &err) < 0);
+	assert_contains(err.text, "'/../etc/passwd' has '..' in its path");
+}
+
 static void test_refuses_archives(void **state)
 {
 	_cleanup_buf_ struct buf tar = {0};
@@ -461,6 +490,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refuses_members),
+		cmocka_unit_test(test_rooted),
 		cmocka_unit_test(test_refuses_archives),
 		cmocka_unit_test(test_refuses_sparse_maps),
 		cmocka_unit_test(test_reads_fields),

@@ -357,6 +357,76 @@ static void test_finish(void **state)
 	assert_int_equal(tree_find(t, "b")->size, 5);
 }
 
+/* "PREFIX/n.../n..." of @len bytes. */
+static char *long_path(const char *prefix, size_t len)
+{
+	char *path = xcalloc(1, len + 1);
+
+	memset(path, 'n', len);
+	for (size_t i = strlen(prefix); i < len; i += 200)
+		path[i] = '/';
+	memcpy(path, prefix, strlen(prefix));
+	return path;
+}
+
+/* Below a link to a directory of 3000 bytes: a path of 4095, and @more. */
+static int merge_deep(size_t more, struct error *err)
+{
+	_cleanup_free_ char *low = long_path("d", 3000), *high = long_path("up", 1095 + strlen("up") + more);
+	_cleanup_buf_ struct buf tar = {0}, over = {0};
+	_cleanup_merge_ struct merge *m = merge_new();
+	struct layer l = LAYER_INIT, h = LAYER_INIT;
+	int r;
+
+	tar_add_pax(&tar, 'x', "path", low);
+	tar_add(&tar, &(struct member){.path = "x", .type = '5'});
+	tar_add_pax(&tar, 'x', "linkpath", low);
+	tar_add(&tar, &(struct member){.path = "up", .type = '2', .link = "x"});
+	tar_end(&tar);
+	tar_add_pax(&over, 'x', "path", high);
+	tar_add(&over, &(struct member){.path = "x", .data = "x"});
+	tar_end(&over);
+	assert_int_equal(layer_of(&tar, &l, err), 0);
+	assert_int_equal(layer_of(&over, &h, err), 0);
+	assert_int_equal(merge_layer(m, &l, 0, 0, err), 0);
+	r = merge_layer(m, &h, 1, 0, err);
+	return r;
+}
+
+/* Each layer could go deeper, by a link of the one below, than anything that follows the tree. */
+static void test_depth(void **state)
+{
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(merge_deep(0, &err), 0);
+	assert_true(merge_deep(1, &err) < 0);
+	assert_contains(err.text, "goes through symbolic links to a path of more than 4095 bytes");
+}
+
+/* The first file below a directory: what a file system over it hides. */
+static void test_first_file(void **state)
+{
+	static const struct member files[] = {
+		{.path = "a/dir", .type = '5'},		  {.path = "a/link", .type = '2', .link = "/b/file"},
+		{.path = "b/c/file", .data = "x"},	  {.path = "b/z", .data = "x"},
+		{.path = "to", .type = '2', .link = "b"}, {.path = NULL}};
+	struct layer l = layer_from(files);
+	_cleanup_merge_ struct merge *m = merge_new();
+	_cleanup_free_ char *first = NULL, *through = NULL;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(merge_layer(m, &l, 0, 0, &err), 0);
+	first = merge_first_file(m, "/b");
+	through = merge_first_file(m, "to/c");
+	assert_string_equal(first, "c/file");
+	assert_string_equal(through, "file");
+	assert_null(merge_first_file(m, "a"));
+	assert_null(merge_first_file(m, "b/z"));
+	assert_null(merge_first_file(m, "nowhere"));
+}
+
 /* Removal by name, and look-up through links, while merging. */
 static void test_look_up(void **state)
 {
@@ -405,6 +475,8 @@ int main(void)
 		cmocka_unit_test(test_link_is_clamped_to_the_tree),
 		cmocka_unit_test(test_overlay_attributes),
 		cmocka_unit_test(test_finish),
+		cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_first_file),
 		cmocka_unit_test(test_look_up),
 	};
 

@@ -14,6 +14,8 @@ static const struct member files[] = {
 	{.path = "bin/data", .mode = 0644, .data = "x"},
 	{.path = "opt/tool", .mode = 0755, .data = "y"},
 	{.path = "opt/link", .type = '2', .link = "/bin/tool"},
+	{.path = "var/www/html/index.html", .data = "x"},
+	{.path = "var/empty/link", .type = '2', .link = "/bin/tool"},
 	{.path = "etc/passwd", .data = "root:x:0:0:r:/root:/bin/sh\napp:x:7:8::/home/app:\nodd:x:9\n"},
 	{0},
 };
@@ -54,6 +56,20 @@ static struct template *start_good(const char *lines, const char *config)
 	if (!t)
 		fail_msg("%s", err.text);
 	return t;
+}
+
+/* What is said on standard error while the image with that configuration starts. To be freed. */
+static char *warnings_of(const char *config)
+{
+	_cleanup_close_ int kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3),
+			    fd = memfd_create("log", MFD_CLOEXEC);
+	char *text = xcalloc(1, 4096);
+
+	assert_true(kept >= 0 && fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+	template_free(start_good("", config));
+	assert_true(dup2(kept, STDERR_FILENO) >= 0);
+	assert_true(pread(fd, text, 4095, 0) >= 0);
+	return text;
 }
 
 static void assert_list(const struct strlist *l, const char *joined)
@@ -210,11 +226,44 @@ static void test_ports(void **state)
 		start_good("", "\"Cmd\":[\"tool\"],\"ExposedPorts\":{\"8080\":{}}");
 	_cleanup_template_ struct template *odd =
 		start_good("", "\"Cmd\":[\"tool\"],\"ExposedPorts\":{\"80-90/tcp\":{}}");
+	_cleanup_template_ struct template *twice = start_good(
+		"", "\"Cmd\":[\"tool\"],\"ExposedPorts\":{\"80\":{},\"80/tcp\":{},\"99999/tcp\":{}}");
+	_cleanup_free_ char *said =
+		warnings_of("\"Cmd\":[\"tool\"],\"ExposedPorts\":{\"99999/tcp\":{},\"x\":{},\"7/sctp\":{}}");
 
 	(void)state;
 	assert_int_equal(two->init.app.ready_port, 0);
 	assert_int_equal(bare->init.app.ready_port, 8080);
 	assert_int_equal(odd->init.app.ready_port, 0);
+	assert_int_equal(twice->init.app.ready_port, 80);
+	assert_contains(said, "'99999/tcp', which is no port: 99999 is not within 1 and 65535");
+	assert_contains(said, "'x', which is no port: 'x' is not a number");
+	assert_null(strstr(said, "sctp"));
+}
+
+/* A file system in memory hides what the image has there; directories and links it begins with. */
+static void test_volumes(void **state)
+{
+	_cleanup_free_ char *hidden = warnings_of("\"Cmd\":[\"tool\"],\"Volumes\":{\"/var\":{}}");
+	_cleanup_free_ char *fine =
+		warnings_of("\"Cmd\":[\"tool\"],\"Volumes\":{\"/var/empty\":{},\"/new\":{}}");
+
+	(void)state;
+	assert_contains(hidden, "the image's volume /var becomes a file system in memory, where its "
+				"/var/www/html/index.html is not to be seen");
+	assert_string_equal(fine, "");
+}
+
+static void test_relative_directory(void **state)
+{
+	_cleanup_template_ struct template *t =
+		start_good("", "\"Cmd\":[\"./tool\"],\"WorkingDir\":\"opt/\"");
+	_cleanup_free_ char *said = warnings_of("\"Cmd\":[\"tool\"],\"WorkingDir\":\"opt/\"");
+
+	(void)state;
+	assert_string_equal(t->init.app.working_directory, "/opt");
+	assert_list(&t->init.app.exec, "/opt/tool");
+	assert_contains(said, "the image's WorkingDir 'opt/' is relative: the program starts in /opt");
 }
 
 static void test_refusals(void **state)
@@ -257,6 +306,7 @@ int main(void)
 		cmocka_unit_test(test_only_exec),  cmocka_unit_test(test_users),
 		cmocka_unit_test(test_user_split), cmocka_unit_test(test_path),
 		cmocka_unit_test(test_signals),	   cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_volumes),	   cmocka_unit_test(test_relative_directory),
 		cmocka_unit_test(test_refusals),   cmocka_unit_test(test_system),
 	};
 
