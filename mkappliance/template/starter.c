@@ -9,14 +9,16 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/cleanup.h"
 #include "lib/io.h"
 #include "template/starter_text.h"
 #include "template/template.h"
 
-#define FILE_NAME   "appliance.conf"
-#define PROGRAM_MAX ((size_t)64 << 20)
+#define FILE_NAME    "appliance.conf"
+#define PROGRAM_MAX  ((size_t)64 << 20)
+#define NAME_LONGEST 63 /* name_appliance() */
 
 /* ---- what was asked for ---- */
 
@@ -69,15 +71,20 @@ static int absolute(const char *option, const char *value, char **ret, struct er
 	return *ret ? 0 : error_usage(err, "--%s=%s: %s", option, value, strerror(errno));
 }
 
-/* The last part of @dir in the letters that Name= may have. To be freed. */
+/* The last part of @dir, which may be ".", in the letters and the length that Name= may have. To be freed. */
 static char *name_of(const char *dir)
 {
-	_cleanup_free_ char *copy = xstrdup(dir);
-	char *name = xstrdup(basename(copy));
+	_cleanup_free_ char *real = realpath(dir, NULL), *copy = real ? steal_pointer(&real) : xstrdup(dir);
+	char *name = basename(copy);
+	size_t len;
 
 	for (char *p = name; *p; p++)
 		*p = isalnum((unsigned char)*p) ? (char)tolower((unsigned char)*p) : '-';
-	return name;
+	name += strspn(name, "-");
+	len = strnlen(name, NAME_LONGEST);
+	while (len && name[len - 1] == '-')
+		len--;
+	return len ? xstrndup(name, len) : xstrdup("appliance");
 }
 
 /* What the source needs to be told, and what would have no effect. */
@@ -173,28 +180,62 @@ static int check_target(const char *dir, struct error *err)
 	return 0;
 }
 
-static int fill_and_rename(const char *temp, const char *dir, const struct starter *s, const char *source,
-			   struct strlist *files, struct error *err)
+/* Whether build would take it. What is wrong is a value that was asked for: the file and the line of the message will not be there. */
+static int try_template(const char *temp, struct error *err)
 {
 	_cleanup_template_ struct template *t = NULL;
-	int r = write_files(temp, s, source, files, err);
+	_cleanup_free_ char *text = NULL;
+	const char *rest;
 
-	if (r == 0)
-		r = template_load(temp, NULL, &t, err);
-	if (r < 0)
-		return r;
-	if (chmod(temp, 0755) < 0 || rename(temp, dir) < 0)
+	if (template_load(temp, NULL, &t, err) == 0)
+		return 0;
+	text = xstrdup(err->text);
+	rest = strncmp(text, temp, strlen(temp)) == 0 ? strstr(text + strlen(temp), ": ") : NULL;
+	return rest ? error_usage(err, "%s", rest + 2) : err->code;
+}
+
+/* Into the directory @dir, which is there: the template itself, which makes it one, last. */
+static int move_files(const char *temp, const char *dir, const struct strlist *files, struct error *err)
+{
+	for (size_t i = 0; i < files->len; i++) {
+		_cleanup_free_ char *from = xasprintf("%s/%s", temp, files->ptr[i]);
+		_cleanup_free_ char *to = xasprintf("%s/%s", dir, files->ptr[i]);
+
+		if (rename(from, to) < 0)
+			return error_errno(err, -errno, "%s", to);
+	}
+	return rmdir(temp) < 0 ? error_errno(err, -errno, "%s", temp) : 0;
+}
+
+/* In a directory beside @dir that becomes @dir, or, where there is one, in it: somebody may be at work in there. */
+static int write_template(const char *dir, const struct starter *s, const char *source, struct strlist *files,
+			  struct error *err)
+{
+	bool there = access(dir, F_OK) == 0;
+	_cleanup_free_ char *temp = there ? xasprintf("%s/.new.XXXXXX", dir) : xasprintf("%s.XXXXXX", dir);
+	struct error ignored = ERROR_INIT;
+	int r;
+
+	if (!mkdtemp(temp))
 		return error_errno(err, -errno, "%s", dir);
-	return 0;
+	r = write_files(temp, s, source, files, err);
+	if (r == 0)
+		r = try_template(temp, err);
+	if (r == 0 && there)
+		r = move_files(temp, dir, files, err);
+	else if (r == 0 && (chmod(temp, 0755) < 0 || rename(temp, dir) < 0))
+		r = error_errno(err, -errno, "%s", dir);
+	if (r < 0)
+		(void)io_remove_tree(temp, &ignored);
+	return r;
 }
 
 int starter_write(const char *dir, const struct starter *asked, struct strlist *ret_files, struct error *err)
 {
 	_cleanup_free_ char *image = NULL, *package = NULL, *repository = NULL, *gpgkey = NULL, *name = NULL,
-			    *temp = NULL, *target = xstrdup(dir);
+			    *target = xstrdup(dir);
 	struct starter s = *asked;
 	const char *source = source_of(asked);
-	struct error ignored = ERROR_INIT;
 	int r;
 
 	for (size_t len = strlen(target); len > 1 && target[len - 1] == '/'; len--)
@@ -219,11 +260,5 @@ int starter_write(const char *dir, const struct starter *asked, struct strlist *
 	s.package = package;
 	s.repository = repository;
 	s.name = s.name ? s.name : name;
-	temp = xasprintf("%s.XXXXXX", target);
-	if (!mkdtemp(temp))
-		return error_errno(err, -errno, "%s", temp);
-	r = fill_and_rename(temp, target, &s, source, ret_files, err);
-	if (r < 0)
-		(void)io_remove_tree(temp, &ignored);
-	return r;
+	return write_template(target, &s, source, ret_files, err);
 }

@@ -20,7 +20,7 @@ struct starter {
 };
 
 /*
- * Writes the template as the new directory @dir, whole or not at all: it is loaded, as build does it, before it gets its name. A directory
+ * Writes the template as the directory @dir, whole or not at all: it is loaded, as build does it, before it is put there. A directory
  * that holds anything is refused. @ret_files: what was written, by name.
  */
 int starter_write(const char *dir, const struct starter *s, struct strlist *ret_files, struct error *err);

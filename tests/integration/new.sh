@@ -63,6 +63,18 @@ paths_are_absolute() {
 }
 check "paths lead there from anywhere, references stay" paths_are_absolute
 
+# Where the user is, under a name of which not all can be that of an appliance.
+mkdir "$tmp/_My.App_"
+here() {
+	(cd "$tmp/_My.App_" && [ "$(new . --source none)" = "./hello"$'\n'"./appliance.conf" ] && [ "$(echo * .[!.]*)" = "appliance.conf hello .[!.]*" ] &&
+		grep -qx Name=my-app appliance.conf)
+}
+check "the directory where the user is" here
+a_link() { mkdir real && ln -s real link && new link --source none --quiet && [ "$(files_of real)" = "appliance.conf hello" ] && [ -L link ]; }
+check "through a link to an empty directory" a_link
+value_alone() { [ "$(new x --exec run 2>&1)" = "mkappliance: Exec=: 'run' is not an absolute path in the image" ] && [ ! -e x ]; }
+check "a value that is none is told without a file that is not there" value_alone
+
 # ---- each builds ----
 
 # The synthetic base with its kernel inside.
