@@ -27,7 +27,6 @@ static const struct {
 	/* Starting: only what stays in the foreground can be supervised. */
 	{"Service", "Sockets", UNIT_START,
 	 "the init opens no sockets for a program; say in the template, with Exec=, how it opens its own"},
-	{"Service", "BusName", UNIT_HARMLESS, NULL},
 	{"Service", "PIDFile", UNIT_HARMLESS, NULL},
 	{"Service", "GuessMainPID", UNIT_HARMLESS, NULL},
 	{"Service", "NotifyAccess", UNIT_HARMLESS, NULL},

@@ -13,6 +13,7 @@ struct reading {
 	bool own_start;
 	struct unit_service *s;
 	const struct unit_item *remain_after_exit;
+	const struct unit_item *bus_name;
 };
 
 typedef int taker(struct reading *r, const struct unit_item *item, size_t which, struct error *err);
@@ -90,6 +91,14 @@ static int take_remain(struct reading *r, const struct unit_item *item, size_t w
 	(void)which;
 	(void)err;
 	r->remain_after_exit = unit_boolean(item->value) == 1 ? item : NULL;
+	return 0;
+}
+
+static int take_bus_name(struct reading *r, const struct unit_item *item, size_t which, struct error *err)
+{
+	(void)which;
+	(void)err;
+	r->bus_name = *item->value ? item : NULL;
 	return 0;
 }
 
@@ -235,6 +244,7 @@ static const struct {
 	{"Unit", "BindsTo", take_required, 0},
 	{"Service", "Type", take_type, 0},
 	{"Service", "RemainAfterExit", take_remain, 0},
+	{"Service", "BusName", take_bus_name, 0},
 	{"Service", "ExecStart", take_commands, 0},
 	{"Service", "ExecStartPre", take_commands, 1},
 	{"Service", "User", take_account, 0},
@@ -338,6 +348,9 @@ static int check_start(struct reading *r, struct error *err)
 		no_foreground(
 			r, r->remain_after_exit,
 			"nothing would be running, and the machine goes off when the program has ended");
+	if (r->bus_name && (!s->type || !*s->type->value))
+		no_foreground(r, r->bus_name,
+			      "without a Type= that makes it Type=dbus, and there is no message bus");
 	if (s->no_foreground)
 		return error_usage(err,
 				   "%s: %s=%s: %s; say in the template, with Exec=, how to start it so, or "

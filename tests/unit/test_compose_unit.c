@@ -134,6 +134,8 @@ static void test_simple(void **state)
 	assert_gives("[Service]\nExecStart=/none\nExecStart=\nExecStart=/usr/bin/app\n",
 		     "exec: </usr/bin/app>\n" REST);
 	assert_gives("[Service]\nExecStart=@/usr/bin/app app -x\n", "exec: </usr/bin/app> <-x>\n" REST);
+	assert_gives("[Service]\nBusName=org.app\nType=simple\nExecStart=app\n",
+		     "exec: </usr/bin/app>\n" REST);
 	assert_gives("[Service]\nExecStart=:/usr/bin/app $X ${Y}\n",
 		     "exec: </usr/bin/app> <$X> <${Y}>\n" REST);
 }
@@ -383,6 +385,8 @@ static const struct {
 	 ":2: Type=forking: the program goes into the background, and the init needs one that stays in front; "
 	 "say in the template, with Exec=, how to start it so, or choose Mode=system"},
 	{"[Service]\nType=dbus\nExecStart=/usr/bin/app\n", AT ":2: Type=dbus: there is no message bus"},
+	{"[Service]\nBusName=org.app\nExecStart=/usr/bin/app\n",
+	 AT ":2: BusName=org.app: without a Type= that makes it Type=dbus, and there is no message bus"},
 	{"[Service]\nType=odd\nExecStart=/usr/bin/app\n", AT ":2: Type=: 'odd' is not a type of service"},
 	{"[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/app\n",
 	 AT ":3: RemainAfterExit=yes: nothing would be running"},
