@@ -96,6 +96,7 @@ static int write_note(const struct rpm_job *job, const struct rpm_origin *origin
 
 	strlist_add(&argv, "rpm");
 	strlist_add(&argv, "-qp");
+	strlist_add(&argv, "--noglob"); /* as in rpm_install() */
 	strlist_add(&argv, "--nosignature");
 	strlist_add(&argv, "--nodigest");
 	strlist_add(&argv, "--qf");
@@ -267,10 +268,28 @@ static char *metadata_dir(const struct template *t, const struct cache *cache, s
 	return io_make_dirs(dir, 0755, err) < 0 ? NULL : steal_pointer(&dir);
 }
 
+/* librpm looks for its own files as glob(3) does, and finds none of them there: it would take the root for an empty one. */
+static int check_place(const struct cache *cache, struct error *err)
+{
+	const char *bad = strpbrk(cache->dir, "*?[{\\");
+
+	if (!bad)
+		return 0;
+	return error_usage(
+		err,
+		"%s: rpm cannot work below a directory with a '%c' in its name; choose another one for "
+		"the cache (--cache=)",
+		cache->dir, *bad);
+}
+
 static int get(struct making *m, const struct buf *key, struct cached *ret, struct error *err)
 {
-	_cleanup_free_ char *metadata = metadata_dir(m->job.t, m->job.cache, err);
+	_cleanup_free_ char *metadata = NULL;
+	int r = check_place(m->job.cache, err);
 
+	if (r < 0)
+		return r;
+	metadata = metadata_dir(m->job.t, m->job.cache, err);
 	if (!metadata)
 		return err->code;
 	m->job.metadata = metadata;

@@ -103,6 +103,7 @@ int rpm_install(const struct rpm_job *job, struct error *err)
 	strlist_add(&argv, "--define=_pkgverify_level none"); /* rpm_verify() has seen to it */
 	strlist_add(&argv, "--nosignature");
 	strlist_add(&argv, "--noplugins"); /* the host's */
+	strlist_add(&argv, "--noglob");	   /* else "app[1].rpm" would be app1.rpm, or nothing at all */
 	strlist_add(&argv, "-Uv");
 	for (size_t i = 0; i < job->downloads.len; i++)
 		strlist_add(&argv, job->downloads.ptr[i]);

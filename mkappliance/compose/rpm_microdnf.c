@@ -83,7 +83,7 @@ static int index_files(const struct rpm_job *job, const struct strlist *files, s
 	if (r < 0)
 		return r;
 	for (const char *const *w =
-		     (const char *const[]){"rpm", "-qp", "--nosignature", "--nodigest", "--qf",
+		     (const char *const[]){"rpm", "-qp", "--noglob", "--nosignature", "--nodigest", "--qf",
 					   "%{NAME}-%{EPOCHNUM}:%{VERSION}-%{RELEASE}.%{ARCH}\n", NULL};
 	     *w; w++)
 		strlist_add(&argv, *w);

@@ -112,10 +112,22 @@ static int check_archive(const struct parse *p, struct error *err)
 	return check_debian_names(p, err);
 }
 
+/* dnf would take such a file of this machine for what it solves, and download everything but it. */
+static int check_no_file(const struct parse *p, const char *package, struct error *err)
+{
+	size_t len = strlen(package);
+
+	if (len < 4 || strcmp(package + len - 4, ".rpm") != 0)
+		return 0;
+	return error_usage(err, "%s:%u: Packages=: '%s' is the name of a file; say [Package] Path= for it",
+			   p->name, key_line(p, "Base.Packages"), package);
+}
+
 /* Suite= says that the kernel is Debian's; else it is a package of the repositories like any other. */
 static int check_rpm(const struct parse *p, struct error *err)
 {
 	const struct template *t = p->t;
+	int r = 0;
 
 	if (t->base.deb_sources.len)
 		return wrong(p, "Base.Repository",
@@ -130,7 +142,9 @@ static int check_rpm(const struct parse *p, struct error *err)
 					   "%s:%u: Repository= asks for $releasever: [Base] Release= is "
 					   "missing, such as 9",
 					   p->name, t->base.repositories.ptr[i].line);
-	return t->base.suite ? check_archive(p, err) : 0;
+	for (size_t i = 0; r == 0 && i < t->base.packages.len; i++)
+		r = check_no_file(p, t->base.packages.ptr[i], err);
+	return r == 0 && t->base.suite ? check_archive(p, err) : r;
 }
 
 /* Source=oci. The archive is for the kernel. */

@@ -73,7 +73,7 @@ cp "$tmp/out/app-1.raw" "$tmp/first.raw"
 # What a dnf that was killed leaves names a process of its own name space. Process 1 is here too, and it does not end.
 again() {
 	local metadata
-	for metadata in "$tmp"/cache/mkappliance/dnf/*/; do echo 1 | tee "$metadata/metadata_lock.pid" >"$metadata/download_lock.pid" || return; done
+	for metadata in "$XDG_CACHE_HOME"/mkappliance/dnf/*/; do echo 1 | tee "$metadata/metadata_lock.pid" >"$metadata/download_lock.pid" || return; done
 	build app --refresh && cmp "$tmp/first.raw" "$tmp/out/app-1.raw"
 }
 check "all of it once more, where a dnf was killed before: the same bytes" again
@@ -105,11 +105,13 @@ fi
 
 # ---- several packages ----
 
-two() { simple one one 'Requires: two' && simple two two && conf two "Path=$tmp/one-1-1.x86_64.rpm" "Path=$tmp/two-1-1.x86_64.rpm" && build two; }
+# One of them under a name that is a pattern, of which rpm would find nothing.
+make_two() { simple two "$1" && mv "$tmp/two-1-1.x86_64.rpm" "$tmp/two [1].rpm"; }
+two() { simple one one 'Requires: two' && make_two two && conf two "Path=$tmp/one-1-1.x86_64.rpm" "Path=$tmp/two [1].rpm" && build two; }
 check "two packages that need each other; unsigned where no key is named" two
 untouched() {
 	"$mkappliance" build "$tmp/two.conf" -o "$tmp/out" 2>"$tmp/log" >/dev/null && ! grep -q Preparing "$tmp/log" &&
-		simple two other && "$mkappliance" build "$tmp/two.conf" -o "$tmp/out" 2>"$tmp/log" >/dev/null && grep -q 'two-1-1' "$tmp/log" &&
+		make_two other && "$mkappliance" build "$tmp/two.conf" -o "$tmp/out" 2>"$tmp/log" >/dev/null && grep -q 'two-1-1' "$tmp/log" &&
 		! grep -q 'bash-1-1' "$tmp/log"
 }
 check "when only an application changes its base is not installed again" untouched
@@ -175,6 +177,8 @@ repository="small $url gpgkey=$distribution/key.asc" check "nor one of a server"
 stop_server
 server=$first url=$first_url
 more=nosuchpackage check "a package that is nowhere" refused 1 'nosuchpackage'
+check "a cache where rpm would not find its files" fails_with 2 "with a '[' in its name; choose another one for the cache (--cache=)" build app --cache="$tmp/a[1]"
+more=$app check "the file of a package among names" refused 2 "'$app' is the name of a file; say [Package] Path= for it"
 on_nothing() {
 	conf none "Path=$app" && sed -i '/^Release=/d; /^Repository=/d; /^Packages=/d; s/^Source=.*/Source=none\nSuite=x/' "$tmp/none.conf" &&
 		printf '[Kernel]\nImage=/dev/null\n' >>"$tmp/none.conf" && sed -i "s|/dev/null|$tmp/kernel|; /^Suite/d" "$tmp/none.conf" && echo >"$tmp/kernel" &&
@@ -210,6 +214,6 @@ killed() {
 		sleep 0.1
 	done
 	! pgrep -f "^sleep 987\.$$\$" && ! grep -F "$tmp" /proc/mounts && build app --refresh && cmp "$tmp/first.raw" "$tmp/out/app-1.raw" &&
-		[ -z "$(ls -A "$tmp/cache/mkappliance/work")" ]
+		[ -z "$(ls -A "$XDG_CACHE_HOME/mkappliance/work")" ]
 }
 check "killed in the middle: no process, no mount, and the next build cleans up" killed
