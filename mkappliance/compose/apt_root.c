@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/io.h"
+#include "lib/log.h"
 #include "lib/mem.h"
 
 #define POLICY	      "usr/sbin/policy-rc.d"
@@ -51,19 +53,19 @@ static int end_policy(int dir, struct error *err)
 	return 0;
 }
 
-/* Files of directory @path whose names end in @suffix; no directory is none. */
-static void remove_files(int root, const char *path, const char *suffix)
+/* Files of directory @path whose names match @pattern: how many; no directory is none. */
+static unsigned remove_files(int root, const char *path, const char *pattern)
 {
 	int fd = openat(root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	_cleanup_closedir_ DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	unsigned count = 0;
 	struct dirent *de;
 
-	while (dir && (de = readdir(dir))) {
-		size_t len = strlen(de->d_name), n = strlen(suffix);
-
-		if (len >= n && strcmp(de->d_name + len - n, suffix) == 0)
-			(void)unlinkat(dirfd(dir), de->d_name, 0); /* a directory stays */
-	}
+	while (dir && (de = readdir(dir)))
+		if (fnmatch(pattern, de->d_name, 0) == 0 &&
+		    unlinkat(dirfd(dir), de->d_name, 0) == 0) /* a directory stays */
+			count++;
+	return count;
 }
 
 /* A machine-id that a script made up would be the same on every machine, and another in each build. */
@@ -108,8 +110,10 @@ int apt_root_end(const char *root, struct error *err)
 		return r;
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		(void)unlinkat(dir, files[i], 0);
-	remove_files(dir, "var/lib/dpkg", "-old");
-	remove_files(dir, "var/cache/debconf", "-old");
-	remove_files(dir, "var/cache/apt/archives", ".deb");
+	(void)remove_files(dir, "var/lib/dpkg", "*-old");
+	(void)remove_files(dir, "var/cache/debconf", "*-old");
+	(void)remove_files(dir, "var/cache/apt/archives", "*.deb");
+	if (remove_files(dir, "etc/ssh", "ssh_host_*"))
+		log_warning(NO_HOST_KEYS);
 	return reset_machine_id(dir, err);
 }

@@ -5,6 +5,11 @@
 
 #include "lib/error.h"
 
+/* What is said when SSH host keys that a package's script made were removed. */
+#define NO_HOST_KEYS                                                                                             \
+	"removed the SSH host keys that a package made: every machine would have the same, and whoever has the " \
+	"image their secrets"
+
 /* Puts a policy-rc.d there that says no to each start. */
 int apt_root_begin(const char *root, struct error *err);
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "compose/apt_root.h"
 #include "compose/debian_kernel.h"
 #include "compose/debian_note.h"
 #include "compose/debian_pins.h"
@@ -32,6 +33,14 @@
 	"--customize-hook=rm -f \"$1/etc/resolv.conf\" \"$1/etc/hostname\" " \
 	"\"$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap\" \"$1/etc/apt/apt.conf.d/99mmdebstrap\""
 
+/* What would be the same on every machine, and another in each build. A line that begins so becomes a warning: on_line(). */
+#define DROP_HOST_KEYS                                                                    \
+	"--customize-hook=ls \"$1\"/etc/ssh/ssh_host_* >/dev/null 2>&1 || exit 0; rm -f " \
+	"\"$1\"/etc/ssh/ssh_host_*; echo 'W: " NO_HOST_KEYS "' >&2"
+
+/* Some scripts write the host's name to a file: it is the same wherever an image is built. */
+#define SET_HOSTNAME "--setup-hook=hostname localhost || :"
+
 /* Nor which file of the host the keys came from. */
 #define DROP_SIGNED_BY "--customize-hook=sed -i 's/ \\[[^]]*\\]//' \"$1/etc/apt/sources.list\""
 
@@ -39,6 +48,7 @@
 #define DROP_FILES "--customize-hook=sed -i '/^deb file:/d' \"$1/etc/apt/sources.list\""
 
 #define MODE_ROOT "--mode=root"
+#define UNSHARE	  "unshare"
 
 #define FILE_HOOKS "/usr/share/mmdebstrap/hooks/file-mirror-automount"
 
@@ -51,8 +61,8 @@ struct bootstrap {
 	const struct installed *locked; /* versions that it must be; NULL: any */
 	char *pins;			/* the file that says so to apt; owned while it runs */
 	bool installs;			/* rather than only unpacks */
-	char *lists;			/* where apt's indexes of packages go; NULL: nowhere */
-	char *failure;			/* first error that it printed */
+	const char *dir; /* ours: apt's indexes of packages go there, and as root it works there */
+	char *failure;	 /* first error that it printed */
 };
 
 const char *debian_architecture(enum architecture arch)
@@ -170,21 +180,33 @@ char *debian_sources(const struct template *t)
 	return buf_steal(&b);
 }
 
+/*
+ * As root mmdebstrap mounts /proc, /sys and more on the host itself, where they stay when it is killed or one of its hooks fails, and a package's
+ * script may rename the host. In name spaces of its own all of that ends with it; for another user it makes them itself. False: there are none,
+ * as in a chroot whose root directory is no mount point.
+ */
+static bool add_name_spaces(const char *mode, struct strlist *argv)
+{
+	const char *const probe[] = {UNSHARE, "--mount", "--uts", "--ipc", "true", NULL};
+	struct error ignored = ERROR_INIT;
+
+	if (strcmp(mode, MODE_ROOT) != 0)
+		return true;
+	if (spawn_run(&(struct spawn){.argv = probe}, &ignored) < 0)
+		return false;
+	for (size_t i = 0; i < 4; i++)
+		strlist_add(argv, probe[i]);
+	return true;
+}
+
 static void make_argv(const struct bootstrap *b, const char *mode, struct strlist *argv)
 {
 	const struct template *t = b->t;
 	_cleanup_free_ char *components = join_list(&t->base.components);
 	_cleanup_free_ char *packages = join_list(b->packages);
 	_cleanup_free_ char *archive = archive_line(t);
+	bool own_name = add_name_spaces(mode, argv);
 
-	/*
-	 * Its hooks mount what file:// means, and leave it mounted when it fails. As root that would be on the host; in a name space
-	 * it ends with the last process there.
-	 */
-	if (b->lists && fetches_files(t) && strcmp(mode, MODE_ROOT) == 0) {
-		strlist_add(argv, "unshare");
-		strlist_add(argv, "--mount");
-	}
 	strlist_add(argv, "mmdebstrap");
 	strlist_add(argv, mode);
 	strlist_addf(argv, "--variant=%s", b->variant);
@@ -199,20 +221,22 @@ static void make_argv(const struct bootstrap *b, const char *mode, struct strlis
 	if (b->installs) {
 		/* dpkg syncs every file of a tree that is thrown away when the machine goes down. */
 		strlist_add(argv, "--dpkgopt=force-unsafe-io");
+		if (own_name)
+			strlist_add(argv, SET_HOSTNAME);
 		strlist_add(argv, DROP_TRACES);
+		strlist_add(argv, DROP_HOST_KEYS);
 		if (t->base.keyring || t->base.deb_sources.len)
 			strlist_add(argv, DROP_SIGNED_BY);
 		if (t->base.deb_sources.len)
 			strlist_add(argv, DROP_FILES);
-		if (b->lists)
-			strlist_addf(argv, "--customize-hook=copy-out /var/lib/apt/lists '%s'", b->lists);
+		strlist_addf(argv, "--customize-hook=copy-out /var/lib/apt/lists '%s'", b->dir);
 	}
 	if (b->pins) {
 		strlist_addf(argv, "--setup-hook=upload %s " DEBIAN_PINS_PATH, b->pins);
 		if (b->installs)
 			strlist_add(argv, "--customize-hook=rm \"$1" DEBIAN_PINS_PATH "\"");
 	}
-	if (b->lists && fetches_files(t))
+	if (b->installs && fetches_files(t))
 		strlist_add(argv, "--hook-dir=" FILE_HOOKS);
 	strlist_add(argv, t->base.suite);
 	strlist_add(argv, "-");
@@ -240,11 +264,21 @@ static const char *signature_hint(const struct template *t, const char *failure)
 		       : " The host has no key that signed it: name a file with the archive's keys in Keyring=";
 }
 
+/* "'unshare' failed with exit code 1" is about what it runs. */
+static int name_program(struct error *err)
+{
+	static const char begin[] = "'" UNSHARE "'";
+	_cleanup_free_ char *text = xstrdup(err->text);
+
+	if (strncmp(text, begin, strlen(begin)) != 0)
+		return err->code;
+	return error_set(err, err->code, "'mmdebstrap'%s", text + strlen(begin));
+}
+
 static int run_mmdebstrap(int fd, struct bootstrap *b, struct error *err)
 {
 	_cleanup_strlist_ struct strlist argv = {0};
-	_cleanup_free_ char *failure = NULL;
-	_cleanup_free_ char *epoch = NULL;
+	_cleanup_free_ char *failure = NULL, *epoch = NULL, *tmp = xasprintf("TMPDIR=%s", b->dir);
 	struct spawn s = {.package = "mmdebstrap", .stdout_fd = fd, .on_line = on_line, .data = b};
 	const char *env[3] = {NULL};
 	const char *mode;
@@ -260,6 +294,8 @@ static int run_mmdebstrap(int fd, struct bootstrap *b, struct error *err)
 		return r;
 	make_argv(b, mode, &argv);
 	env[0] = epoch = xasprintf("SOURCE_DATE_EPOCH=%" PRId64, debian_epoch(b->t));
+	if (strcmp(mode, MODE_ROOT) == 0) /* as another user it leaves files that we may not remove */
+		env[1] = tmp;
 	s.argv = (const char *const *)argv.ptr;
 	s.env = env;
 	r = spawn_run(&s, err);
@@ -271,7 +307,7 @@ static int run_mmdebstrap(int fd, struct bootstrap *b, struct error *err)
 	/* Its last line only says that it failed, the first error says why. */
 	if (r == -EPIPE && failure)
 		return error_set(err, r, "mmdebstrap: %s%s", failure, signature_hint(b->t, failure));
-	return r;
+	return r == -EPIPE ? name_program(err) : r;
 }
 
 /* For cache_get(): the tar goes to @fd. */
@@ -281,8 +317,6 @@ static int bootstrap(int fd, struct buf *note, void *data, struct error *err)
 	_cleanup_scratch_ struct scratch dir = SCRATCH_INIT;
 	int r;
 
-	if (!b->installs)
-		return run_mmdebstrap(fd, b, err) < 0 ? error_prefix(err, "%s", b->what) : 0;
 	r = scratch_open(NULL, "mkappliance-lists-", NULL, &dir, err);
 	/* In a name space of its own the package manager is nobody here. */
 	if (r == 0 && chmod(dir.path, 0755) < 0)
@@ -290,11 +324,11 @@ static int bootstrap(int fd, struct buf *note, void *data, struct error *err)
 	if (r == 0) {
 		_cleanup_free_ char *lists = xasprintf("%s/lists", dir.path);
 
-		b->lists = dir.path;
+		b->dir = dir.path;
 		r = run_mmdebstrap(fd, b, err);
-		b->lists = NULL;
+		b->dir = NULL;
 		/* A package manager that is not the real one leaves none. */
-		if (r == 0 && access(lists, R_OK) == 0)
+		if (r == 0 && b->installs && access(lists, R_OK) == 0)
 			r = debian_note(fd, b->what, lists, note, err);
 	}
 	return r < 0 ? error_prefix(err, "%s", b->what) : 0;

@@ -111,6 +111,9 @@ C
 		deb-systemd-helper enable mka-app.service
 		# Nothing starts while an image is built.
 		invoke-rc.d mka-app start
+		mkdir -p /etc/ssh && echo secret >/etc/ssh/ssh_host_ed25519_key && echo kept >/etc/ssh/sshd_config
+		# The same on every machine that builds.
+		uname -n >/srv/name
 	END
 	chmod 755 "$tmp/p/mka-app/DEBIAN/postinst"
 	mkdir -p "$tmp/p/mka-app/etc/init.d" && printf '#!/bin/sh\ntouch /started\n' >"$tmp/p/mka-app/etc/init.d/mka-app" && chmod 755 "$tmp/p/mka-app/etc/init.d/mka-app" || return
@@ -160,10 +163,10 @@ cat_root() { debugfs -R "cat $1" "$tmp/root" 2>/dev/null; }
 stat_root() { debugfs -R "stat $1" "$tmp/root" 2>&1; }
 no_traces() {
 	local f
-	for f in /usr/sbin/policy-rc.d /var/log/dpkg.log /var/log/apt/history.log /var/cache/ldconfig/aux-cache /var/lib/dpkg/status-old /tmp/mkappliance /started; do
+	for f in /usr/sbin/policy-rc.d /var/log/dpkg.log /var/log/apt/history.log /var/cache/ldconfig/aux-cache /var/lib/dpkg/status-old /tmp/mkappliance /started /etc/ssh/ssh_host_ed25519_key; do
 		stat_root "$f" | grep -q 'File not found' || { echo "$f is there"; return 1; }
 	done
-	[ -z "$(cat_root /etc/resolv.conf)" ]
+	[ -z "$(cat_root /etc/resolv.conf)" ] && [ "$(cat_root /etc/ssh/sshd_config)" = kept ] && [ "$(cat_root /srv/name)" = localhost ]
 }
 database() {
 	cat_root /var/lib/dpkg/status >"$tmp/status" && mkdir -p "$tmp/db/updates" && cp "$tmp/status" "$tmp/db/status" && : >"$tmp/db/available" &&
