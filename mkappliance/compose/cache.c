@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -38,7 +39,10 @@ int cache_open(const struct compose_options *options, struct cache *ret, struct 
 	r = io_make_dirs(layers, 0755, err);
 	if (r < 0)
 		return error_prefix(err, "cache");
-	ret->dir = steal_pointer(&dir);
+	/* A sandbox works in the root directory, and gives other programs paths of files in here. */
+	ret->dir = *dir == '/' ? steal_pointer(&dir) : realpath(dir, NULL);
+	if (!ret->dir)
+		return error_errno(err, -errno, "cache: %s", dir);
 	ret->refresh = options->refresh;
 	ret->offline = options->offline;
 	ret->locked = options->locked;

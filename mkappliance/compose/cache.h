@@ -18,7 +18,7 @@
 #define CACHE_FORMAT "1"
 
 struct cache {
-	char *dir;
+	char *dir; /* absolute */
 	bool refresh;
 	bool offline;
 	const struct installed *locked; /* as in compose_options; borrowed */

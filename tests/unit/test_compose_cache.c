@@ -206,6 +206,20 @@ static void test_directory(void **state)
 	assert_contains(err.text, "set XDG_CACHE_HOME or HOME");
 }
 
+/* Programs that are given paths in it may work elsewhere. */
+static void test_relative(void **state)
+{
+	_cleanup_free_ char *here = getcwd(NULL, 0);
+	struct cache c;
+
+	assert_int_equal(chdir(*state), 0);
+	c = open_cache("below");
+	assert_int_equal(chdir(here), 0);
+	assert_int_equal(c.dir[0], '/');
+	assert_int_equal(access(c.dir, F_OK), 0);
+	cache_close(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +230,7 @@ int main(void)
 		unit_test_in_dir(test_concurrent),
 		cmocka_unit_test(test_keys_differ),
 		unit_test_in_dir(test_directory),
+		unit_test_in_dir(test_relative),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
