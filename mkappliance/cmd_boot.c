@@ -16,9 +16,10 @@
 
 #define SECOND_NS     1000000000ull
 #define PRESS_AGAIN_S 10
-#define MEMORY_MIN    128  /* MiB; with less the firmware hangs without a word */
-#define RECORDS_MAX   1000 /* that --json keeps: a guest must not fill our memory */
-#define STOP_S	      90   /* for a guest that was asked to stop; then the power goes */
+#define MEMORY_MIN \
+	128 /* MiB; with less the firmware hangs without a word, with little more it says why it fails */
+#define RECORDS_MAX 1000 /* that --json keeps: a guest must not fill our memory */
+#define STOP_S	    90	 /* for a guest that was asked to stop; then the power goes */
 
 struct boot_options {
 	struct strlist forwards;
@@ -190,7 +191,7 @@ static int stop(struct boot *b, struct error *err)
 static int run_until_end(struct boot *b, struct error *err)
 {
 	uint64_t deadline = b->options->timeout ? clock_ns() + b->options->timeout * SECOND_NS : UINT64_MAX;
-	int r = machine_wait(b->machine, SEEN_END | SEEN_DENIED, deadline, "the end", err);
+	int r = machine_wait(b->machine, SEEN_END | SEEN_DENIED | SEEN_STUCK, deadline, "the end", err);
 
 	if (r == -EINTR) {
 		interrupt_clear();

@@ -40,13 +40,16 @@ static void free_list(char ***list)
 	free(*list);
 }
 
+/* Its first line: advice for whoever looks for a mistake in libguestfs follows. */
 static int guest_error(guestfs_h *g, const char *what, struct error *err)
 {
 	const char *text = guestfs_last_error(g);
 	int number = guestfs_last_errno(g);
 
-	return error_set(err, number > 0 ? -number : -EIO, "libguestfs: %s: %s", what,
-			 text ? text : "failed");
+	if (!text)
+		text = "failed";
+	return error_set(err, number > 0 ? -number : -EIO, "libguestfs: %s: %.*s", what,
+			 (int)strcspn(text, "\n"), text);
 }
 
 /* Names of an image are untrusted; an absent answer is no error. */

@@ -80,6 +80,26 @@ static const char *skip_time(const char *text)
 	return end[0] == ']' && end[1] == ' ' ? end + 2 : text;
 }
 
+static bool begins(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* EDK II, before anybody else speaks. With too little memory it does either. */
+static enum console_kind kind_of_firmware(const char *text)
+{
+	/* "BdsDxe: failed to load Boot0001 "..." from PciRoot...: Access Denied" */
+	if (begins(text, "BdsDxe: failed to load Boot") && strstr(text, ": Access Denied"))
+		return CONSOLE_DENIED;
+	/* "BdsDxe: starting Boot0002 "EFI Internal Shell" from Fv(...": the last of what it tries */
+	if (begins(text, "BdsDxe: starting Boot") && strstr(text, "\"EFI Internal Shell\""))
+		return CONSOLE_STUCK;
+	/* "!!!! X64 Exception Type - 0E(#PF - Page-Fault)  CPU Apic ID - 00000000 !!!!" */
+	if (begins(text, "!!!! X64 Exception Type") || begins(text, "Synchronous Exception at 0x"))
+		return CONSOLE_STUCK;
+	return CONSOLE_TEXT;
+}
+
 /*
  * The kernel's lines are looked for only where the kernel puts them, at the start: an application may print
  * anything behind the mark that the init gives its lines.
@@ -88,14 +108,11 @@ static enum console_kind kind_of_text(const char *text)
 {
 	const char *message = skip_time(text);
 
-	if (strncmp(message, "Kernel panic", 12) == 0)
+	if (begins(message, "Kernel panic"))
 		return CONSOLE_PANIC;
-	if (strncmp(message, "device-mapper: verity: ", 23) == 0 && strstr(message, " is corrupted"))
+	if (begins(message, "device-mapper: verity: ") && strstr(message, " is corrupted"))
 		return CONSOLE_CORRUPTED;
-	/* EDK II, before anybody else speaks: "BdsDxe: failed to load Boot0001 "..." from PciRoot...: Access Denied" */
-	if (strncmp(text, "BdsDxe: failed to load Boot", 27) == 0 && strstr(text, ": Access Denied"))
-		return CONSOLE_DENIED;
-	return CONSOLE_TEXT;
+	return kind_of_firmware(text);
 }
 
 static void end_line(struct console *c)

@@ -23,6 +23,7 @@ enum console_kind {
 	CONSOLE_CORRUPTED, /* dm-verity found a block that does not match */
 	CONSOLE_PANIC,	   /* the kernel stops */
 	CONSOLE_DENIED,	   /* the firmware does not start what is not signed by its keys */
+	CONSOLE_STUCK,	   /* the firmware crashed, or has nothing to start and waits for ever */
 };
 
 struct console_line {

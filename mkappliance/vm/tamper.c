@@ -119,7 +119,7 @@ enum tamper_outcome tamper_outcome_of(const struct trial_report *r)
 		return OUTCOME_RAN;
 	if (r->status.seen & SEEN_DENIED)
 		return OUTCOME_REFUSED;
-	if (!(r->status.seen & (SEEN_END | SEEN_PANIC)))
+	if (!(r->status.seen & (SEEN_END | SEEN_PANIC | SEEN_STUCK)))
 		return OUTCOME_HUNG;
 	if (r->status.seen & (SEEN_REFUSED | SEEN_CORRUPTED))
 		return OUTCOME_REFUSED;

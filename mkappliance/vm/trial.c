@@ -48,7 +48,7 @@ static char *describe_cause(const struct machine_status *s)
 
 char *trial_describe_end(const struct machine_status *s)
 {
-	bool said = s->seen & (SEEN_REFUSED | SEEN_CORRUPTED | SEEN_FAILED);
+	bool said = s->seen & (SEEN_REFUSED | SEEN_CORRUPTED | SEEN_FAILED) && !(s->seen & SEEN_STUCK);
 	_cleanup_free_ char *cause = describe_cause(s);
 
 	if (!said || s->seen & (SEEN_END | SEEN_PANIC))
@@ -115,8 +115,8 @@ static int start(struct trial *t, struct machine_host *h, struct error *err)
 static int await_last_words(struct trial *t, struct error *err)
 {
 	uint64_t patience = clock_ns() + LAST_WORDS_NS;
-	int r = machine_wait(t->machine, SEEN_PANIC, patience < t->deadline ? patience : t->deadline,
-			     "the end", err);
+	int r = machine_wait(t->machine, SEEN_PANIC | SEEN_STUCK,
+			     patience < t->deadline ? patience : t->deadline, "the end", err);
 
 	return r == -ETIMEDOUT ? 0 : r;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/witness.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "image/abi.h"
@@ -52,6 +53,18 @@ static unsigned witness_record(struct machine_status *s, const struct console_li
 	return seen;
 }
 
+/* What it says first is the reason. */
+static unsigned witness_stuck(struct machine_status *s, const char *text)
+{
+	const char *what = text[0] == 'B' ? "it finds nothing that it can start" : text;
+
+	if (s->seen & (SEEN_INIT | SEEN_DENIED | SEEN_STUCK))
+		return 0;
+	copy_text(s->reason, sizeof(s->reason), "firmware");
+	snprintf(s->detail, sizeof(s->detail), "%.180s; is there enough memory?", what);
+	return SEEN_STUCK | SEEN_FAILED;
+}
+
 unsigned witness_line(struct machine_status *s, const struct console_line *line)
 {
 	switch (line->kind) {
@@ -69,6 +82,8 @@ unsigned witness_line(struct machine_status *s, const struct console_line *line)
 			return 0;
 		copy_text(s->detail, sizeof(s->detail), "Secure Boot: the firmware did not start the UKI");
 		return SEEN_DENIED;
+	case CONSOLE_STUCK:
+		return witness_stuck(s, line->text);
 	}
 	return 0;
 }

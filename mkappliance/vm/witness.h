@@ -20,8 +20,9 @@ enum machine_seen {
 	SEEN_REFUSED = 1 << 7,
 	SEEN_CORRUPTED = 1 << 8, /* dm-verity said so */
 	SEEN_PANIC = 1 << 9,
-	SEEN_DENIED = 1 << 11, /* the firmware did not start it: Secure Boot */
 	SEEN_END = 1 << 10,    /* the domain is gone and its console was read to the end */
+	SEEN_DENIED = 1 << 11, /* the firmware did not start it: Secure Boot */
+	SEEN_STUCK = 1 << 12,  /* the firmware failed, and will do nothing more; goes with SEEN_FAILED */
 };
 
 struct machine_status {

@@ -55,6 +55,10 @@ check "a body without the text fails and is said" \
 check "a deadline is kept, and the record that did not come is named" \
 	fails_with 1 "'ready' did not come in time" "$mkappliance" test "$(changed deadline 'm["test"]["timeout"] = 1')"
 
+check "too little memory for the firmware is said at once" \
+	fails_with 1 "boot: failed (firmware: " "$mkappliance" test "$(changed memory 'm["test"]["memory"] = 64')"
+check "boot does not wait for firmware that has failed" \
+	fails_with 1 "the appliance: failed (firmware: " "$mkappliance" boot "$tmp/memory/$(basename "$image")" --timeout 120
 check "the same image on an NVMe disk with two processors, as EC2 has it" \
 	"$mkappliance" test "$(changed nvme 'm["test"].update(disk="nvme", cpus=2)')"
 check "a disk that there is not" \

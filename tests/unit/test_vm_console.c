@@ -7,7 +7,7 @@
 /* What came, one line each: "KIND EVENT|TEXT". */
 static void collect(const struct console_line *line, void *data)
 {
-	static const char kinds[] = "TRCP";
+	static const char kinds[] = "TRCPDS";
 
 	strlist_addf(data, "%c%s|%s", kinds[line->kind], line->event ? line->event : "", line->text);
 	/* The record and its event come together. */
@@ -109,6 +109,23 @@ static void test_kernel(void **state)
 	       "T|device-mapper: verity: sha256 using implementation");
 }
 
+/* EDK II's words, as it says them. */
+static void test_firmware(void **state)
+{
+	(void)state;
+	EXPECT("\x1b[=3hBdsDxe: failed to load Boot0001 \"UEFI Misc Device\" from PciRoot(0x0): Access Denied\r\n",
+	       "D|BdsDxe: failed to load Boot0001 \"UEFI Misc Device\" from PciRoot(0x0): Access Denied");
+	EXPECT("BdsDxe: failed to load Boot0001 \"UEFI Misc Device\" from PciRoot(0x0): Not Found\r\n",
+	       "T|BdsDxe: failed to load Boot0001 \"UEFI Misc Device\" from PciRoot(0x0): Not Found");
+	EXPECT("BdsDxe: starting Boot0002 \"EFI Internal Shell\" from Fv(7CB8BDC9)\r\n",
+	       "S|BdsDxe: starting Boot0002 \"EFI Internal Shell\" from Fv(7CB8BDC9)");
+	EXPECT("BdsDxe: starting Boot0001 \"UEFI Misc Device\" from PciRoot(0x0)\r\n",
+	       "T|BdsDxe: starting Boot0001 \"UEFI Misc Device\" from PciRoot(0x0)");
+	EXPECT("!!!! X64 Exception Type - 0E(#PF - Page-Fault)  CPU Apic ID - 00000000 !!!!\r\n",
+	       "S|!!!! X64 Exception Type - 0E(#PF - Page-Fault)  CPU Apic ID - 00000000 !!!!");
+	EXPECT("| !!!! X64 Exception Type\n", "T|| !!!! X64 Exception Type");
+}
+
 /* A line without end costs one line of memory, and is never a record. */
 static void test_long_line(void **state)
 {
@@ -153,9 +170,10 @@ static void test_tail(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lines),	  cmocka_unit_test(test_escapes),
-		cmocka_unit_test(test_records),	  cmocka_unit_test(test_kernel),
-		cmocka_unit_test(test_long_line), cmocka_unit_test(test_tail),
+		cmocka_unit_test(test_lines),	 cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_records),	 cmocka_unit_test(test_kernel),
+		cmocka_unit_test(test_firmware), cmocka_unit_test(test_long_line),
+		cmocka_unit_test(test_tail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

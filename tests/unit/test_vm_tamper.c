@@ -481,6 +481,7 @@ static void test_outcomes(void **state)
 	assert_int_equal(outcome(false, SEEN_FAILED | SEEN_END), OUTCOME_FAILED);
 	assert_int_equal(outcome(false, SEEN_END), OUTCOME_FAILED);
 	assert_int_equal(outcome(false, SEEN_PANIC), OUTCOME_PANIC);
+	assert_int_equal(outcome(false, SEEN_STUCK | SEEN_FAILED), OUTCOME_FAILED);
 	assert_int_equal(outcome(false, 0), OUTCOME_HUNG);
 }
 
@@ -497,6 +498,23 @@ static void test_described(void **state)
 	assert_string_equal(off, "refused (corruption: block 17)");
 }
 
+/* Firmware that has failed waits for ever; once the init has spoken its words are anybody's. */
+static void test_firmware(void **state)
+{
+	const struct console_line crash = {.kind = CONSOLE_STUCK, .text = "!!!! X64 Exception Type - 0E"};
+	const struct console_line shell = {.kind = CONSOLE_STUCK, .text = "BdsDxe: starting Boot0002"};
+	struct machine_status s = {0}, later = {.seen = SEEN_INIT};
+	_cleanup_free_ char *text = NULL;
+
+	(void)state;
+	assert_int_equal(witness_line(&later, &crash), 0);
+	s.seen = witness_line(&s, &crash);
+	assert_int_equal(s.seen, SEEN_STUCK | SEEN_FAILED);
+	assert_int_equal(witness_line(&s, &shell), 0);
+	text = trial_describe_end(&s);
+	assert_string_equal(text, "failed (firmware: !!!! X64 Exception Type - 0E; is there enough memory?)");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -507,6 +525,7 @@ int main(void)
 		disk_test(test_bad_kernel),
 		cmocka_unit_test(test_outcomes),
 		cmocka_unit_test(test_described),
+		cmocka_unit_test(test_firmware),
 		cmocka_unit_test(test_nvram_entry),
 		cmocka_unit_test(test_nvram_bounds),
 		cmocka_unit_test(test_nvram_real),
