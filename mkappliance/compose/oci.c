@@ -15,6 +15,17 @@
 /* What the tests of this project boot. */
 #define KERNEL_SUITE "bookworm"
 
+/* A registry shows the digest of the index of all platforms, and skopeo gives the manifest of one. */
+static int explain_checksum(struct error *err)
+{
+	_cleanup_free_ char *text = xstrdup(err->text);
+
+	if (!strstr(text, "Checksum="))
+		return err->code;
+	return error_refuse(
+		err, "%s; that of an index of platforms goes into Image=: docker://NAME@sha256:...", text);
+}
+
 int oci_open_base(const struct template *t, const struct cache *cache, struct oci_image *ret,
 		  struct error *err)
 {
@@ -30,7 +41,10 @@ int oci_open_base(const struct template *t, const struct cache *cache, struct oc
 		r = oci_fetch(ref.path, wish.arch, cache, &store, err);
 	else
 		r = oci_store_open(ref.path, cache, &store, err);
-	return r < 0 ? r : oci_image_open(&store, &wish, ret, err);
+	if (r < 0)
+		return r;
+	r = oci_image_open(&store, &wish, ret, err);
+	return r == -EBADMSG && ref.registry && wish.checksum ? explain_checksum(err) : r;
 }
 
 int oci_open_package(const struct template *t, struct oci_store *store, struct oci_image *ret,

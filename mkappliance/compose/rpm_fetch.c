@@ -75,8 +75,13 @@ static int lock_metadata(const char *dir, int *ret, struct error *err)
 	_cleanup_free_ char *path = xasprintf("%s/lock", dir);
 	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 
-	if (fd < 0 || flock(fd, LOCK_EX) < 0)
+	if (fd < 0)
 		return error_errno(err, -errno, "%s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		log_note("    another build asks the same repositories; waiting");
+		if (flock(fd, LOCK_EX) < 0)
+			return error_errno(err, -errno, "%s: locking", path);
+	}
 	remove_stale_locks(dir);
 	*ret = steal_fd(&fd);
 	return 0;

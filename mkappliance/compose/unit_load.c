@@ -58,7 +58,7 @@ static int no_unit(const struct merge *m, const char *name, struct error *err)
 			   name);
 }
 
-/* 1: read, 0: masked (empty, or a link to /dev/null, which leads nowhere in a tree). */
+/* 1: read, 0: masked (empty, or a link to /dev/null, which leads nowhere in a tree, as does one to a file that is missing). */
 static int read_file(const struct merge *m, const char *path, struct unit_file *ret, struct error *err)
 {
 	const struct tree_entry *e = merge_find(m, path);
@@ -191,8 +191,10 @@ int unit_load(const struct merge *m, const char *name, struct unit_file *ret, ch
 		return no_unit(m, full, err);
 	r = read_file(m, path, ret, err);
 	if (r == 0)
-		r = error_usage(err, "'%s' is masked in the image (/%s is empty or a link to /dev/null)",
-				full, path);
+		r = error_usage(
+			err,
+			"'%s' is masked in the image: /%s is empty, or a link to /dev/null or to a file that is not there",
+			full, path);
 	if (r < 0)
 		return r;
 	id = id_of(m, path, full);

@@ -207,6 +207,9 @@ digest_is_the_registrys() {
 		same by-digest "docker://127.0.0.1:$port/test/image@$digest" "/^Source=/aChecksum=$digest"
 }
 check "its manifest has the digest that the registry says" digest_is_the_registrys
+write_template other "$reference" "/^Source=/aChecksum=sha256:$(printf '0%.0s' {1..64})"
+check "another digest, which may be that of an index" fails_with 3 "goes into Image=: docker://NAME@sha256:..." \
+	"$mkappliance" build "$tmp/in/other.conf" -o "$tmp/other" --quiet
 
 # With buildah in Docker's format, from a busybox; run by nothing but the four settings.
 by_buildah() {

@@ -491,7 +491,7 @@ static void test_not_found(void **state)
 		{"app.socket", "'app.socket' is not a service"},
 		{"t@.service", "'t@.service' is a template of units; name one of them: t@NAME.service"},
 		{"masked.service",
-		 "'masked.service' is masked in the image (/etc/systemd/system/masked.service"},
+		 "'masked.service' is masked in the image: /etc/systemd/system/masked.service"},
 		{"dir.service", "/usr/lib/systemd/system/dir.service: is not a regular file in the image"},
 	};
 	static const struct member files[] = {
