@@ -57,41 +57,64 @@ static _Noreturn void reader(const char *device, uint64_t size, unsigned first, 
 	_exit(f.code ? 1 : 0);
 }
 
-void read_all(const char *device, uint64_t size)
+static void start_readers(pid_t *pids, unsigned count, const char *device, uint64_t size, int report)
 {
-	struct failure f;
-	unsigned count = processors(), started = 0;
-	int report[2], status;
-	bool failed = false;
-
-	if (pipe2(report, O_CLOEXEC) < 0)
-		refuse(ABI_REFUSED_VERITY, "a pipe: %s", strerror(errno));
-	for (; started < count; started++) {
-		pid_t pid = fork();
-
-		if (pid < 0)
+	for (unsigned i = 0; i < count; i++) {
+		pids[i] = fork();
+		if (pids[i] < 0)
 			refuse(ABI_REFUSED_VERITY, "starting a reader: %s", strerror(errno));
-		if (pid == 0)
-			reader(device, size, started, count, report[1]);
+		if (pids[i] == 0)
+			reader(device, size, i, count, report);
 	}
-	close(report[1]);
-	while (started > 0) {
+}
+
+static bool is_one_of(pid_t pid, const pid_t *pids, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (pids[i] == pid)
+			return true;
+	return false;
+}
+
+/*
+ * Waits until all readers have ended well, or the first one badly: nobody waits for the others to read a disk that is of no use.
+ * Other children may end meanwhile (that of beside.h does); they are reaped and do not count. False: a reader ended badly.
+ */
+static bool wait_for_readers(const pid_t *pids, unsigned count)
+{
+	int status = 0;
+
+	for (unsigned left = count; left > 0;) {
 		pid_t pid = waitpid(-1, &status, 0);
 
 		if (pid < 0 && errno != EINTR)
-			break;
-		if (pid > 0) {
-			started--;
-			failed |= status != 0;
-		}
-		/* The first bad byte ends it; nobody waits for the others to read a disk that is of no use. */
-		if (failed)
-			break;
+			return false;
+		if (pid <= 0 || !is_one_of(pid, pids, count))
+			continue;
+		if (status != 0)
+			return false;
+		left--;
 	}
-	if (failed && read(report[0], &f, sizeof f) == sizeof f)
-		refuse(ABI_REFUSED_CORRUPTION, "reading the root at byte %llu: %s", (unsigned long long)f.at,
-		       strerror(f.code));
-	if (failed || started > 0)
+	return true;
+}
+
+void read_all(const char *device, uint64_t size)
+{
+	pid_t pids[READERS_MAX];
+	unsigned count = processors();
+	struct failure f;
+	int report[2];
+
+	if (pipe2(report, O_CLOEXEC) < 0)
+		refuse(ABI_REFUSED_VERITY, "a pipe: %s", strerror(errno));
+	start_readers(pids, count, device, size, report[1]);
+	close(report[1]);
+	if (!wait_for_readers(pids, count)) {
+		/* Empty when it was killed: then this waits for the others to end, too. */
+		if (read(report[0], &f, sizeof f) == sizeof f)
+			refuse(ABI_REFUSED_CORRUPTION, "reading the root at byte %llu: %s",
+			       (unsigned long long)f.at, strerror(f.code));
 		refuse(ABI_REFUSED_CORRUPTION, "a reader of the root ended early");
+	}
 	close(report[0]);
 }
