@@ -52,10 +52,13 @@ static uint32_t new_xid(uint32_t random)
 	return random ? random : 1;
 }
 
+/* Again under the same number until somebody offers: a server may take longer (to ping the address, say) than we wait. */
 static enum dhcp_action discover(struct dhcp_client *c, uint64_t now, uint32_t random, struct dhcp_query *ret)
 {
-	c->xid = new_xid(random);
+	if (!c->xid)
+		c->xid = new_xid(random);
 	query(c, DHCP_DISCOVER, now, ret);
+	c->seconds = ret->seconds;
 	back_off(c, now, random);
 	return DHCP_SEND;
 }
@@ -67,6 +70,8 @@ static enum dhcp_action request(struct dhcp_client *c, uint64_t now, uint32_t ra
 		return discover(c, now, random, ret);
 	}
 	query(c, DHCP_REQUEST, now, ret);
+	ret->seconds =
+		c->seconds; /* as in the DISCOVER, so that a relay passes it on to the same servers (RFC 2131, 3.1) */
 	ret->address = c->lease.address;
 	ret->server = c->lease.server;
 	back_off(c, now, random);

@@ -31,6 +31,7 @@ struct dhcp_client {
 	uint8_t mac[6];
 	const char *hostname;
 	uint32_t xid;
+	uint16_t seconds;  /* that the last DISCOVER gave */
 	uint64_t began;	   /* this exchange */
 	uint64_t sent;	   /* the last request: the lease counts from there */
 	uint64_t wait;	   /* before the next packet; doubles */

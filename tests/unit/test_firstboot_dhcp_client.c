@@ -97,6 +97,31 @@ static void test_lost(void **state)
 	assert_true(q.seconds > 600);
 }
 
+/* A server that pings the address first offers it when we have asked again: the exchange is the same, and so are its seconds. */
+static void test_late_offer(void **state)
+{
+	uint32_t xid;
+	uint16_t seconds;
+
+	(void)state;
+	begin();
+	xid = c.xid;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(tick(c.deadline), DHCP_SEND);
+	seconds = q.seconds;
+	assert_true(seconds > 0);
+	now += 1500;
+	assert_int_equal(hear_xid(DHCP_OFFER, A, OURS, xid), DHCP_NOTHING);
+	assert_int_equal(c.state, DHCP_REQUESTING);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(tick(c.deadline), DHCP_SEND);
+		assert_int_equal(q.type, DHCP_REQUEST);
+		assert_int_equal(q.xid, xid);
+		assert_int_equal(q.seconds, seconds);
+	}
+	assert_int_equal(hear(DHCP_ACK, A, OURS), DHCP_TAKE);
+}
+
 /* The request is lost: four times, then from the beginning. */
 static void test_request_lost(void **state)
 {
@@ -257,6 +282,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bind),
 		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_late_offer),
 		cmocka_unit_test(test_request_lost),
 		cmocka_unit_test(test_hostile_selecting),
 		cmocka_unit_test(test_nak),
