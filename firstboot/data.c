@@ -207,7 +207,8 @@ static void format(const struct conf *c, const struct data_disk *d, struct event
 		fail(ABI_FAILED_DATA, "%s: %s", c->data_mount, strerror(errno));
 	line_printf(&device, "/dev/%s", d->name);
 	print_owner(c, &st, &owner);
-	/* Without -F: mke2fs looks once more itself, and asks, which nobody answers, when it finds something. */
+	/* Without -F: what is mounted or in use mke2fs refuses then. That the disk is blank it does not check: it does so only for
+	 * somebody at a terminal. */
 	const char *const argv[] = {c->data_make,  "-q", "-t",	     "ext4",	  "-L",
 				    c->data_label, "-E", owner.text, device.text, NULL};
 

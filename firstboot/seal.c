@@ -38,10 +38,16 @@ static void lock_down(unsigned level)
 	static const char *const levels[] = {"none", "integrity", "confidentiality"};
 	int r;
 
-	if (level == 0 || mount("securityfs", SECURITY, "securityfs", 0, NULL) < 0)
+	if (level == 0)
 		return;
-	r = file_write_text(SECURITY "/lockdown", levels[level]);
-	(void)umount(SECURITY);
+	r = mount("securityfs", SECURITY, "securityfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 ? -errno
+												    : 0;
+	if (r == 0) {
+		r = file_write_text(SECURITY "/lockdown", levels[level]);
+		(void)umount(SECURITY);
+	} else if (r == -ENODEV) {
+		r = -ENOENT; /* a kernel without securityfs has no lockdown either */
+	}
 	if (r < 0 && r != -ENOENT && r != -EPERM)
 		fail(ABI_FAILED_SETUP, "Lockdown=%s: %s", levels[level], strerror(-r));
 }

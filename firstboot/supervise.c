@@ -354,6 +354,7 @@ static void check_stop(void)
 	if (!events.stop)
 		return;
 	record_stopped(events.stop);
+	sync_disks();
 	end_machine(END_POWEROFF);
 }
 
