@@ -141,6 +141,7 @@ static int check_architecture(const struct disk *d, const struct guest_system *s
 
 static int open_system(struct disk *d, struct guest_system *s, struct error *err)
 {
+	_cleanup_free_ char *found = NULL;
 	struct progress p;
 	int r;
 
@@ -148,7 +149,8 @@ static int open_system(struct disk *d, struct guest_system *s, struct error *err
 	r = guest_open_system(d->guest, s, err);
 	if (r < 0)
 		return error_prefix(err, "%s", d->t->base.image);
-	progress_end(&p, s->product);
+	found = xasprintf("%s: %s, %s", s->name, s->product, s->arch);
+	progress_end(&p, found);
 	r = check_architecture(d, s, err);
 	return r < 0 ? r : guest_make_dir(d->guest, &d->dir, err);
 }
