@@ -172,9 +172,17 @@ static void compare_inputs(const struct manifest *want, const struct manifest *n
 				     now->inputs[i].name);
 }
 
+char *locked_first(const struct strlist *differences)
+{
+	if (differences->len > 1)
+		return xasprintf("%s (and %zu more)", differences->ptr[0], differences->len - 1);
+	return xstrdup(differences->len ? differences->ptr[0] : "");
+}
+
 int locked_check_inputs(const struct locked *l, const struct manifest *now, struct error *err)
 {
 	_cleanup_strlist_ struct strlist d = {0};
+	_cleanup_free_ char *first = NULL;
 
 	compare_heads(l->manifest, now, &d);
 	compare_packages(&l->manifest->packages, &now->packages, &d);
@@ -188,7 +196,8 @@ int locked_check_inputs(const struct locked *l, const struct manifest *now, stru
 	}
 	if (l->causes)
 		return 0;
-	return error_refuse(err, "%s: %s%s", l->path, d.ptr[0], d.len > 1 ? " (and more, see above)" : "");
+	first = locked_first(&d);
+	return error_refuse(err, "%s: %s", l->path, first);
 }
 
 /* ---- when all is written ---- */
@@ -310,11 +319,11 @@ int locked_check_image(const struct locked *l, const struct manifest *now, const
 		"none among the inputs that the manifest lists by content: a directory's files, or something that is not "
 		"built twice alike";
 	int r = compare_image(l, now, blocks, fd, err);
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *text = NULL, *cause = NULL;
 
 	if (r == 0 || !l->causes)
 		return r;
 	text = xstrdup(err->text);
-	return error_refuse(err, "%s; cause: %s%s", text, l->causes->len ? l->causes->ptr[0] : unknown,
-			    l->causes->len > 1 ? " (and more, see above)" : "");
+	cause = l->causes->len ? locked_first(l->causes) : xstrdup(unknown);
+	return error_refuse(err, "%s; cause: %s", text, cause);
 }

@@ -29,6 +29,9 @@ int locked_read(const char *path, struct locked *ret, struct error *err);
 void locked_free(struct locked *l);
 #define _cleanup_locked_ __attribute__((cleanup(locked_free)))
 
+/* The first of these, and how many more there are, for a message; "" of none. To be freed. */
+char *locked_first(const struct strlist *differences);
+
 /*
  * Before anything is written: name, version, tool, kernel, command line, every package by its version and every input by its digest. The first
  * difference is the error, all of them (20 at most) are notes. @now needs no more than these members. With ->causes no difference is an error.

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "image/build.h"
+#include "image/locked.h"
 #include "lib/cleanup.h"
 #include "lib/io.h"
 #include "lib/scratch.h"
@@ -31,9 +32,11 @@ static int compare_manifests(const char *path, const struct manifest *now, const
 
 	if (r < 0)
 		return r;
-	if (causes->len)
-		return error_refuse(err, "%s: every byte of the image is the same, but %s%s", path,
-				    causes->ptr[0], causes->len > 1 ? " (and more, see above)" : "");
+	if (causes->len) {
+		_cleanup_free_ char *first = locked_first(causes);
+
+		return error_refuse(err, "%s: every byte of the image is the same, but %s", path, first);
+	}
 	text = manifest_text(now);
 	if (strcmp(text, want.ptr ? want.ptr : "") == 0)
 		return 0;

@@ -171,6 +171,7 @@ append() { echo "$2" >>"$1"; }
 keep_size() { printf 'P' | dd of="$1" bs=1 seek=700000 conv=notrunc status=none && touch -d @1600000000 "$1"; }
 check "locked: another template" refuses "input template 'appliance.conf' has the SHA-256" append appliance.conf "# a comment"
 check "locked: another command line" refuses "command line is 'loglevel=4 console=ttyS1" sed -i s/ttyS0/ttyS1/ appliance.conf
+check "locked: the template is another, too" refuses "' (and 1 more)" sed -i s/ttyS0/ttyS1/ appliance.conf
 check "locked: another file" refuses "input file 'page' has the SHA-256" append page more
 check "locked: another kernel" refuses "input kernel 'vmlinuz' has the SHA-256" append vmlinuz more
 check "locked: another init" refuses "input init 'mkappliance-init' has the SHA-256" append init more
